@@ -1,0 +1,169 @@
+"""Seconds of one forward pass or training step, on made-up data."""
+
+import json
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from hdgan import config as config_lib
+from hdgan import sharding, train_step, vgg
+from hdgan.config import InputError
+from hdgan.model import Model, build_model
+
+WORKS = ("forward", "step")
+
+
+def random_batch(
+  model: Model, batch_size: int, seed: int = 0
+) -> dict[str, np.ndarray]:
+  """Makes up a batch: blocks of classes as objects, noise as the photo.
+
+  Args:
+    model: of the stage to be timed.
+    batch_size: B, global.
+    seed: of the values.
+
+  Returns:
+    `label`, `instance`, `objects` [B, H, W] int32 and `image` [B, H, W, C]
+    uint8.
+  """
+  rng, (height, width) = np.random.RandomState(seed), model.size
+  shape = (batch_size, -(-height // 16), -(-width // 16))
+  kinds = min(model.num_classes, max(model.max_instances, 1)) or 2
+  blocks = rng.randint(0, kinds, shape).astype(np.int32)
+  blocks = blocks.repeat(16, 1).repeat(16, 2)[:, :height, :width]
+  pixels = (batch_size, height, width)
+  channels = model.generator.channels
+  label = blocks
+  if not model.num_classes:
+    label = rng.randint(0, 256, (*pixels, model.label_channels), np.uint8)
+  return {
+    "label": label,
+    "instance": blocks,
+    "objects": blocks,
+    "image": rng.randint(0, 256, (*pixels, channels), np.uint8),
+  }
+
+
+def random_vgg(seed: int = 0) -> dict[str, dict[str, np.ndarray]]:
+  """He-normal VGG19 weights [3, 3, C, D], to time the loss without a file."""
+  rng, params = np.random.RandomState(seed), {}
+  for name, leaves in vgg.shapes().items():
+    shape = leaves["kernel"]
+    scale = np.float32((2 / np.prod(shape[:3])) ** 0.5)
+    kernel = rng.standard_normal(shape).astype(np.float32) * scale
+    params[name] = {"kernel": kernel, "bias": np.zeros(shape[3], np.float32)}
+  return params
+
+
+def benchmark(
+  config: ConfigDict, work: str, stage: int = 0, repeats: int = 10
+) -> dict[str, Any]:
+  """Times one stage's work, each repeat waited for.
+
+  Args:
+    config: of the experiment; data and VGG file are not needed.
+    work: "forward", G alone, or "step", all of `train_step`.
+    stage: index in `config.stages`.
+    repeats: timed runs, after two that are not.
+
+  Returns:
+    What is printed as JSON; seconds under "median_s", "min_s", "max_s",
+    "first_call_s" (with compilation).
+
+  Raises:
+    InputError: if a value is out of its range.
+  """
+  config = config_lib.validate(config, files=False)
+  if work not in WORKS:
+    raise InputError(f"--work={work!r} must be one of {WORKS}")
+  if not 0 <= stage < len(config.stages):
+    raise InputError(f"--stage={stage} must be in 0..{len(config.stages) - 1}")
+  if repeats < 1:
+    raise InputError(f"--repeats={repeats} must be at least 1")
+  chosen = config.stages[stage]
+  mesh = sharding.make_mesh(config.batch_size, config.mesh.data)
+  model = build_model(config, chosen, config.max_instances or 64)
+  run = prepare_work(config, chosen, model, mesh, work)
+  start = time.perf_counter()
+  run()
+  first = time.perf_counter() - start
+  run()
+  times = []
+  for _ in range(repeats):
+    start = time.perf_counter()
+    run()
+    times.append(time.perf_counter() - start)
+  median = statistics.median(times)
+  return {
+    "framework": "jax",
+    "jax": jax.__version__,
+    "work": work,
+    "stage": chosen.name,
+    "size": list(chosen.size),
+    "batch_size": config.batch_size,
+    "devices": mesh.size,
+    "device_name": jax.devices()[0].device_kind,
+    "precision": config.precision,
+    "vgg": config.loss.vgg > 0,
+    "repeats": repeats,
+    "median_s": median,
+    "min_s": min(times),
+    "max_s": max(times),
+    "first_call_s": first,
+    "images_per_s": config.batch_size / median,
+    "peak_memory_bytes": peak_memory(),
+  }
+
+
+def prepare_work(
+  config: ConfigDict, stage: ConfigDict, model: Model, mesh: Any, work: str
+) -> Callable[[], None]:
+  """Puts all inputs in place and returns the function to time."""
+  batch = sharding.put_batch(
+    random_batch(model, config.batch_size, config.seed), mesh
+  )
+  where = sharding.replicated(mesh)
+  params = jax.device_put(model.init((config.seed,)), where)
+  if work == "forward":
+
+    @jax.jit
+    def forward(params: dict, batch: dict) -> jax.Array:
+      features = model.no_features(batch)
+      return model.generate(params, model.condition(batch), features)
+
+    return lambda: jax.block_until_ready(forward(params, batch))
+  vgg_params = jax.device_put(random_vgg() if config.loss.vgg else {}, where)
+  step = train_step.bind_step(
+    model, stage, config, first_step=0, steps_per_epoch=1000
+  )
+  update = jax.jit(step, donate_argnums=0)
+  initial = train_step.init_state(params, tuple(stage.trainable), config)
+  state = [jax.device_put(initial, where)]
+
+  def once() -> None:
+    state[0], _ = update(state[0], batch, vgg_params)
+    jax.block_until_ready(state[0])
+
+  return once
+
+
+def peak_memory() -> int:
+  """Most bytes in use: of the first device, or on CPUs of the process."""
+  stats = jax.devices()[0].memory_stats() or {}
+  if "peak_bytes_in_use" in stats:
+    return int(stats["peak_bytes_in_use"])
+  unit = 1 if sys.platform == "darwin" else 1024
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def show(result: dict[str, Any]) -> None:
+  """Prints the result as JSON."""
+  print(json.dumps(result, indent=1))

@@ -1,0 +1,1 @@
+"""Data sets: one builder per data set, the folder checker, files and arrays."""

@@ -1,0 +1,107 @@
+"""The table of classes: ids, names and colours, given or made up."""
+
+import colorsys
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hdgan.config import InputError
+
+
+def load_classes(
+  root: pathlib.Path | str, num_classes: int
+) -> tuple[dict[str, Any], ...]:
+  """Loads `classes.json` of a folder, or makes names and colours.
+
+  Args:
+    root: the folder that may hold classes.json.
+    num_classes: how many classes there are.
+
+  Returns:
+    For each class 0..num_classes-1 its id, name, color (r, g, b),
+    has_instances and ignore. A class that the file leaves out is named by its
+    id and coloured by a fixed palette; entries beyond are left out.
+
+  Raises:
+    InputError: a classes.json that cannot be read or breaks the schema.
+  """
+  path = pathlib.Path(root) / "classes.json"
+  given = {}
+  if path.is_file():
+    given = _read_classes(path)
+  return tuple(
+    given.get(i) or class_entry(i, str(i)) for i in range(num_classes)
+  )
+
+
+def class_entry(
+  id: int,
+  name: str,
+  color: Sequence[int] = (),
+  has_instances: bool = False,
+  ignore: bool = False,
+) -> dict[str, Any]:
+  """One class as classes.json has it; without a colour a fixed distinct one."""
+  if not color:
+    # Steps of the golden ratio spread any number of hues evenly.
+    hue, turn = (id * 0.618034) % 1.0, id % 3
+    rgb = colorsys.hsv_to_rgb(
+      hue, (0.85, 0.55, 0.7)[turn], (0.95, 0.8, 0.55)[turn]
+    )
+    color = [round(255 * c) for c in rgb] if id else (20, 20, 20)
+  return {
+    "id": id,
+    "name": name,
+    "color": tuple(int(c) for c in color),
+    "has_instances": has_instances,
+    "ignore": ignore,
+  }
+
+
+def _read_classes(path: pathlib.Path) -> dict[int, dict[str, Any]]:
+  """Reads and checks a classes.json: a list of objects with id and name."""
+  try:
+    entries = json.loads(path.read_text(encoding="utf-8"))
+  except (OSError, ValueError) as error:
+    raise InputError(f"{path}: not readable as JSON ({error})") from error
+  if not isinstance(entries, list):
+    raise InputError(
+      f"{path}: must be a list of classes, not {type(entries).__name__}"
+    )
+  classes: dict[int, dict[str, Any]] = {}
+  for i, entry in enumerate(entries):
+    rule = _entry_fault(entry, classes)
+    if rule:
+      raise InputError(f"{path}: entry {i}: {rule}")
+    classes[entry["id"]] = class_entry(
+      **{
+        key: entry[key]
+        for key in ("id", "name", "color", "has_instances", "ignore")
+        if key in entry
+      }
+    )
+  return classes
+
+
+def _entry_fault(entry: Any, before: Mapping[int, Any]) -> str:
+  """What is wrong with one entry of classes.json, or ''."""
+  if not isinstance(entry, dict):
+    return "must be an object with id and name"
+  id, color = entry.get("id"), entry.get("color", [0, 0, 0])
+  if type(id) is not int or id < 0:
+    return f"id = {id!r} must be an integer of 0 or more"
+  if id in before:
+    return f"id = {id} is there twice; ids must differ"
+  if not isinstance(entry.get("name"), str) or not entry["name"]:
+    return f"name = {entry.get('name')!r} must be a text"
+  if (
+    not isinstance(color, list)
+    or len(color) != 3
+    or not all(type(c) is int and 0 <= c <= 255 for c in color)
+  ):
+    return f"color = {color!r} must be three integers of 0..255"
+  for key in ("has_instances", "ignore"):
+    if type(entry.get(key, False)) is not bool:
+      return f"{key} = {entry[key]!r} must be true or false"
+  return ""

@@ -1,0 +1,271 @@
+"""Reads maps and pictures from PNG, JPEG, TIFF and .npy files, bit for bit.
+
+A map is one channel of integers: class ids (`label`) or object ids
+(`instance`), of up to 32 bits. A picture is a photo or a label that is itself
+a picture. Both come from a path or from the encoded bytes of a prepared data
+set; the kind of file is told by its first bytes, not by its name.
+"""
+
+import io
+import os
+import pathlib
+import sys
+import warnings
+
+import numpy as np
+from PIL import Image
+
+from hdgan.config import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+Source = str | os.PathLike | bytes
+
+_NPY = b"\x93NUMPY"
+_PNG = b"\x89PNG"
+# Pillow decodes 16-bit colour to its high bytes. Asked for the other byte
+# order it takes the low ones instead, so that two passes give all 16 bits.
+_OTHER_ORDER = {
+  "16B": "16L",
+  "16L": "16B",
+  "16N": "16B" if sys.byteorder == "little" else "16L",
+}
+# ITU-R BT.601 luma, the usual grey of a colour photo.
+_LUMA = (0.299, 0.587, 0.114)
+
+
+def read_map(source: Source, name: str = "") -> np.ndarray:
+  """Reads a map of ids: 1 to 32 bits, grey or palette (read as indices).
+
+  Args:
+    source: a path, or the bytes of an encoded file.
+    name: how errors call the file; the path by default.
+
+  Returns:
+    [H, W] bool, unsigned or signed integers as stored.
+
+  Raises:
+    InputError: unreadable, coloured, lossy, or not integers.
+  """
+  data, name = _fetch(source, name)
+  if data.startswith(_NPY):
+    return _map_of_array(_load_npy(data, name), name)
+  image = _open(data, name)
+  if image.format == "JPEG":
+    raise InputError(
+      f"{name}: a map of ids cannot be a JPEG (lossy: it changes ids along "
+      "every border); export it again as PNG, TIFF or .npy"
+    )
+  if len(image.getbands()) != 1:
+    raise InputError(_colour_fault(image, name))
+  array = _pixels(image, name)
+  if data.startswith(_PNG) and image.mode == "L":
+    # Pillow spreads 2- and 4-bit greys over 0..255; ids are the bare samples.
+    array = array // np.uint8(255 // (2 ** min(data[24], 8) - 1))
+  return _map_of_array(array, name)
+
+
+def read_picture(source: Source, channels: int, name: str = "") -> np.ndarray:
+  """Reads a photo, or a label that is a picture; EXIF rotation is not applied.
+
+  Args:
+    source: a path, or the bytes of an encoded file.
+    channels: C, 1 or 3. Grey is repeated, colour is turned into its luma,
+      alpha is dropped, a palette is replaced by its colours.
+    name: how errors call the file; the path by default.
+
+  Returns:
+    [H, W, C] uint8, uint16 or float32, as stored.
+
+  Raises:
+    InputError: unreadable, or of a kind that is no picture.
+  """
+  data, name = _fetch(source, name)
+  if data.startswith(_NPY):
+    array = _load_npy(data, name)
+  else:
+    array = _picture_pixels(_open(data, name), data, name)
+  if array.ndim == 2:
+    array = array[..., None]
+  array = _picture_dtype(array, name)
+  if array.ndim != 3 or not 1 <= array.shape[-1] <= 4 or not array.size:
+    raise InputError(
+      f"{name}: a picture is [H, W] or [H, W, C] with 1 to 4 channels, "
+      f"this is {list(array.shape)}; save it in that form"
+    )
+  return _with_channels(array, channels)
+
+
+def as_int32(ids: np.ndarray, name: str = "") -> np.ndarray:
+  """Brings ids of any integer type to int32; unsigned 32 bits are bit-cast.
+
+  Args:
+    ids: [H, W] integers.
+    name: how errors call the file.
+
+  Returns:
+    [H, W] int32; equal where and only where the ids are equal.
+
+  Raises:
+    InputError: ids that need more than 32 bits.
+  """
+  if ids.dtype == np.uint32:
+    return ids.view(np.int32)
+  if ids.dtype.itemsize > 4:
+    low, high = int(ids.min()), int(ids.max())
+    if low < -(2**31) or high >= 2**32 or (low < 0 and high >= 2**31):
+      raise InputError(
+        f"{name}: ids {low}..{high} need more than 32 bits; number the "
+        "objects of each picture anew"
+      )
+    return (ids & 0xFFFFFFFF).astype(np.uint32).view(np.int32)
+  return ids.astype(np.int32)
+
+
+def _fetch(source: Source, name: str) -> tuple[bytes, str]:
+  """Returns the encoded bytes and the name that errors use."""
+  if isinstance(source, bytes):
+    return source, name or "(bytes)"
+  name = name or str(source)
+  try:
+    return pathlib.Path(source).read_bytes(), name
+  except OSError as error:
+    raise InputError(f"{name}: cannot be read ({error.strerror})") from error
+
+
+def _unreadable(name: str, error: Exception) -> InputError:
+  """The error for a file that its decoder refuses."""
+  reason = " ".join(str(error).split()) or type(error).__name__
+  if isinstance(error, Image.UnidentifiedImageError):
+    reason = "not a PNG, JPEG, TIFF or .npy file"
+  return InputError(
+    f"{name}: damaged or unreadable ({reason}); replace or remove the file"
+  )
+
+
+def _load_npy(data: bytes, name: str) -> np.ndarray:
+  """Loads an array of numbers; never unpickles."""
+  try:
+    return np.load(io.BytesIO(data), allow_pickle=False)
+  except Exception as error:
+    raise _unreadable(name, error) from error
+
+
+def _open(data: bytes, name: str) -> Image.Image:
+  """Opens an encoded image; the pixels are decoded later."""
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")  # Large pictures are what this is for.
+      return Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF"))
+  except Exception as error:  # Decoders raise a dozen kinds on bad bytes.
+    raise _unreadable(name, error) from error
+
+
+def _pixels(image: Image.Image, name: str) -> np.ndarray:
+  """Decodes [H, W] or [H, W, C] pixels in the machine's byte order."""
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")
+      array = np.array(image)
+  except Exception as error:
+    raise _unreadable(name, error) from error
+  return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _map_of_array(array: np.ndarray, name: str) -> np.ndarray:
+  """Checks that an array is [H, W] integers."""
+  if array.ndim == 3 and array.shape[-1] == 1:
+    array = array[..., 0]
+  if array.ndim != 2 or not array.size:
+    raise InputError(
+      f"{name}: a map of ids is [H, W], this is {list(array.shape)}; one "
+      "channel of class ids or object ids is needed"
+    )
+  if array.dtype == np.bool_:
+    return array.astype(np.uint8)
+  if array.dtype.kind not in "iu":
+    raise InputError(
+      f"{name}: a map holds integer ids, this one {array.dtype}; save it as "
+      "integers of 8, 16 or 32 bits"
+    )
+  return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _colour_fault(image: Image.Image, name: str) -> str:
+  """What is wrong with a coloured map, and how to mend it."""
+  bands = "".join(image.getbands())
+  array = _pixels(image, name)
+  way_out = "replace each colour by its class id and save one grey channel"
+  if bands in ("RGB", "RGBA") and ((array[..., :1] == array[..., :3]).all()):
+    way_out = "its three colours are equal: save one of them as grey"
+  return (
+    f"{name}: a map needs one channel of class ids (or object ids), this one "
+    f"is coloured ({bands}, {len(bands)} channels); {way_out}"
+  )
+
+
+def _picture_pixels(image: Image.Image, data: bytes, name: str) -> np.ndarray:
+  """Decodes a picture of any mode to [H, W] or [H, W, C] with all its bits."""
+  mode = image.mode
+  raw = _raw_mode(image)
+  if ";16" in raw and mode in ("RGB", "RGBA"):
+    if raw.split(";")[0] != mode:
+      raise InputError(
+        f"{name}: 16-bit grey with alpha cannot be read; save it without alpha"
+      )
+    twin = _open(data, name)
+    args = twin.tile[0].args
+    order = raw.split(";")[1]
+    swapped = f"{mode};{_OTHER_ORDER[order]}"
+    new = swapped if isinstance(args, str) else (swapped, *args[1:])
+    twin.tile = [tile._replace(args=new) for tile in twin.tile]
+    high, low = _pixels(image, name), _pixels(twin, name)
+    return high.astype(np.uint16) << np.uint16(8) | low
+  if mode in ("1", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"):
+    try:
+      image = image.convert("L" if mode == "1" else "RGB")
+    except Exception as error:
+      raise _unreadable(name, error) from error
+  return _pixels(image, name)
+
+
+def _raw_mode(image: Image.Image) -> str:
+  """How the file stores a pixel, as Pillow writes it: e.g. 'RGB;16B'."""
+  if not image.tile:
+    return ""
+  args = image.tile[0].args
+  return str(args if isinstance(args, str) else args[0] if args else "")
+
+
+def _picture_dtype(array: np.ndarray, name: str) -> np.ndarray:
+  """Brings a picture to uint8, uint16 or float32 without a loss."""
+  kind = array.dtype
+  if kind in (np.uint8, np.uint16, np.float32):
+    return array.astype(kind.newbyteorder("="), copy=False)
+  if kind.kind == "f":
+    return array.astype(np.float32)
+  if (
+    kind.kind in "iu"
+    and array.size
+    and array.min() >= 0
+    and (array.max() < 2**16)
+  ):
+    return array.astype(np.uint16)
+  raise InputError(
+    f"{name}: a picture has 8 or 16 bits or is float32, this one is {kind}"
+    f"{'' if kind.kind not in 'iu' else ' beyond 0..65535'}; convert it"
+  )
+
+
+def _with_channels(array: np.ndarray, channels: int) -> np.ndarray:
+  """Turns [H, W, 1 to 4] into [H, W, C]; an even count means alpha is last."""
+  if array.shape[-1] in (2, 4):
+    array = array[..., :-1]
+  have = array.shape[-1]
+  if have == channels:
+    return np.ascontiguousarray(array)
+  if have == 1:
+    return np.repeat(array, channels, axis=-1)
+  luma = array.astype(np.float64) @ np.asarray(_LUMA)
+  if array.dtype.kind == "u":
+    luma = np.rint(luma)
+  return luma.astype(array.dtype)[..., None]

@@ -1,0 +1,212 @@
+"""Scans a folder of label maps, instance maps and photos.
+
+The layout is the released code's: `<split>_label/`, `<split>_inst/`,
+`<split>_img/`, or `<split>_A/` and `<split>_B/`. Files are paired by their
+stems, never by position.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from hdgan.config import InputError
+from hdgan.datasets import files
+
+ROLES = ("label", "instance", "image")
+WHAT = {"label": "label map", "instance": "instance map", "image": "photo"}
+FOLDERS = {
+  "label": ("label", "A"),
+  "instance": ("inst",),
+  "image": ("img", "B"),
+}
+# The endings that Cityscapes puts behind the common part of its names.
+KNOWN_SUFFIXES = {
+  "label": "_gtFine_labelIds",
+  "instance": "_gtFine_instanceIds",
+  "image": "_leftImg8bit",
+}
+SHOWN_FAULTS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+  """The files of one scene; `stem` is the name that they share."""
+
+  stem: str
+  label: pathlib.Path
+  instance: pathlib.Path | None
+  image: pathlib.Path | None
+
+
+def raise_faults(faults: Sequence[str]) -> None:
+  """Raises one InputError with the first faults, one line each, if any."""
+  if not faults:
+    return
+  lines = list(faults[:SHOWN_FAULTS])
+  if len(faults) > SHOWN_FAULTS:
+    lines.append(f"... and {len(faults) - SHOWN_FAULTS} more faults")
+  raise InputError("\n".join(lines))
+
+
+def scan(
+  root: pathlib.Path | str,
+  split: str,
+  suffixes: Mapping[str, str] | None = None,
+) -> list[Example]:
+  """Lists a split's examples in the order of their names.
+
+  Args:
+    root: the folder that holds `<split>_label/` and its siblings.
+    split: e.g. 'train'.
+    suffixes: per role, what stands behind the stem that files share.
+
+  Returns:
+    One Example per label map; without photos where there is no such folder.
+
+  Raises:
+    InputError: missing or empty folders, files without their partner.
+  """
+  faults: list[str] = []
+  examples = pair(split_folders(root, split, faults), suffixes or {}, faults)
+  raise_faults(faults)
+  return examples
+
+
+def split_folders(
+  root: pathlib.Path | str, split: str, faults: list[str]
+) -> dict[str, pathlib.Path]:
+  """Finds the folders of a split by role; says what is missing or doubled."""
+  root = pathlib.Path(root)
+  folders = {}
+  for role in ROLES:
+    names = [f"{split}_{ending}" for ending in FOLDERS[role]]
+    there = [root / name for name in names if (root / name).is_dir()]
+    if len(there) > 1:
+      faults.append(f"{root}: has both {names[0]}/ and {names[1]}/; keep one")
+    if there:
+      folders[role] = there[0]
+  if not root.is_dir():
+    faults.append(f"{root}: no such folder; say data.root=FOLDER")
+  elif "label" not in folders:
+    faults.append(
+      f"{root}: split '{split}' has no {split}_label/ (or {split}_A/); "
+      f"found {_listing(root)}"
+    )
+  return folders
+
+
+def splits(root: pathlib.Path) -> list[str]:
+  """Names the splits that a folder has label maps of."""
+  names = {
+    path.name.removesuffix(f"_{ending}")
+    for ending in FOLDERS["label"]
+    for path in root.glob(f"?*_{ending}")
+    if path.is_dir()
+  }
+  return sorted(names)
+
+
+def has_split(root: pathlib.Path, split: str) -> bool:
+  """Whether a folder has label maps of a split."""
+  return any((root / f"{split}_{e}").is_dir() for e in FOLDERS["label"])
+
+
+def held_out_split(root: pathlib.Path | str) -> str:
+  """Names the split to hold out: val, else test, with photos; else ''."""
+  for split in ("val", "test"):
+    folders = split_folders(root, split, [])
+    if "label" in folders and "image" in folders:
+      return split
+  return ""
+
+
+def pair(
+  folders: Mapping[str, pathlib.Path],
+  suffixes: Mapping[str, str],
+  faults: list[str],
+) -> list[Example]:
+  """Pairs the files of a split's folders by stem; collects the faults."""
+  by_role = {
+    role: _stems(folder, role, suffixes.get(role, ""), faults)
+    for role, folder in folders.items()
+  }
+  labels = by_role.get("label", {})
+  for role in ROLES[1:]:
+    if role in by_role and by_role[role] and labels:
+      _partner_faults(folders, by_role, role, faults)
+  return [
+    Example(
+      stem,
+      path,
+      by_role.get("instance", {}).get(stem),
+      by_role.get("image", {}).get(stem),
+    )
+    for stem, path in sorted(labels.items())
+  ]
+
+
+def _listing(folder: pathlib.Path) -> str:
+  """Names what a folder holds, for errors."""
+  names = sorted(
+    p.name + "/" * p.is_dir()
+    for p in folder.iterdir()
+    if not p.name.startswith(".")
+  )
+  return first_names(names) if names else "nothing"
+
+
+def first_names(names: Sequence[str], most: int = 5) -> str:
+  """Joins the first few names."""
+  return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+
+
+def short_name(path: pathlib.Path) -> str:
+  """A file as errors name it: its folder and its name."""
+  return f"{path.parent.name}/{path.name}"
+
+
+def _stems(
+  folder: pathlib.Path, role: str, suffix: str, faults: list[str]
+) -> dict[str, pathlib.Path]:
+  """Maps the stem of each file in a folder to its path."""
+  stems: dict[str, pathlib.Path] = {}
+  names = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
+  known = [p for p in names if p.suffix.lower() in files.SUFFIXES]
+  if not known:
+    faults.append(
+      f"{folder.name}/: no {WHAT[role]} found (PNG, JPEG, TIFF or .npy); "
+      f"it holds {_listing(folder)}"
+    )
+  for path in known:
+    if suffix and not path.stem.endswith(suffix):
+      faults.append(
+        f"{short_name(path)}: does not end in data.suffixes.{role} = "
+        f"'{suffix}'; correct the suffix or the file's name"
+      )
+    stem = path.stem.removesuffix(suffix or KNOWN_SUFFIXES[role])
+    if stem in stems:
+      faults.append(
+        f"{short_name(path)}: the same name as {stems[stem].name}; keep one"
+      )
+    stems[stem] = path
+  return stems
+
+
+def _partner_faults(
+  folders: Mapping[str, pathlib.Path],
+  by_role: Mapping[str, Mapping[str, pathlib.Path]],
+  role: str,
+  faults: list[str],
+) -> None:
+  """Says which label maps lack a partner, and which partners a label map."""
+  for a, b in (("label", role), (role, "label")):
+    lonely = [
+      by_role[a][stem].name
+      for stem in sorted(by_role[a].keys() - by_role[b].keys())
+    ]
+    if lonely:
+      faults.append(
+        f"{folders[a].name}/: {len(lonely)} of {len(by_role[a])} files have "
+        f"no {WHAT[b]} in {folders[b].name}/: {first_names(lonely)}; add or "
+        "remove them (files pair by name; say data.suffixes where they differ)"
+      )

@@ -1,0 +1,155 @@
+"""One's own data: a folder of maps and photos in the released code's layout.
+
+The prepared copy is named by a hash over the files' relative names, sizes and
+times, so that a changed folder is prepared again and an unchanged one never.
+What the check found is kept beside the copy.
+"""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+
+from hdgan.datasets import prepared
+from hdgan.datasets.check import Rules, Summary, check
+from hdgan.datasets.folder import Example
+
+
+@dataclasses.dataclass(eq=False)
+class PairedFolderConfig(tfds.core.BuilderConfig):
+  """Which files a prepared copy is made of.
+
+  Attributes:
+    splits: the examples of each split; needed to prepare, not to read.
+    progress: called with examples done and their total.
+  """
+
+  splits: Mapping[str, Sequence[Example]] = dataclasses.field(
+    default_factory=dict
+  )
+  progress: Callable[[int, int], None] = lambda done, total: None
+
+
+class PairedFolder(tfds.core.GeneratorBasedBuilder):
+  """TFDS builder over the files of a checked folder."""
+
+  VERSION = tfds.core.Version("1.0.0")
+  builder_config: PairedFolderConfig
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    # Written in the order of names: example i is the i-th file.
+    return tfds.core.DatasetInfo(
+      builder=self,
+      features=prepared.example_features(),
+      disable_shuffling=True,
+    )
+
+  def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+    del dl_manager
+    splits = self.builder_config.splits
+    total, done = sum(map(len, splits.values())), 0
+    generators = {}
+    for split, examples in splits.items():
+      generators[split] = self._generate_examples(examples, done, total)
+      done += len(examples)
+    return generators
+
+  def _generate_examples(
+    self, examples: Sequence[Example], done: int, total: int
+  ) -> Iterator[tuple[int, dict[str, str | bytes]]]:
+    for i, example in enumerate(examples):
+      yield (
+        i,
+        {
+          "name": example.stem,
+          "label": example.label.read_bytes(),
+          "instance": _bytes(example.instance),
+          "image": _bytes(example.image),
+        },
+      )
+      self.builder_config.progress(done + i + 1, total)
+
+
+def fingerprint(
+  root: pathlib.Path, splits: Mapping[str, Sequence[Example]]
+) -> str:
+  """Hashes how the files are named and paired, their sizes and their times."""
+  digest = hashlib.sha256()
+  for split, examples in splits.items():
+    for example in examples:
+      line = [split, example.stem]
+      for path in (example.label, example.instance, example.image):
+        if path is not None:
+          facts = path.stat()
+          name = path.relative_to(root).as_posix()
+          line += [name, str(facts.st_size), str(facts.st_mtime_ns)]
+      digest.update("\0".join([*line, "\n"]).encode())
+  return digest.hexdigest()[:20]
+
+
+def prepare(
+  root: pathlib.Path | str,
+  splits: Mapping[str, Sequence[Example]],
+  rules: Rules,
+  *,
+  folder: pathlib.Path,
+  faults: Sequence[str] = (),
+  workers: int = 2,
+) -> tuple[dict[str, Sequence[dict[str, Any]]], Summary]:
+  """Checks the files and prepares a copy, each only if it has not been done.
+
+  Args:
+    root: the folder that holds the splits' folders.
+    splits: the examples of each split that will be used.
+    rules: what they must keep to.
+    folder: where prepared copies are kept.
+    faults: what is known to be wrong already.
+    workers: threads that read for the check.
+
+  Returns:
+    Per split a random-access sequence of encoded examples, and the Summary.
+
+  Raises:
+    InputError: all faults of the files, or a folder that cannot be written.
+  """
+  root = pathlib.Path(root)
+  name = fingerprint(root, splits)
+  record_file = folder / "paired_folder" / name / "check.json"
+  record = prepared.load_record(record_file)
+  # The copy depends on the files alone, the check on the rules as well.
+  told = repr(rules)
+  if faults or record.get("rules") != told:
+    summary = check(
+      splits,
+      rules,
+      faults=faults,
+      workers=workers,
+      progress=prepared.progress_line(f"checking {root}"),
+    )
+    facts = dataclasses.asdict(summary)
+    facts["classes"] = {str(k): n for k, n in summary.classes.items()}
+    prepared.save_record(record_file, {"rules": told, "summary": facts})
+  else:
+    facts = dict(record["summary"])
+    facts["classes"] = {int(k): n for k, n in facts["classes"].items()}
+    summary = Summary(**facts)
+  config = PairedFolderConfig(
+    name=name,
+    splits=splits,
+    progress=prepared.progress_line(f"preparing {root}"),
+  )
+  sources = prepared.prepare(
+    lambda: PairedFolder(
+      data_dir=folder, config=config, file_format="array_record"
+    ),
+    splits,
+  )
+  return sources, summary
+
+
+def _bytes(path: pathlib.Path | None) -> bytes:
+  """A file's bytes; empty where the split has no such file."""
+  return path.read_bytes() if path else b""

@@ -1,0 +1,163 @@
+"""Prepared copies of data sets: encoded examples in array_record files.
+
+Every example is stored as the bytes of its files, decoded when it is read, so
+that nothing is lost and neither TensorFlow nor a second format is needed. A
+copy appears under its name only when it is whole: what a killed preparation
+leaves behind is removed by the next one.
+"""
+
+import contextlib
+import fcntl
+import io
+import json
+import os
+import pathlib
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+from absl import logging
+
+from hdgan.config import InputError
+
+
+def copies_folder(given: str) -> pathlib.Path:
+  """Where prepared copies are kept: as given, else the user's cache folder."""
+  if given:
+    return pathlib.Path(given).expanduser().absolute()
+  cache = os.environ.get("XDG_CACHE_HOME", "")
+  base = pathlib.Path(cache) if cache else pathlib.Path.home() / ".cache"
+  return base.absolute() / "hdgan"
+
+
+def example_features(**more: Any) -> tfds.features.FeaturesDict:
+  """The features of an example: a name and the bytes of up to three files.
+
+  Args:
+    **more: further features of one data set.
+
+  Returns:
+    name, label, instance and image; the last two may be empty.
+  """
+  # Text is TFDS's feature for bytes of any length, kept as they are.
+  encoded = {
+    key: tfds.features.Text() for key in ("label", "instance", "image")
+  }
+  return tfds.features.FeaturesDict(
+    {"name": tfds.features.Text(), **encoded, **more}
+  )
+
+
+def prepare(
+  make_builder: Callable[[], tfds.core.GeneratorBasedBuilder],
+  splits: Iterable[str],
+) -> dict[str, Sequence[dict[str, Any]]]:
+  """Prepares a builder's copy unless it is there, one process at a time.
+
+  Args:
+    make_builder: makes the builder.
+    splits: the splits to open.
+
+  Returns:
+    Per split a random-access sequence of encoded examples.
+
+  Raises:
+    InputError: the folder cannot be written or the disk is full.
+  """
+  with _quiet():
+    builder = make_builder()
+    final = pathlib.Path(builder.data_path)
+    try:
+      with _locked(final.parent):
+        # Under the lock nobody is at work: what is unfinished was killed.
+        for part in final.parent.glob(f"incomplete.*_{final.name}"):
+          shutil.rmtree(part, ignore_errors=True)
+        if not final.exists():
+          builder.download_and_prepare()
+    except OSError as error:
+      raise InputError(
+        f"{final.parent}: cannot be written ({error.strerror or error}); say "
+        "data.prepared_dir=FOLDER"
+      ) from error
+    # A builder reads what is there when it is made, and another process may
+    # have prepared the copy while this one waited for the lock.
+    builder = make_builder()
+    return {split: builder.as_data_source(split) for split in splits}
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+  """Keeps TFDS from announcing itself on stdout and in the log."""
+  verbosity = logging.get_verbosity()
+  tfds.disable_progress_bar()
+  logging.set_verbosity(logging.ERROR)
+  try:
+    with contextlib.redirect_stdout(io.StringIO()):
+      yield
+  finally:
+    logging.set_verbosity(verbosity)
+
+
+def load_record(path: pathlib.Path) -> dict[str, Any]:
+  """Reads a JSON object; {} where there is none or it is damaged."""
+  try:
+    record = json.loads(path.read_text(encoding="utf-8"))
+  except (OSError, ValueError):
+    return {}
+  return record if isinstance(record, dict) else {}
+
+
+def save_record(path: pathlib.Path, record: Mapping[str, Any]) -> None:
+  """Writes a JSON object, whole or not at all."""
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    os.replace(part, path)
+  except OSError as error:
+    raise InputError(
+      f"{path}: cannot be written ({error.strerror}); say "
+      "data.prepared_dir=FOLDER"
+    ) from error
+
+
+def say(line: str) -> None:
+  """Tells the user one line; stdout is left to results."""
+  print(line, file=sys.stderr, flush=True)
+
+
+def progress_line(what: str) -> Callable[[int, int], None]:
+  """Makes a function that tells (done, total) on stderr.
+
+  A terminal gets one line that is rewritten; a log gets a line every ten
+  seconds, so that small folders stay silent until they are done.
+  """
+  last = time.monotonic()
+
+  def tell(done: int, total: int) -> None:
+    nonlocal last
+    now, end = time.monotonic(), done == total
+    if sys.stderr.isatty():
+      if end or now - last > 0.1:
+        tail = "\n" if end else ""
+        sys.stderr.write(f"\r{what}: {done} of {total}{tail}")
+        sys.stderr.flush()
+        last = now
+    elif end or now - last > 10:
+      say(f"{what}: {done} of {total}")
+      last = now
+
+  return tell
+
+
+@contextlib.contextmanager
+def _locked(folder: pathlib.Path) -> Iterator[None]:
+  """Holds a folder's lock, where the file system knows locks."""
+  folder.mkdir(parents=True, exist_ok=True)
+  with (folder / ".lock").open("w") as lock:
+    with contextlib.suppress(OSError):
+      fcntl.flock(lock, fcntl.LOCK_EX)
+    yield

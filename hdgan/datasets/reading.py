@@ -1,0 +1,132 @@
+"""Turns encoded examples into arrays of a stage's size."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import ml_collections
+import numpy as np
+
+from hdgan.datasets import files
+from hdgan.datasets.transforms import (
+  Geometry,
+  Placement,
+  dense_objects,
+  place_map,
+  place_picture,
+)
+
+Batch = dict[str, np.ndarray]
+Encoded = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+  """How encoded examples are decoded, and brought to a stage's size.
+
+  Attributes:
+    num_classes: 0 where the label is a picture.
+    label_channels: C_label of such a label.
+    image_channels: C of the photos.
+    has_instances: whether examples have instance maps.
+    transform: 'resize', 'scale_width' or 'crop'.
+    load_width: the width of scale_width; 0 means the stage's.
+    flip: whether training mirrors half of the examples.
+    workers: threads that read.
+  """
+
+  num_classes: int
+  label_channels: int
+  image_channels: int
+  has_instances: bool
+  transform: str
+  load_width: int
+  flip: bool
+  workers: int
+
+  def geometry(self, stage_size: Sequence[int]) -> Geometry:
+    """How pictures come to the (H, W) of a stage."""
+    size = (int(stage_size[0]), int(stage_size[1]))
+    return Geometry(self.transform, size, self.load_width, self.flip)
+
+
+def reading_of(
+  config: ml_collections.ConfigDict, has_instances: bool
+) -> Reading:
+  """How examples are read, from a config."""
+  data = config.data
+  return Reading(
+    num_classes=config.num_classes,
+    label_channels=data.label_channels,
+    image_channels=data.image_channels,
+    has_instances=has_instances,
+    transform=data.transform,
+    load_width=data.load_width,
+    flip=data.flip,
+    workers=data.workers,
+  )
+
+
+def decode(encoded: Encoded, reading: Reading) -> Batch:
+  """Decodes an example's files, at their own size.
+
+  Args:
+    encoded: name, label, instance and image as a prepared copy holds them.
+    reading: how.
+
+  Returns:
+    label, instance and image, [H, W] or [H, W, C].
+  """
+  name = encoded["name"]
+  name = name.decode() if isinstance(name, bytes) else str(name)
+  image = encoded["image"]
+  return decode_maps(encoded, reading, name) | {
+    "image": files.read_picture(image, reading.image_channels, name)
+  }
+
+
+def decode_maps(encoded: Encoded, reading: Reading, name: str) -> Batch:
+  """Decodes label and instance of an example.
+
+  Args:
+    encoded: label and instance, each a path or bytes; instance may be empty.
+    reading: how.
+    name: how errors call the example.
+
+  Returns:
+    label [H, W] int32, or [H, W, C] where it is a picture, and instance
+    [H, W] int32: the label itself, or zeros, where there is none.
+  """
+  if reading.num_classes:
+    label = files.as_int32(files.read_map(encoded["label"], name), name)
+    ids = label
+  else:
+    channels = reading.label_channels
+    label = files.read_picture(encoded["label"], channels, name)
+    ids = np.zeros(label.shape[:2], np.int32)
+  if encoded["instance"]:
+    ids = files.as_int32(files.read_map(encoded["instance"], name), name)
+  return {"label": label, "instance": ids}
+
+
+def place(arrays: Batch, placement: Placement, objects: bool) -> Batch:
+  """Brings all arrays of an example to one window.
+
+  Args:
+    arrays: from `decode`, [H, W] or [H, W, C] each.
+    placement: the window.
+    objects: whether to number the objects that can be seen in it.
+
+  Returns:
+    The same keys at the window's size; with objects [H, W] int32 if asked.
+  """
+  placed = {
+    key: (place_map if array.ndim == 2 else place_picture)(array, placement)
+    for key, array in arrays.items()
+  }
+  if objects:
+    label, instance = placed["label"], placed["instance"]
+    if label.ndim == 3:
+      label = np.zeros_like(instance)
+    placed["objects"] = dense_objects(label, instance)[0]
+  return placed

@@ -1,0 +1,152 @@
+"""Finds the maps from which photos are to be made, and reads them."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hdgan.config import InputError
+from hdgan.datasets import files, folder, prepared
+from hdgan.datasets.check import Rules, check
+from hdgan.datasets.reading import Encoded, Reading, decode_maps
+from hdgan.datasets.transforms import (
+  Geometry,
+  place_map,
+  place_picture,
+  whole_placement,
+)
+
+# What a folder of a single split may call its parts.
+PARTS = {
+  "label": ("label", "A"),
+  "instance": ("inst", "instance"),
+  "image": ("img", "image", "B"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class SynthesisInputs(Sequence):
+  """Full-size inputs in name order, read when asked for.
+
+  Attributes:
+    names: the stems, without the suffixes that roles add.
+    examples: paths or bytes of label, instance and image.
+    reading: how they are decoded.
+    geometry: how training scales pictures.
+    own_size: keep each map's own size instead.
+  """
+
+  names: tuple[str, ...]
+  examples: Sequence[Encoded]
+  reading: Reading
+  geometry: Geometry
+  own_size: bool
+
+  def __len__(self) -> int:
+    return len(self.names)
+
+  def __getitem__(self, i: int) -> dict[str, Any]:
+    """Reads one input.
+
+    Args:
+      i: which, in name order.
+
+    Returns:
+      name; label [H, W] int32 or [H, W, C]; instance [H, W] int32; image
+      [H, W, C] or None. Neither cropped nor padded.
+    """
+    name, example = self.names[i], self.examples[i]
+    arrays: dict[str, Any] = decode_maps(example, self.reading, name)
+    if example["image"]:
+      channels = self.reading.image_channels
+      arrays["image"] = files.read_picture(example["image"], channels, name)
+    size = arrays["label"].shape[:2]
+    scaled = size if self.own_size else self.geometry.scaled(size)
+    placement = whole_placement(scaled)
+    for key, array in arrays.items():
+      bring = place_map if array.ndim == 2 else place_picture
+      arrays[key] = bring(array, placement)
+    return {"image": None, **arrays, "name": name}
+
+
+def find_examples(
+  source: str, root: str, suffixes: Mapping[str, str]
+) -> list[folder.Example]:
+  """Lists the files that a user named.
+
+  Args:
+    source: a split of `root`, or a folder: FOLDER/<split>, one that holds the
+      folders of one split, or the label maps themselves.
+    root: data.root, may be ''.
+    suffixes: data.suffixes.
+
+  Returns:
+    Examples in name order.
+
+  Raises:
+    InputError: nothing there, several splits, or files without partners.
+  """
+  faults: list[str] = []
+  folders = _find_folders(source, root, faults)
+  folder.raise_faults(faults)
+  labels = [path.stem for path in folders["label"].iterdir()]
+  if not any(stem.endswith(suffixes.get("label", "")) for stem in labels):
+    suffixes = {}  # Another folder's names need not follow the training's.
+  examples = folder.pair(folders, suffixes, faults)
+  folder.raise_faults(faults)
+  return examples
+
+
+def check_inputs(
+  source: str,
+  examples: Sequence[folder.Example],
+  rules: Rules,
+  workers: int,
+) -> None:
+  """Checks the files before anything is computed, and tells what is missing.
+
+  Raises:
+    InputError: every fault of the files, one line each.
+  """
+  progress = prepared.progress_line(f"checking {source}")
+  check({source: examples}, rules, workers=workers, progress=progress)
+  if rules.num_classes and not any(one.instance for one in examples):
+    prepared.say(
+      f"{source}: no instance maps: boundaries are taken from the labels"
+    )
+
+
+def _find_folders(
+  source: str, root: str, faults: list[str]
+) -> dict[str, pathlib.Path]:
+  """Finds the folders of the maps by role."""
+  path = pathlib.Path(source).expanduser()
+  home = pathlib.Path(root).expanduser()
+  if root and path.name == source and folder.has_split(home, source):
+    return folder.split_folders(home, source, faults)
+  if not path.is_dir():
+    if path.name and folder.has_split(path.parent, path.name):
+      return folder.split_folders(path.parent, path.name, faults)
+    raise InputError(
+      f"{source}: neither a folder nor a split"
+      f"{f' of {root}' if root else ''}; say a folder with label maps"
+    )
+  for ending in folder.FOLDERS["label"]:
+    split = path.name.removesuffix(f"_{ending}")
+    if split and split != path.name:
+      return folder.split_folders(path.parent, split, faults)
+  found = {}
+  for role, names in PARTS.items():
+    there = [path / name for name in names if (path / name).is_dir()]
+    found.update({role: there[0]} if there else {})
+  if "label" in found:
+    return found
+  splits = folder.splits(path)
+  if len(splits) > 1:
+    ways = " or ".join(f"{source.rstrip('/')}/{split}" for split in splits)
+    raise InputError(
+      f"{source}: holds {len(splits)} splits ({', '.join(splits)}); say {ways}"
+    )
+  if splits:
+    return folder.split_folders(path, splits[0], faults)
+  return {"label": path}

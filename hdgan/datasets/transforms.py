@@ -1,0 +1,163 @@
+"""Brings maps and pictures to a stage's size, all of an example alike.
+
+One `Placement` is drawn per example and used for image, label and instance:
+labels and instances take the nearest source pixel on one sampling grid, photos
+are resampled bicubically with antialiasing. Nothing is ever padded. The three
+ways to a size are the released code's resize, scale_width and crop.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+Size = tuple[int, int]
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+  """How pictures of any size come to a stage's size.
+
+  Attributes:
+    transform: 'resize' (exact), 'scale_width' (then crop) or 'crop'.
+    stage_size: (H, W) of what comes out.
+    load_width: the width of scale_width; 0 means the stage's.
+    flip: whether training mirrors half of the examples.
+  """
+
+  transform: str
+  stage_size: Size
+  load_width: int = 0
+  flip: bool = False
+
+  def scaled(self, size: Size) -> Size:
+    """The (H, W) to which a picture of (H, W) is scaled before the crop."""
+    if self.transform == "resize":
+      return self.stage_size
+    if self.transform == "crop":
+      return size
+    width = self.load_width or self.stage_size[1]
+    return max(1, (2 * size[0] * width + size[1]) // (2 * size[1])), width
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+  """One draw: the scaled size, the window cut from it, mirrored or not."""
+
+  scaled: Size
+  top: int
+  left: int
+  size: Size
+  flip: bool
+
+
+def random_placement(
+  size: Size, geometry: Geometry, rng: np.random.Generator
+) -> Placement:
+  """Draws the window and the mirroring for a picture of (H, W)."""
+  scaled = geometry.scaled(size)
+  height, width = geometry.stage_size
+  # Always three draws, so that one setting never shifts another's numbers.
+  top = int(rng.integers(scaled[0] - height + 1))
+  left = int(rng.integers(scaled[1] - width + 1))
+  flip = bool(rng.integers(2)) and geometry.flip
+  return Placement(scaled, top, left, (height, width), flip)
+
+
+def centre_placement(size: Size, geometry: Geometry) -> Placement:
+  """The window in the middle, not mirrored."""
+  scaled = geometry.scaled(size)
+  height, width = geometry.stage_size
+  top, left = (scaled[0] - height) // 2, (scaled[1] - width) // 2
+  return Placement(scaled, top, left, (height, width), False)
+
+
+def whole_placement(scaled: Size) -> Placement:
+  """Scales to (H, W) and cuts nothing."""
+  return Placement(scaled, 0, 0, scaled, False)
+
+
+def place_map(ids: np.ndarray, placement: Placement) -> np.ndarray:
+  """Takes the nearest pixel of an [H, W] map for each of the window's."""
+  rows = _nearest(ids.shape[0], placement.scaled[0])
+  columns = _nearest(ids.shape[1], placement.scaled[1])
+  rows = rows[placement.top : placement.top + placement.size[0]]
+  columns = columns[placement.left : placement.left + placement.size[1]]
+  if placement.flip:
+    columns = columns[::-1]
+  return ids[rows][:, columns]
+
+
+def place_picture(picture: np.ndarray, placement: Placement) -> np.ndarray:
+  """Resamples an [H, W, C] picture and cuts the window; keeps its dtype."""
+  if picture.shape[:2] != placement.scaled:
+    picture = _bicubic(picture, placement.scaled)
+  window = picture[
+    placement.top : placement.top + placement.size[0],
+    placement.left : placement.left + placement.size[1],
+  ]
+  if placement.flip:
+    window = window[:, ::-1]
+  return np.ascontiguousarray(window)
+
+
+def _nearest(source: int, target: int) -> np.ndarray:
+  """For each of `target` pixel centres, the source pixel that holds it."""
+  return (2 * np.arange(target) + 1) * source // (2 * target)
+
+
+def _bicubic(picture: np.ndarray, size: Size) -> np.ndarray:
+  """Scales [H, W, C] uint8, uint16 or float32; clips what overshoots."""
+  shape = (size[1], size[0])
+  method = Image.Resampling.BICUBIC
+  if picture.dtype == np.uint8:
+    whole = Image.fromarray(
+      picture.squeeze(-1) if picture.shape[-1] == 1 else picture
+    )
+    return np.asarray(whole.resize(shape, method)).reshape(*size, -1)
+  planes = [
+    np.asarray(Image.fromarray(plane).resize(shape, method))
+    for plane in np.moveaxis(picture.astype(np.float32), -1, 0)
+  ]
+  scaled = np.stack(planes, -1)
+  if picture.dtype == np.uint16:
+    return np.clip(np.rint(scaled), 0, 65535).astype(np.uint16)
+  return np.clip(scaled, picture.min(), picture.max())
+
+
+def dense_objects(
+  label: np.ndarray, instance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """Numbers the objects, the distinct (label, instance) pairs, densely.
+
+  Args:
+    label: [H, W] integers; zeros where the label is a picture.
+    instance: [H, W] integers.
+
+  Returns:
+    [H, W] int32 numbers 0..N-1 in the order of the pairs, and the pairs,
+    [N, 2] int64 of label and original instance id.
+  """
+  ids = instance.astype(np.int64)
+  keys = (label.astype(np.int64).ravel() << 32) + ids.ravel()
+  # Maps are made of runs: sorting one key per run is ten times quicker.
+  starts = np.flatnonzero(np.diff(keys, prepend=keys[:1] - 1))
+  found, numbers = np.unique(keys[starts], return_inverse=True)
+  lengths = np.diff(starts, append=keys.size)
+  objects = np.repeat(numbers.astype(np.int32), lengths)
+  classes = (found + 2**31) >> 32
+  pairs = np.stack([classes, found - (classes << 32)], axis=-1)
+  return objects.reshape(label.shape), pairs
+
+
+def colorize(
+  label: np.ndarray, classes: Sequence[dict[str, Any]]
+) -> np.ndarray:
+  """Paints [..., H, W] class ids as [..., H, W, 3] uint8; unknown ids black."""
+  table = np.zeros((len(classes) + 1, 3), np.uint8)
+  for entry in classes:
+    table[entry["id"]] = entry["color"]
+  known = (label >= 0) & (label < len(classes))
+  return table[np.where(known, label, len(classes))]

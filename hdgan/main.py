@@ -1,0 +1,196 @@
+"""Starts hdgan: `python -m hdgan.main --config=... --workdir=... [--mode=...]`.
+
+The only command-line flags of the modes are here. A bad flag, config or input
+ends in one line and exit status 2.
+"""
+
+import dataclasses
+import pathlib
+import re
+import sys
+from collections.abc import Callable, Sequence
+
+from absl import app, flags, logging
+from ml_collections import ConfigDict, config_flags
+
+from hdgan import config as config_lib
+from hdgan.config import InputError
+
+FLAGS = flags.FLAGS
+
+config_flags.DEFINE_config_file(
+  "config", None, "A file of configs/; fields by --config.field=value.",
+  lock_config=True,
+)  # fmt: skip
+flags.DEFINE_string("workdir", "", "The run directory.")
+flags.DEFINE_string("mode", "train", "What to do; see the README.")
+flags.DEFINE_string("input", "", "A folder of maps, or the name of a split.")
+flags.DEFINE_string("output", "", "The folder to write to.")
+flags.DEFINE_integer(
+  "step", None, "The checkpoint's step; the newest if unset."
+)
+flags.DEFINE_enum(
+  "size", "stage", ["stage", "input"],
+  "Scale maps as in training, or keep each map's own size.",
+)  # fmt: skip
+flags.DEFINE_enum(
+  "work", "step", ["forward", "step"], "What the benchmark times."
+)
+flags.DEFINE_integer("stage", 0, "Index in config.stages.")
+flags.DEFINE_integer("repeats", 10, "Timed runs.")
+
+
+def _train(config: ConfigDict) -> None:
+  from hdgan import train
+
+  train.train(config, pathlib.Path(FLAGS.workdir))
+
+
+def _synthesize(_: ConfigDict) -> None:
+  from hdgan import synthesize
+
+  synthesize.synthesize(
+    pathlib.Path(FLAGS.workdir), FLAGS.input, pathlib.Path(FLAGS.output),
+    step=FLAGS.step, size=FLAGS.size,
+  )  # fmt: skip
+
+
+def _benchmark(config: ConfigDict) -> None:
+  from hdgan import benchmark
+
+  benchmark.show(
+    benchmark.benchmark(config, FLAGS.work, FLAGS.stage, FLAGS.repeats)
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Mode:
+  """What a mode runs and which flags it has.
+
+  Attributes:
+    run: takes the config.
+    needs: flags that must be set.
+    may: flags that may be set too.
+  """
+
+  run: Callable[[ConfigDict], None]
+  needs: tuple[str, ...] = ()
+  may: tuple[str, ...] = ()
+
+
+# The one table of modes. A config may be left out where W holds one.
+MODES = {
+  "train": Mode(_train, ("config", "workdir")),
+  "synthesize": Mode(
+    _synthesize, ("workdir", "input", "output"), ("config", "step", "size")
+  ),
+  "benchmark": Mode(
+    _benchmark, ("config",), ("workdir", "work", "stage", "repeats")
+  ),
+}
+
+
+def _mode_flags() -> set[str]:
+  return {f for mode in MODES.values() for f in (*mode.needs, *mode.may)}
+
+
+def check_flags(mode: str, given: set[str]) -> None:
+  """Compares the flags on the command line with the mode's.
+
+  Args:
+    mode: its name.
+    given: names of the flags that were set.
+
+  Raises:
+    InputError: for an unknown mode, a missing flag or one of another mode.
+  """
+  if mode not in MODES:
+    raise InputError(f"--mode={mode}: must be one of {', '.join(MODES)}")
+  entry = MODES[mode]
+  for flag in sorted(given & _mode_flags()):
+    if flag not in (*entry.needs, *entry.may):
+      owners = [m for m, e in MODES.items() if flag in (*e.needs, *e.may)]
+      raise InputError(
+        f"--{flag} has no effect with --mode={mode}; it belongs to "
+        f"{', '.join(owners)}"
+      )
+  for flag in entry.needs:
+    if flag not in given:
+      raise InputError(f"--mode={mode} needs --{flag}")
+
+
+def add_config(argv: Sequence[str]) -> list[str]:
+  """Names W/config.json as the config where the user named none.
+
+  Args:
+    argv: the command line.
+
+  Returns:
+    The same with `--config=...` in front of the other flags, if W has one.
+  """
+  workdir = find_value("workdir", argv)
+  path = pathlib.Path(workdir or ".") / "config.json"
+  if find_value("config", argv) or not workdir or not path.is_file():
+    return list(argv)
+  return [argv[0], f"--config={config_lib.__file__}:{path}", *argv[1:]]
+
+
+def find_value(flag: str, argv: Sequence[str]) -> str:
+  """Value of a flag on a command line that is not parsed yet, '' if unset."""
+  for i, word in enumerate(argv):
+    name, equals, value = word.partition("=")
+    if name in (f"--{flag}", f"-{flag}"):
+      return value if equals else "".join(argv[i + 1 : i + 2])
+  return ""
+
+
+def parse(argv: Sequence[str]) -> list[str]:
+  """Parses all flags; what is wrong with them ends in one line, status 2."""
+  try:
+    argv = add_config(argv)
+    config = find_value("config", argv)
+    if config and not pathlib.Path(config.partition(":")[0]).is_file():
+      raise InputError(f"--config={config}: there is no such file")
+    rest = FLAGS(argv)
+    if len(rest) > 1:
+      raise InputError(f"{rest[1]!r} is not a flag; flags start with --")
+    given = {f for f in _mode_flags() if FLAGS[f].present}
+    if FLAGS["config"].present:
+      given.add("config")
+    check_flags(FLAGS.mode, given)
+    return rest
+  except InputError as error:
+    _fail(error)
+  except Exception as error:  # absl, the config file and its fields raise all
+    _fail(_explain(error))
+
+
+def _explain(error: Exception) -> str:
+  """Makes one line out of what absl or ml_collections raises."""
+  text = " ".join(str(a) for a in error.args) or type(error).__name__
+  near = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', text)
+  if near:
+    return f"--config: there is no field {near[2]!r}; did you mean {near[1]!r}?"
+  if isinstance(error, SyntaxError):
+    return f"--config: {error}"
+  return " ".join(text.splitlines())
+
+
+def _fail(error: object) -> None:
+  """Prints one line per fault and ends."""
+  for line in str(error).splitlines():
+    print(f"error: {line}", file=sys.stderr)
+  sys.exit(2)
+
+
+def main(_: Sequence[str]) -> None:
+  """Runs the mode."""
+  logging.set_verbosity(logging.WARNING)
+  try:
+    MODES[FLAGS.mode].run(FLAGS.config)
+  except InputError as error:
+    _fail(error)
+
+
+if __name__ == "__main__":
+  app.run(main, flags_parser=parse)

@@ -1,0 +1,255 @@
+"""Makes a config of ours for weights of the released code.
+
+A weight file says nothing about classes, sizes and losses; `opt.txt`, which the
+released code writes beside its weights, and the user's answers do.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+
+from ml_collections import ConfigDict
+
+from hdgan import config as config_lib
+from hdgan.config import InputError
+from hdgan.options import OPTIONS, Networks, is_true, number
+from hdgan.state_dict import DiscriminatorSpec, EncoderSpec
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+  """What shapes cannot tell; None or '' where nobody said.
+
+  Attributes:
+    num_classes: 0 where the label is a picture.
+    boundary: whether the boundary map is a channel.
+    label_range: lowest and highest value of a picture label.
+    features: channels of styles that G takes, where E itself is not given.
+    size: (H, W) of the training pictures.
+    vgg_file: for further training with the VGG loss.
+  """
+
+  num_classes: int | None = None
+  boundary: bool | None = None
+  label_range: tuple[float, float] | None = None
+  features: int | None = None
+  size: tuple[int, int] | None = None
+  vgg_file: str = ""
+
+
+def merge(answers: Answers, options: Mapping[str, str]) -> Answers:
+  """Fills in from opt.txt what the user did not say.
+
+  Raises:
+    InputError: if an option that is needed is no number.
+  """
+  said = dataclasses.asdict(answers)
+  if "label_nc" in options and answers.num_classes is None:
+    said["num_classes"] = int(number(options, "label_nc", 0))
+    if said["num_classes"] == 0 and answers.label_range is None:
+      said["label_range"] = (0.0, 255.0)  # It reads 8-bit pictures only.
+  if "no_instance" in options and answers.boundary is None:
+    said["boundary"] = not is_true(options, "no_instance")
+  if "crop" in options.get("resize_or_crop", "") and answers.size is None:
+    fine = int(number(options, "fineSize", 512))
+    said["size"] = (fine, fine)
+  return Answers(**said)
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+  """What G's input channels are."""
+
+  num_classes: int
+  boundary: bool
+  label_channels: int
+  features: int
+
+
+def explain_channels(networks: Networks, answers: Answers) -> Inputs:
+  """Tells classes, boundary map and styles apart.
+
+  Args:
+    networks: of one model.
+    answers: from flags and opt.txt.
+
+  Returns:
+    Parts that add up to G's channels.
+
+  Raises:
+    InputError: if something must be said, or what is said does not add up.
+  """
+  classes, total = answers.num_classes, networks.generator.inputs
+  features = answers.features
+  if networks.encoder:
+    features = networks.encoder.channels
+  if networks.discriminator:
+    label = networks.discriminator.inputs - networks.generator.channels
+  elif features is not None:
+    label = total - features
+  elif classes:
+    boundary = answers.boundary
+    label = classes + (total > classes if boundary is None else boundary)
+    label = min(label, total)
+  else:
+    label = total
+  _check_features(networks, total, label, features)
+  if classes is None:
+    raise InputError(_ask(total, label))
+  boundary = answers.boundary
+  if classes:
+    _check_classes(classes, boundary, label)
+    return Inputs(classes, label > classes, 3, total - label)
+  if boundary is None or answers.label_range is None:
+    raise InputError(
+      f"--num_classes=0: G takes {label} channels of a picture label, or "
+      f"{label - 1} and a boundary map, and nothing tells its values' range; "
+      "say --boundary=false or true, and --label_range=LOWEST,HIGHEST"
+    )
+  return Inputs(0, boundary, label - boundary, total - label)
+
+
+def _check_features(
+  networks: Networks, total: int, label: int, features: int | None
+) -> None:
+  """Compares what is left of G's channels with E's."""
+  left = total - label
+  if left > 0 and features is None:
+    raise InputError(
+      f"G takes {total} channels, {label} of them from the label: styles of "
+      f"width {left} expected; give the model's net_E.pth too, or say "
+      f"--features={left} to have all styles zero"
+    )
+  if label < 1 or left != (features or 0):
+    d = networks.discriminator
+    by_d = f", D {d.inputs} with {networks.generator.channels} of a picture"
+    raise InputError(
+      f"G takes {total} channels{by_d if d else ''}, and styles have "
+      f"{features or 0}: that does not add up; give the files of one model"
+    )
+
+
+def _check_classes(classes: int, boundary: bool | None, label: int) -> None:
+  with_boundary = label - classes
+  if with_boundary not in (0, 1) or boundary not in (None, with_boundary == 1):
+    said = {None: "", True: " with a", False: " without a"}[boundary]
+    raise InputError(
+      f"--num_classes={classes}{said and said + ' boundary map'} does not fit: "
+      f"{_allowed(label)}"
+    )
+
+
+def _allowed(label: int) -> str:
+  return (
+    f"{label} = {label - 1} classes + boundary map; say "
+    f"--num_classes={label - 1}, or --num_classes={label} for no boundary map"
+  )
+
+
+def _ask(total: int, label: int) -> str:
+  styles = f" beside {total - label} of styles" if total > label else ""
+  return (
+    f"--num_classes is needed: G takes {label} channels{styles}, and "
+    f"{_allowed(label)}, or --num_classes=0 where the label is a picture"
+  )
+
+
+def config_of(
+  networks: Networks, answers: Answers, options: Mapping[str, str]
+) -> ConfigDict:
+  """Makes the config of an imported model: one stage that trains all of G.
+
+  Args:
+    networks: as recognised.
+    answers: of flags and opt.txt, merged.
+    options: of opt.txt; the released code's defaults where it is silent.
+
+  Returns:
+    A validated config.
+
+  Raises:
+    InputError: if something must be said, or does not fit.
+  """
+  g, inputs = networks.generator, explain_channels(networks, answers)
+  if answers.size is None:
+    unit = 2 ** (g.downsamples + g.enhancers)
+    width = f" ({OPTIONS} has loadSize: {options.get('loadSize')})"
+    raise InputError(
+      "--size is needed: no weight tells the training pictures' size"
+      f"{width if 'loadSize' in options else ''}; say --size=HEIGHT,WIDTH, "
+      f"multiples of {unit}"
+    )
+  e = networks.encoder or EncoderSpec(g.channels, inputs.features or 3, 16, 4)
+  d = networks.discriminator or DiscriminatorSpec(0, 64, 3, 2)
+  matching = not is_true(options, "no_ganFeat_loss") and d.features
+  weight = number(options, "lambda_feat", 10.0)
+  vgg = not is_true(options, "no_vgg_loss") and bool(answers.vgg_file)
+  names = config_lib.units(g.enhancers, inputs.features > 0)
+  config = {
+    "seed": 0,
+    "batch_size": int(number(options, "batchSize", 1)),
+    "num_classes": inputs.num_classes,
+    "ignore_label": -1,
+    "max_instances": 0,
+    "boundary": inputs.boundary,
+    "data": _data(inputs, answers, options, g.channels),
+    "generator": {
+      "width": g.width, "downsamples": g.downsamples, "blocks": g.blocks,
+      "enhancer_blocks": g.enhancer_blocks if g.enhancers else 3,
+    },
+    "discriminator": {"width": d.width, "layers": d.layers},
+    "encoder": {
+      "enabled": inputs.features > 0, "channels": e.channels,
+      "width": e.width, "downsamples": e.downsamples,
+    },
+    "loss": {
+      "gan": "bce" if is_true(options, "no_lsgan") else "lsgan",
+      "feature_matching": weight if matching else 0.0,
+      "vgg": weight if vgg else 0.0,
+      "vgg_file": answers.vgg_file if vgg else "",
+    },
+    "optimizer": {
+      "learning_rate": number(options, "lr", 2e-4),
+      "beta1": number(options, "beta1", 0.5), "beta2": 0.999,
+    },
+    "ema": 0.0,
+    "stages": ({
+      "name": "imported", "size": answers.size, "enhancers": g.enhancers,
+      "scales": d.scales, "trainable": names,
+      "constant": int(number(options, "niter", 100)),
+      "decay": int(number(options, "niter_decay", 100)),
+    },),
+    "precision": "float32", "mesh": {"data": 0}, "remat": False,
+    "init_from": "", "log_every": 100, "sample_every": 5000,
+    "checkpoint_every": 5000, "keep": 3,
+  }  # fmt: skip
+  config["stages"] = tuple(ConfigDict(stage) for stage in config["stages"])
+  return config_lib.validate(ConfigDict(config))
+
+
+def _data(
+  inputs: Inputs, answers: Answers, options: Mapping[str, str], channels: int
+) -> dict[str, object]:
+  mode = options.get("resize_or_crop", "")
+  transform = "resize"
+  if mode in ("crop", "none"):
+    transform = "crop"
+  elif mode:
+    transform = "scale_width"
+  wide = "and_crop" in mode
+  return {
+    "name": "paired_folder",
+    "root": options.get("dataroot", "") or "DIR",
+    "prepared_dir": "",
+    "suffixes": {"label": "", "instance": "", "image": ""},
+    "transform": transform,
+    "load_width": int(number(options, "loadSize", 1024)) if wide else 0,
+    "flip": not is_true(options, "no_flip"),
+    "workers": 2,
+    "label_channels": inputs.label_channels,
+    "label_range": answers.label_range or (0.0, 255.0),
+    "image_channels": channels,
+    "image_range": (0.0, 255.0),
+    "num_train": 0,
+    "num_val": 0,
+    "size": (0, 0),
+  }

@@ -1,0 +1,268 @@
+"""A released model: safetensors with the config inside, sums, a model card.
+
+`G.safetensors`, and `E` and `D` where the run has them; each says in its
+metadata which config, stage and step it is of. `SHA256SUMS` is for
+`sha256sum -c`; `python -m hdgan.convert import` takes the folder.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import math
+import os
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from ml_collections import ConfigDict
+
+from hdgan import config as config_lib
+from hdgan import run_directory
+from hdgan.config import InputError
+from hdgan.state_dict import Layer
+
+SUMS = "SHA256SUMS"
+CARD = "MODEL_CARD.md"
+FORMAT = "hdgan 1"
+# What a config says of the machine that it was used on.
+_PATHS = ("data.root", "data.prepared_dir", "loss.vgg_file", "init_from")
+
+
+@contextlib.contextmanager
+def whole_folder(path: pathlib.Path, flag: str) -> Iterator[pathlib.Path]:
+  """Gives a temporary folder that becomes `path` if all goes well.
+
+  Args:
+    path: must be missing or an empty folder.
+    flag: that named it, for messages.
+
+  Yields:
+    A new folder beside `path`.
+
+  Raises:
+    InputError: if `path` holds something, cannot be written, or the disk is
+      full; then nothing stays.
+  """
+  if path.exists() and (not path.is_dir() or any(path.iterdir())):
+    kind = "holds files already" if path.is_dir() else "is a file"
+    raise InputError(f"{flag}={path} {kind}; name a new or empty folder")
+  made = None
+  try:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = tempfile.mkdtemp(prefix=f".{path.name}.tmp", dir=path.parent)
+    pathlib.Path(made).chmod(0o777 & ~_umask())
+    yield pathlib.Path(made)
+    os.replace(made, path)
+  except OSError as error:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    why = "the disk is full" if full else " ".join(str(error).split())
+    raise InputError(
+      f"{flag}={path}: not written, nothing of it stays ({why}); make room or "
+      "name another folder"
+    ) from error
+  finally:
+    if made:
+      shutil.rmtree(made, ignore_errors=True)
+
+
+def _umask() -> int:
+  mask = os.umask(0)
+  os.umask(mask)
+  return mask
+
+
+def _names(layer: Layer) -> dict[str, tuple[int, ...]]:
+  """Names and shapes of a layer's arrays in a file of ours."""
+  name = ".".join(layer.path)
+  return {f"{name}.kernel": layer.kernel, f"{name}.bias": layer.kernel[3:]}
+
+
+def write_network(
+  path: pathlib.Path,
+  table: list[Layer],
+  params: Mapping[str, Any],
+  metadata: Mapping[str, str],
+) -> None:
+  """Writes one network.
+
+  Args:
+    path: of a new file.
+    table: the network's layers.
+    params: with kernels [k, k, C, D] and biases [D] at the layers' paths.
+    metadata: config, stage and the like.
+  """
+  arrays = {}
+  for layer in table:
+    leaf: Any = params
+    for key in layer.path:
+      leaf = leaf[key]
+    for name in _names(layer):
+      array = np.asarray(leaf[name.rpartition(".")[2]], np.float32)
+      arrays[name] = np.ascontiguousarray(array)
+  safetensors.numpy.save_file(arrays, path, dict(metadata))
+
+
+def metadata_of(
+  config: ConfigDict, info: Mapping[str, Any], weights: str
+) -> dict[str, str]:
+  """What every file says about itself; paths are cut to their last part."""
+  public = config_lib.from_json(config_lib.to_json(config)).unlock()
+  with public.unlocked():
+    for field in _PATHS:
+      value = config_lib.get(public, field)
+      public.update_from_flattened_dict({field: pathlib.Path(value).name})
+  return {
+    "format": FORMAT,
+    "config": json.dumps(config_lib.plain(public)),
+    "stage": str(info["stage"]),
+    "step": str(info["step"]),
+    "weights": weights,
+  }
+
+
+def write_sums(folder: pathlib.Path) -> None:
+  """Writes the SHA-256 sums of all files of a folder."""
+  lines = []
+  for path in sorted(folder.iterdir()):
+    with path.open("rb") as file:
+      digest = hashlib.file_digest(file, "sha256").hexdigest()
+    lines.append(f"{digest}  {path.name}\n")
+  (folder / SUMS).write_text("".join(lines))
+
+
+def card(
+  config: ConfigDict,
+  metadata: Mapping[str, str],
+  tables: Mapping[str, list[Layer]],
+) -> str:
+  """Describes the model in Markdown, from what is known and nothing else."""
+  stage = config.stages[int(metadata["stage"])]
+  labels = f"{config.num_classes} classes"
+  if not config.num_classes:
+    low, high = config.data.label_range
+    labels = (
+      f"a picture of {config.data.label_channels} channels, {low} to {high}"
+    )
+  rows = []
+  for name, table in tables.items():
+    total = sum(math.prod(s) for x in table for s in _names(x).values())
+    rows.append(f"| {name}.safetensors | {len(table)} | {total:,} |")
+  height, width = stage.size
+  lines = [
+    "# A pix2pixHD model in hdgan's format",
+    "",
+    "Makes photos from label maps (Wang et al., CVPR 2018, arXiv 1711.11585).",
+    "",
+    "| file | convolutions | parameters |",
+    "|---|---|---|",
+    *rows,
+    "",
+    f"* Label: {labels}; boundary map: {'yes' if config.boundary else 'no'}; "
+    f"styles: {'yes' if config.encoder.enabled else 'no'}.",
+    f"* Trained at {width} x {height} pixels (width x height), stage "
+    f"`{stage.name}`, {metadata['step']} steps; weights of G: "
+    f"{metadata['weights']}.",
+    "* The config is in every file's metadata, and checksums are in "
+    f"`{SUMS}` (`sha256sum -c {SUMS}`).",
+    "",
+    "Training data, licence, scores and limits: to be added by whoever",
+    "publishes this model; the files do not know them.",
+    "",
+    "    python -m hdgan.convert import --from=THIS_FOLDER --workdir=W",
+    "    python -m hdgan.main --mode=synthesize --workdir=W --input=MAPS \\",
+    "      --output=OUT",
+    "",
+  ]
+  return "\n".join(lines)
+
+
+def is_release(folder: pathlib.Path) -> bool:
+  """Whether a folder holds a released model."""
+  return (folder / "G.safetensors").is_file()
+
+
+def check_sums(folder: pathlib.Path) -> None:
+  """Compares a release's files with its sums.
+
+  Raises:
+    InputError: naming the first file that differs.
+  """
+  path = folder / SUMS
+  if not path.is_file():
+    raise InputError(f"{path} is missing; copy the release's folder whole")
+  for line in path.read_text(errors="replace").splitlines():
+    digest, _, name = line.partition("  ")
+    file = folder / pathlib.Path(name).name
+    if not file.is_file():
+      raise InputError(f"{file} is missing, {SUMS} lists it; copy it again")
+    with file.open("rb") as opened:
+      if hashlib.file_digest(opened, "sha256").hexdigest() != digest:
+        raise InputError(f"{file} differs from {SUMS}; copy it again")
+
+
+def read_metadata(folder: pathlib.Path) -> tuple[ConfigDict, dict[str, str]]:
+  """Reads a release's config, and all metadata of its G.
+
+  Raises:
+    InputError: if the files are damaged or of another program.
+  """
+  check_sums(folder)
+  path = folder / "G.safetensors"
+  try:
+    with safetensors.safe_open(path, "numpy") as file:
+      metadata = file.metadata() or {}
+    if metadata.get("format") != FORMAT:
+      raise InputError(
+        f"{path}: its metadata has no format {FORMAT!r}; give a folder that "
+        "`python -m hdgan.convert release` wrote"
+      )
+    config = config_lib.from_json(metadata["config"])
+  except (safetensors.SafetensorError, KeyError, ValueError) as error:
+    if isinstance(error, InputError):
+      raise
+    raise InputError(f"{path}: not a release ({error}); copy it again") from (
+      error
+    )
+  return config_lib.validate(config), metadata
+
+
+def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
+  """Reads one network.
+
+  Args:
+    path: of its safetensors file.
+    table: the layers that its config asks for.
+
+  Returns:
+    A nested dict of kernels [k, k, C, D] and biases [D], float32.
+
+  Raises:
+    InputError: if names or shapes are not the config's.
+  """
+  from hdgan import recognise
+
+  params: dict[str, Any] = {}
+  expected = {k: s for layer in table for k, s in _names(layer).items()}
+  with safetensors.safe_open(path, "numpy") as file:
+    found = {n: tuple(file.get_slice(n).get_shape()) for n in file.keys()}  # noqa: SIM118
+    recognise.check(found, expected, str(path))
+    for name in expected:
+      *parents, leaf = name.split(".")
+      node = params
+      for key in parents:
+        node = node.setdefault(key, {})
+      node[leaf] = file.get_tensor(name)
+  return params
+
+
+def copy_classes(source: pathlib.Path, target: pathlib.Path) -> None:
+  """Takes classes.json along, where there is one."""
+  path = source / run_directory.CLASSES
+  if path.is_file():
+    shutil.copyfile(path, target / path.name)

@@ -1,0 +1,130 @@
+"""Sample grids and held-out losses on fixed examples, the same at every step.
+
+Rows are held-out and training examples; columns are label | synthesised |
+real, and for models with E a second synthesised one without the photo's
+features.
+"""
+
+import functools
+import pathlib
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from hdgan import conditioning, input_pipeline, pictures, sharding, train_step
+from hdgan.model import Model
+
+HELD_OUT_ROWS = 4
+TRAIN_ROWS = 2
+
+
+def class_colors(classes: Sequence[dict], num_classes: int) -> np.ndarray:
+  """Colours [num_classes, 3] uint8: the classes' own, else a fixed palette."""
+  colors = pictures.palette(num_classes)
+  for entry in classes:
+    if entry["id"] < num_classes:
+      colors[entry["id"]] = entry["color"]
+  return colors
+
+
+def label_picture(
+  label: np.ndarray, colors: np.ndarray, label_range: tuple[float, float]
+) -> np.ndarray:
+  """Shows a label [B, H, W], or a picture label [B, H, W, C], as uint8 RGB."""
+  if label.ndim == 3:
+    return pictures.label_colors(label, colors)
+  unit = np.asarray(conditioning.to_unit_range(label, *label_range))
+  return pictures.to_uint8(unit)
+
+
+def spread(count: int, rows: int) -> list[int]:
+  """Takes up to `rows` of `count` indices, evenly spread from the first."""
+  rows = min(rows, count)
+  return [i * count // rows for i in range(rows)]
+
+
+class Sampler:
+  """Renders one stage's samples."""
+
+  def __init__(
+    self,
+    config: ConfigDict,
+    model: Model,
+    data: input_pipeline.Prepared,
+    mesh: Mesh,
+  ):
+    """Reads the fixed examples at the stage's size.
+
+    Args:
+      config: of the experiment.
+      model: the stage's networks.
+      data: prepared splits.
+      mesh: of the run.
+    """
+    self.colors = class_colors(data.classes, config.num_classes)
+    self.model, self.data, self.mesh = model, data, mesh
+    self.rows: list[tuple[str, dict[str, np.ndarray]]] = []
+    wanted = {data.held_out: HELD_OUT_ROWS, "train": TRAIN_ROWS}
+    for split, rows in wanted.items():
+      if split:
+        self.rows += self._read(split, rows)
+    loss = train_step.bind_losses(model, config)
+    step = functools.partial(train_step.evaluate_step, model=model, loss=loss)
+    self._evaluate = jax.jit(step)
+
+  def _read(self, split: str, rows: int) -> list[tuple[str, dict]]:
+    indices = spread(len(self.data.sources[split]), rows)
+    return [
+      (
+        f"{split} {i}",
+        input_pipeline.fixed_examples(
+          self.data, split, [i], stage_size=self.model.size,
+          objects=self.model.encoder is not None,
+        ),
+      )
+      for i in indices
+    ]  # fmt: skip
+
+  def render(
+    self, params: train_step.Params, vgg_params: dict
+  ) -> tuple[np.ndarray, dict[str, float]]:
+    """Generates all rows.
+
+    Args:
+      params: of all networks; the average's G where there is one.
+      vgg_params: of VGG19, or {}.
+
+    Returns:
+      The grid [H, W, 3] uint8, and the mean losses over the held-out rows
+      ({} where no split is held out).
+    """
+    cells, titles, held_out = [], [], []
+    for title, batch in self.rows:
+      # Every device draws the same picture: a batch of one cannot be cut.
+      inputs = jax.device_put(batch, sharding.replicated(self.mesh))
+      fake, plain, metrics = self._evaluate(params, inputs, vgg_params)
+      real = self.model.image(inputs)
+      shown = [x for x in (fake, plain, real) if x is not None]
+      label = label_picture(batch["label"], self.colors, self.model.label_range)
+      cells.append([
+        label[0], *(pictures.to_uint8(np.asarray(x))[0] for x in shown)
+      ])  # fmt: skip
+      titles.append(title)
+      if not title.startswith("train"):
+        held_out.append(jax.device_get(metrics))
+    columns = ["label", "synthesised", "real"]
+    if self.model.encoder is not None:
+      columns.insert(2, "without the photo's features")
+    means = {
+      name: float(np.mean([m[name] for m in held_out]))
+      for name in (held_out[0] if held_out else {})
+    }
+    return pictures.grid(cells, columns, titles), means
+
+
+def save(workdir: pathlib.Path, step: int, grid: np.ndarray) -> None:
+  """Writes a grid [H, W, 3] uint8 to W/samples/<step>.png."""
+  pictures.save_png(workdir / "samples" / f"{step}.png", grid)

@@ -1,0 +1,411 @@
+"""Training: all stages of a config in one run, resumed by the same command."""
+
+import dataclasses
+import functools
+import pathlib
+import signal
+import types
+from typing import Any
+
+import flax.traverse_util
+import jax
+import jax.numpy as jnp
+import numpy as np
+from clu import parameter_overview
+from ml_collections import ConfigDict
+
+from hdgan import config as config_lib
+from hdgan import (
+  index_page,
+  input_pipeline,
+  report,
+  run_directory,
+  sampling,
+  sharding,
+  train_step,
+  vgg,
+)
+from hdgan.config import InputError
+from hdgan.model import Model, build_model
+from hdgan.train_step import TrainState
+
+
+@dataclasses.dataclass(frozen=True)
+class StagePlan:
+  """A stage with its place in the run.
+
+  Attributes:
+    index: in `config.stages`.
+    stage: its config.
+    model: its networks.
+    first: steps of all stages before.
+    steps_per_epoch: max(1, images // batch size).
+  """
+
+  index: int
+  stage: ConfigDict
+  model: Model
+  first: int
+  steps_per_epoch: int
+
+  @property
+  def epochs(self) -> int:
+    """Epochs of this stage."""
+    return self.stage.constant + self.stage.decay
+
+  @property
+  def end(self) -> int:
+    """Steps of the run once this stage is over."""
+    return self.first + self.epochs * self.steps_per_epoch
+
+  def epoch(self, step: int) -> int:
+    """Epoch of this stage, from 1, that the step after `step` is part of."""
+    return min((step - self.first) // self.steps_per_epoch + 1, self.epochs)
+
+
+def plan_stages(
+  config: ConfigDict, images: int, max_instances: int
+) -> list[StagePlan]:
+  """Lays the stages out over the steps of a run.
+
+  Args:
+    config: validated.
+    images: of the training split.
+    max_instances: static bound on object ids.
+
+  Returns:
+    One plan per stage, in order.
+  """
+  steps_per_epoch = max(1, images // config.batch_size)
+  plans, first = [], 0
+  for index, stage in enumerate(config.stages):
+    model = build_model(config, stage, max_instances)
+    plans.append(StagePlan(index, stage, model, first, steps_per_epoch))
+    first = plans[-1].end
+  return plans
+
+
+class StopRequest:
+  """Notes Ctrl-C and SIGTERM, so that the loop can save and end in order."""
+
+  def __init__(self) -> None:
+    self.asked = False
+    self._before: dict[int, Any] = {}
+
+  def __enter__(self) -> "StopRequest":
+    for number in (signal.SIGINT, signal.SIGTERM):
+      self._before[number] = signal.signal(number, self._note)
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    for number, handler in self._before.items():
+      signal.signal(number, handler)
+
+  def _note(self, number: int, frame: types.FrameType | None) -> None:
+    if self.asked:
+      # A second Ctrl-C means it.
+      raise KeyboardInterrupt
+    self.asked = True
+
+
+def train(config: ConfigDict, workdir: pathlib.Path) -> None:
+  """Trains all stages, from where the run in `workdir` stopped if there is one.
+
+  Args:
+    config: of the experiment.
+    workdir: the run directory.
+
+  Raises:
+    InputError: for anything wrong with config, folder or data, before
+      anything compiles or is written; or if a loss is no longer finite.
+  """
+  run = Run(config, workdir)
+  if run.start >= run.plans[-1].end:
+    print(finished_line(run))
+    return
+  run.begin()
+  with run.checkpoints, run.log, StopRequest() as stop:
+    state = None
+    for plan in run.plans[run.first_stage :]:
+      state = run.start_stage(plan, state)
+      state = run_stage(run, plan, state, stop)
+      if stop.asked:
+        break
+    run.progress.close()
+  step = int(state.step)
+  run.write_index(step, running=False)
+  if step < run.plans[-1].end:
+    print(f"Stopped and saved at step {step}; the same command goes on.")
+  else:
+    print(f"Finished after {step} steps; open {workdir / 'index.html'}")
+
+
+def finished_line(run: "Run") -> str:
+  """Says that a run is over, and how to extend it."""
+  last = len(run.plans) - 1
+  field = {0: "constant", 1: "decay"}.get(run.plans[-1].stage.decay)
+  if field:
+    way = f"raise --config.stages[{last}].{field}"
+  else:
+    # A decayed rate cannot rise again within its stage.
+    way = f"append a stage to config.stages (it has {last + 1})"
+  return (
+    f"This run is finished (step {run.start}). To extend it, {way}; or start "
+    f"another from its weights with --config.init_from={run.workdir}"
+  )
+
+
+class Run:
+  """What all stages of one run share."""
+
+  def __init__(self, config: ConfigDict, workdir: pathlib.Path):
+    """Checks everything that can be checked; writes and compiles nothing."""
+    self.config = config = config_lib.validate(config)
+    self.workdir = workdir
+    self.mesh = sharding.make_mesh(config.batch_size, config.mesh.data)
+    self.resumed = run_directory.resume_point(workdir, config)
+    self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
+    self.initial = {}
+    if config.init_from and not self.resumed:
+      self.initial = run_directory.load_params(pathlib.Path(config.init_from))
+    self.data = input_pipeline.prepare(config)
+    images = self.data.num_train
+    if self.resumed and self.resumed["images"] != images:
+      raise InputError(
+        f"--workdir={workdir}: the run began with {self.resumed['images']} "
+        f"training images, now there are {images}; put the data back, or "
+        "start a new run with --config.init_from"
+      )
+    self.plans = plan_stages(config, images, self.data.max_instances)
+    if self.initial:
+      first = self.plans[0]
+      train_step.check_initial(
+        first.model.shapes(), self.initial, first.stage.trainable,
+        config.init_from,
+      )  # fmt: skip
+    self.start = self.resumed["step"] if self.resumed else 0
+    self.first_stage = self.resumed["stage"] if self.resumed else 0
+
+  def begin(self) -> None:
+    """Makes the folder, opens what is written to, says what is used."""
+    used, there = self.mesh.size, jax.device_count()
+    if used < there:
+      print(
+        f"{used} of {there} devices share a batch of "
+        f"{self.config.batch_size}; {there - used} stay idle"
+      )
+    run_directory.begin(self.workdir, self.config, self.data.classes)
+    self.checkpoints = run_directory.checkpoints_of(
+      self.workdir, self.config.keep
+    )
+    self.log = report.MetricsLog(self.workdir, self.start)
+    self.progress = report.Progress(
+      self.plans[-1].end, self.config.batch_size, self.start
+    )
+    self.vgg = jax.device_put(self.vgg, sharding.replicated(self.mesh))
+
+  def _init(self, plan: StagePlan, params: train_step.Params) -> TrainState:
+    trainable = tuple(plan.stage.trainable)
+    return train_step.init_state(params, trainable, self.config)
+
+  def start_stage(
+    self, plan: StagePlan, before: TrainState | None
+  ) -> TrainState:
+    """Gives the state in which a stage begins or goes on.
+
+    Args:
+      plan: of the stage.
+      before: the last state of the stage before; None for the first stage
+        that this process runs.
+
+    Returns:
+      A state with a copy on every device of the mesh.
+    """
+    where = sharding.replicated(self.mesh)
+    if before is None and self.resumed:
+      init = functools.partial(self._init, plan)
+      abstract = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
+        jax.eval_shape(init, plan.model.shapes()),
+      )
+      return self.checkpoints.restore(self.start, abstract)
+    state = self._init(plan, plan.model.init((self.config.seed, plan.index)))
+    if before is not None:
+      state = train_step.hand_over(state, before)
+    elif self.initial:
+      state = train_step.start_from(state, self.initial)
+    # A copy of everything: no buffer may be given away twice.
+    return jax.tree.map(jnp.copy, jax.device_put(state, where))
+
+  def save(self, plan: StagePlan, state: TrainState) -> None:
+    """Writes a checkpoint; a stage's last one is kept for good."""
+    step = int(state.step)
+    info = {
+      "step": step,
+      "stage": plan.index,
+      "stage_name": plan.stage.name,
+      "epoch": plan.epoch(step - 1),
+      "images": self.data.num_train,
+      "max_instances": self.data.max_instances,
+      "config": config_lib.plain(self.config),
+    }
+    self.checkpoints.save(step, state, info, keep_forever=step == plan.end)
+
+  def sample(
+    self, plan: StagePlan, sampler: sampling.Sampler, state: TrainState
+  ) -> None:
+    """Writes the sample grid, the held-out losses and the page."""
+    step = int(state.step)
+    params = {**state.params, **state.ema}
+    grid, losses = sampler.render(params, self.vgg)
+    sampling.save(self.workdir, step, grid)
+    self.log.image(step, "samples", grid)
+    if losses:
+      epoch = plan.epoch(step - 1)
+      self.log.write(
+        step, losses, epoch=epoch, stage=plan.stage.name,
+        split="held_out",
+      )  # fmt: skip
+    self.write_index(step, running=True)
+
+  def write_index(self, step: int, running: bool) -> None:
+    """Writes index.html."""
+    end = self.plans[-1].end
+    index_page.write_index(
+      self.workdir,
+      title=self.workdir.resolve().name,
+      status=f"step {step} of {end}",
+      running=running,
+      stages=[describe_stage(p, self.config) for p in self.plans],
+      boundaries=[(p.first, p.stage.name) for p in self.plans],
+      config=config_lib.plain(self.config),
+      parameters=self.parameters,
+    )
+
+
+def describe_stage(plan: StagePlan, config: ConfigDict) -> dict[str, str]:
+  """One row of the table of stages."""
+  stage, rate = plan.stage, config.optimizer.learning_rate
+  units = config_lib.units(stage.enhancers, config.encoder.enabled)
+  frozen = [unit for unit in units if unit not in stage.trainable]
+  last = config_lib.learning_rate(
+    rate, stage.constant, stage.decay, plan.epochs
+  )
+  return {
+    "stage": stage.name,
+    "size": f"{stage.size[1]} x {stage.size[0]}",
+    "trains": ", ".join((*stage.trainable, f"D1..D{stage.scales}")),
+    "frozen": ", ".join(frozen) or "-",
+    "epochs": f"{stage.constant} + {stage.decay}",
+    "rate": f"{rate:g} to {last:.3g}",
+    "steps": f"{plan.first} to {plan.end}",
+  }
+
+
+def say_stage(run: Run, plan: StagePlan, params: train_step.Params) -> None:
+  """Prints what a stage trains, in one paragraph."""
+  row = describe_stage(plan, run.config)
+  count = parameter_overview.count_parameters
+  moving = {k: v for k, v in params.items() if k in plan.stage.trainable}
+  frozen = {k: v for k, v in params.items() if k not in (*moving, "D")}
+  run.progress.note(
+    f"Stage {plan.index + 1} of {len(run.plans)}, {row['stage']}: "
+    f"{row['size']} pixels, {row['trains']} trained "
+    f"({count(moving):,} + {count(params['D']):,} parameters), "
+    f"{row['frozen']} frozen ({count(frozen):,}), {plan.stage.scales} "
+    f"discriminator scales, {row['epochs']} epochs of "
+    f"{plan.steps_per_epoch} steps, rate {row['rate']}"
+  )
+  leaves = flax.traverse_util.flatten_dict(params, sep="/")
+  run.parameters = [
+    {"name": k, "shape": str(v.shape), "parameters": f"{v.size:,}"}
+    for k, v in leaves.items()
+  ]
+
+
+def run_stage(
+  run: Run, plan: StagePlan, state: TrainState, stop: StopRequest
+) -> TrainState:
+  """Makes the steps of one stage that are left.
+
+  Order at every boundary: log, then sample, then save, all of the state after
+  the step; the data position needs no saving, it is step - first step.
+
+  Args:
+    run: what all stages share.
+    plan: of this stage.
+    state: as `Run.start_stage` gives it; its buffers are given away.
+    stop: noted requests to stop; then the state is saved at once.
+
+  Returns:
+    The state after the last step made.
+  """
+  config, step = run.config, int(state.step)
+  if step >= plan.end:
+    return state
+  say_stage(run, plan, state.params)
+  sampler = sampling.Sampler(config, plan.model, run.data, run.mesh)
+  update = jax.jit(
+    train_step.bind_step(
+      plan.model, plan.stage, config,
+      first_step=plan.first, steps_per_epoch=plan.steps_per_epoch,
+    ),
+    donate_argnums=0,
+  )  # fmt: skip
+  stream = input_pipeline.batches(
+    run.data, "train", stage_size=plan.model.size,
+    batch_size=config.batch_size, seed=(config.seed, plan.index),
+    start=step - plan.first, process_index=jax.process_index(),
+    process_count=jax.process_count(),
+    objects=plan.model.encoder is not None,
+  )  # fmt: skip
+  window: list[train_step.Metrics] = []
+  while step < plan.end and not stop.asked:
+    batch = sharding.put_batch(next(stream), run.mesh)
+    state, metrics = update(state, batch, run.vgg)
+    window.append(metrics)
+    if len(window) > 2:
+      # Keeps at most two steps in flight.
+      jax.block_until_ready(window[-3])
+    step += 1
+    last = step == plan.end or stop.asked
+    log, sample, save = (
+      last or step % config[f"{name}_every"] == 0
+      for name in ("log", "sample", "checkpoint")
+    )
+    if log or sample or save:
+      write_metrics(run, plan, step, window)
+      window = []
+    with run.progress.paused():
+      if sample and not stop.asked:
+        run.sample(plan, sampler, state)
+      if save:
+        run.save(plan, state)
+  return state
+
+
+def write_metrics(
+  run: Run, plan: StagePlan, step: int, window: list[train_step.Metrics]
+) -> None:
+  """Logs the means over the steps since the last log.
+
+  Raises:
+    InputError: if one of them is not finite; nothing of it gets saved.
+  """
+  fetched = jax.device_get(window)
+  losses = {k: float(np.mean([m[k] for m in fetched])) for k in fetched[0]}
+  bad = [name for name, value in losses.items() if not np.isfinite(value)]
+  if bad:
+    newest = run.checkpoints.latest()
+    raise InputError(
+      f"{', '.join(bad)} not finite between steps {step - len(window)} and "
+      f"{step}; the newest checkpoint is from step {newest}. A lower "
+      "optimizer.learning_rate, or precision='float32', may help"
+    )
+  epoch = plan.epoch(step - 1)
+  shown = {k: v for k, v in losses.items() if k != "rate"}
+  speed = run.progress.update(
+    step, epoch=epoch, epochs=plan.epochs, stage=plan.stage.name, losses=shown
+  )
+  values = {**losses, "images_per_s": speed}
+  run.log.write(step, values, epoch=epoch, stage=plan.stage.name)

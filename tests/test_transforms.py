@@ -1,0 +1,122 @@
+"""One draw for all arrays, nearest maps, dense object numbers."""
+
+import numpy as np
+import pytest
+
+from hdgan.datasets import transforms
+from hdgan.datasets.transforms import Geometry, Placement
+
+
+@pytest.mark.parametrize(
+  ("geometry", "size", "scaled"),
+  [
+    (Geometry("resize", (64, 128)), (100, 50), (64, 128)),
+    (Geometry("crop", (64, 128)), (100, 150), (100, 150)),
+    # 360 * 512 / 480 = 384 exactly; 546.5 and 341.33 are rounded.
+    (Geometry("scale_width", (256, 512)), (360, 480), (384, 512)),
+    (Geometry("scale_width", (256, 512)), (1093, 1024), (547, 512)),
+    (Geometry("scale_width", (64, 128), 256), (400, 300), (341, 256)),
+  ],
+)
+def test_scaled_size(geometry, size, scaled):
+  assert geometry.scaled(size) == scaled
+
+
+def test_nearest_takes_the_pixel_under_each_centre():
+  ids = np.array([[1, 2, 3, 4, 5]])
+  # Centres of 3 pixels over 5: 0.83, 2.5, 4.17 lie in pixels 0, 2, 4.
+  smaller = transforms.place_map(ids, transforms.whole_placement((1, 3)))
+  np.testing.assert_array_equal(smaller, [[1, 3, 5]])
+  larger = transforms.place_map(ids, transforms.whole_placement((2, 10)))
+  np.testing.assert_array_equal(larger, [[1, 1, 2, 2, 3, 3, 4, 4, 5, 5]] * 2)
+
+
+def test_window_and_mirror_by_hand():
+  ids = np.arange(20).reshape(4, 5)
+  placement = Placement((4, 5), 1, 2, (2, 3), True)
+  expected = [[9, 8, 7], [14, 13, 12]]
+  np.testing.assert_array_equal(transforms.place_map(ids, placement), expected)
+  picture = ids[..., None].astype(np.uint8)
+  cut = transforms.place_picture(picture, placement)
+  np.testing.assert_array_equal(cut[..., 0], expected)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_keep_type_and_constant_value(dtype, channels):
+  picture = np.full((40, 60, channels), 200, dtype)
+  scaled = transforms.place_picture(
+    picture, transforms.whole_placement((16, 32))
+  )
+  assert scaled.dtype == dtype
+  np.testing.assert_array_equal(scaled, np.full((16, 32, channels), 200))
+
+
+def test_photos_are_antialiased():
+  # Stripes one pixel wide become their mean, not one of the two values.
+  stripes = np.zeros((8, 64, 1), np.uint8)
+  stripes[:, ::2] = 200
+  scaled = transforms.place_picture(
+    stripes, transforms.whole_placement((8, 16))
+  )
+  assert abs(int(scaled[4, 8, 0]) - 100) < 10
+
+
+def test_bicubic_does_not_leave_the_range_of_its_source():
+  edge = np.zeros((8, 8, 1), np.float32)
+  edge[:, 4:] = 0.5
+  scaled = transforms.place_picture(edge, transforms.whole_placement((8, 32)))
+  assert scaled.min() == 0 and scaled.max() == 0.5
+
+
+def test_draws_cover_all_windows_and_both_mirrors():
+  geometry = Geometry("crop", (3, 4), flip=True)
+  rng = np.random.default_rng(0)
+  drawn = {
+    transforms.random_placement((4, 6), geometry, rng) for _ in range(300)
+  }
+  assert len(drawn) == 2 * 3 * 2
+  straight = Geometry("crop", (3, 4))
+  drawn = {
+    transforms.random_placement((4, 6), straight, rng) for _ in range(300)
+  }
+  assert len(drawn) == 2 * 3
+  middle = transforms.centre_placement((5, 6), geometry)
+  assert (middle.top, middle.left, middle.flip) == (1, 1, False)
+
+
+def test_flip_does_not_shift_the_other_draws():
+  places = [
+    transforms.random_placement(
+      (40, 60), Geometry("crop", (8, 8), flip=flip), np.random.default_rng(3)
+    )
+    for flip in (False, True)
+  ]
+  assert (places[0].top, places[0].left) == (places[1].top, places[1].left)
+
+
+def test_dense_objects_against_a_slow_twin():
+  rng = np.random.default_rng(0)
+  label = rng.integers(0, 4, (6, 9))
+  # Small ids that repeat over classes, and bit-cast 32-bit ones.
+  instance = rng.choice([0, 3, -5, 2**31 - 1, -(2**31)], (6, 9)).astype(
+    np.int32
+  )
+  objects, pairs = transforms.dense_objects(label, instance)
+  expected = sorted(
+    set(zip(label.ravel().tolist(), instance.ravel().tolist(), strict=True))
+  )
+  assert [tuple(pair) for pair in pairs.tolist()] == expected
+  assert objects.dtype == np.int32
+  for y in range(6):
+    for x in range(9):
+      pair = (int(label[y, x]), int(instance[y, x]))
+      assert expected[objects[y, x]] == pair
+
+
+def test_colorize():
+  classes = [{"id": 0, "color": (1, 2, 3)}, {"id": 1, "color": (4, 5, 6)}]
+  painted = transforms.colorize(np.array([[1, 0, 255, -1]]), classes)
+  expected = [[[4, 5, 6], [1, 2, 3], [0, 0, 0], [0, 0, 0]]]
+  np.testing.assert_array_equal(painted, expected)
+  assert painted.dtype == np.uint8
