@@ -5,11 +5,13 @@ ends in one line and exit status 2.
 """
 
 import dataclasses
+import os
 import pathlib
 import re
 import sys
 from collections.abc import Callable, Sequence
 
+import jax
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
@@ -183,9 +185,17 @@ def _fail(error: object) -> None:
   sys.exit(2)
 
 
+def keep_compiled() -> None:
+  """Lets the next start reuse what this one compiles, in the user's cache."""
+  cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+  folder = pathlib.Path(cache).expanduser() / "hdgan" / "compiled"
+  jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
 def main(_: Sequence[str]) -> None:
   """Runs the mode."""
   logging.set_verbosity(logging.WARNING)
+  keep_compiled()
   try:
     MODES[FLAGS.mode].run(FLAGS.config)
   except InputError as error:

@@ -7,9 +7,16 @@ from collections.abc import Mapping
 from ml_collections import ConfigDict
 
 from hdgan.config import InputError
-from hdgan.state_dict import DiscriminatorSpec, EncoderSpec, GeneratorSpec
+from hdgan.state_dict import (
+  DiscriminatorSpec,
+  EncoderSpec,
+  GeneratorSpec,
+  Layer,
+  table_of,
+)
 
 OPTIONS = "opt.txt"
+NETS = ("G", "E", "D")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,11 +90,17 @@ def check_options(
     )
 
 
-def isis_true(options: Mapping[str, str], name: str) -> bool:
+def is_true(options: Mapping[str, str], name: str) -> bool:
+  """Whether a switch is on; off where opt.txt is silent."""
   return options.get(name, "False") == "True"
 
 
 def number(options: Mapping[str, str], name: str, default: float) -> float:
+  """Value of an option.
+
+  Raises:
+    InputError: if it is no number.
+  """
   try:
     return float(options.get(name, default))
   except ValueError as error:
@@ -168,3 +181,13 @@ def networks_of(
     if discriminator
     else None,
   )  # fmt: skip
+
+
+def tables_of(
+  config: ConfigDict, stage: ConfigDict, has: Mapping[str, bool]
+) -> dict[str, list[Layer]]:
+  """The layers of the networks that exist, by "G", "E", "D"."""
+  networks = networks_of(config, stage, has["E"], has["D"])
+  specs = (networks.generator, networks.encoder, networks.discriminator)
+  pairs = zip(NETS, specs, strict=True)
+  return {net: table_of(spec) for net, spec in pairs if spec}

@@ -23,7 +23,7 @@ import safetensors.numpy
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan import run_directory
+from hdgan import recognise, run_directory
 from hdgan.config import InputError
 from hdgan.state_dict import Layer
 
@@ -245,8 +245,6 @@ def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
   Raises:
     InputError: if names or shapes are not the config's.
   """
-  from hdgan import recognise
-
   params: dict[str, Any] = {}
   expected = {k: s for layer in table for k, s in _names(layer).items()}
   with safetensors.safe_open(path, "numpy") as file:

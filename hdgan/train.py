@@ -5,6 +5,7 @@ import functools
 import pathlib
 import signal
 import types
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import flax.traverse_util
@@ -127,7 +128,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
   with run.checkpoints, run.log, StopRequest() as stop:
     state = None
     for plan in run.plans[run.first_stage :]:
-      state = run.start_stage(plan, state)
+      with run.progress.paused():
+        state = run.start_stage(plan, state)
       state = run_stage(run, plan, state, stop)
       if stop.asked:
         break
@@ -344,30 +346,20 @@ def run_stage(
   if step >= plan.end:
     return state
   say_stage(run, plan, state.params)
-  sampler = sampling.Sampler(config, plan.model, run.data, run.mesh)
-  update = jax.jit(
-    train_step.bind_step(
-      plan.model, plan.stage, config,
-      first_step=plan.first, steps_per_epoch=plan.steps_per_epoch,
-    ),
-    donate_argnums=0,
-  )  # fmt: skip
-  stream = input_pipeline.batches(
-    run.data, "train", stage_size=plan.model.size,
-    batch_size=config.batch_size, seed=(config.seed, plan.index),
-    start=step - plan.first, process_index=jax.process_index(),
-    process_count=jax.process_count(),
-    objects=plan.model.encoder is not None,
-  )  # fmt: skip
   window: list[train_step.Metrics] = []
-  while step < plan.end and not stop.asked:
+  with run.progress.paused():
+    sampler = sampling.Sampler(config, plan.model, run.data, run.mesh)
+    stream = open_stream(run, plan, step)
     batch = sharding.put_batch(next(stream), run.mesh)
+    update = compile_step(run, plan, state, batch)
+  while step < plan.end and not stop.asked:
     state, metrics = update(state, batch, run.vgg)
-    window.append(metrics)
-    if len(window) > 2:
-      # Keeps at most two steps in flight.
-      jax.block_until_ready(window[-3])
     step += 1
+    window.append(metrics)
+    if step < plan.end:
+      # Read while the devices work, with at most two steps in flight.
+      batch = sharding.put_batch(next(stream), run.mesh)
+      jax.block_until_ready(window[-2:][0])
     last = step == plan.end or stop.asked
     log, sample, save = (
       last or step % config[f"{name}_every"] == 0
@@ -382,6 +374,38 @@ def run_stage(
       if save:
         run.save(plan, state)
   return state
+
+
+def open_stream(
+  run: Run, plan: StagePlan, step: int
+) -> Iterator[dict[str, np.ndarray]]:
+  """Batches of a stage from the run's `step` on, without end."""
+  return input_pipeline.batches(
+    run.data,
+    "train",
+    stage_size=plan.model.size,
+    batch_size=run.config.batch_size,
+    seed=(run.config.seed, plan.index),
+    start=step - plan.first,
+    process_index=jax.process_index(),
+    process_count=jax.process_count(),
+    objects=plan.model.encoder is not None,
+  )
+
+
+def compile_step(
+  run: Run, plan: StagePlan, state: TrainState, batch: dict[str, jax.Array]
+) -> Callable[..., tuple[TrainState, train_step.Metrics]]:
+  """Compiles a stage's step once, for these shapes; the state is donated."""
+  step = train_step.bind_step(
+    plan.model,
+    plan.stage,
+    run.config,
+    first_step=plan.first,
+    steps_per_epoch=plan.steps_per_epoch,
+  )
+  jitted = jax.jit(step, donate_argnums=0)
+  return jitted.lower(state, batch, run.vgg).compile()
 
 
 def write_metrics(

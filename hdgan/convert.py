@@ -1,0 +1,172 @@
+"""Weights of the released code and ours: `python -m hdgan.convert COMMAND`.
+
+  import  --from=DIR_OR_FILES --workdir=W   from the released code, or a release
+  export  --workdir=W --to=DIR              to files that the released code loads
+  release --workdir=W --to=DIR              to safetensors, with a model card
+  vgg     --from=FILE.pth --to=FILE.safetensors
+
+What is wrong with the input ends in one line and exit status 2; nothing is left
+half-written. `import` makes a workdir for `--mode=synthesize` and for further
+training by `--config.init_from=W`, which is another run with its own workdir.
+"""
+
+import argparse
+import os
+import pathlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from hdgan import pth, recognise, release
+from hdgan import state_dict as names
+from hdgan.config import InputError
+from hdgan.export_weights import Saved, export, write_release
+from hdgan.import_weights import import_original, import_release
+from hdgan.original import Answers
+
+
+def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
+  """Turns torchvision's VGG19 into the file that `loss.vgg_file` names.
+
+  Args:
+    source: a state dict, of the whole network or of its `features`.
+    target: a safetensors file; one that is there is replaced.
+
+  Raises:
+    InputError: if the source is something else.
+  """
+  state_dict, table = pth.read(source), names.vgg_table()
+  if "0.weight" in state_dict:  # Of `vgg19().features` alone.
+    state_dict = {f"features.{k}": v for k, v in state_dict.items()}
+  expected = names.shapes_of(table)
+  # Five more convolutions and the classifier follow, which nothing here needs.
+  kept = {k: v.shape for k, v in state_dict.items() if k in expected}
+  if not kept:
+    raise InputError(
+      f"{source}: not torchvision's VGG19: it has no 'features.0.weight'; save "
+      "torchvision.models.vgg19(weights='IMAGENET1K_V1').state_dict()"
+    )
+  recognise.check(kept, expected, str(source))
+  params = names.to_params(table, state_dict)
+  arrays = {
+    f"{name}.{leaf}": np.ascontiguousarray(array)
+    for name, leaves in params.items()
+    for leaf, array in leaves.items()
+  }
+  temporary = target.with_name(target.name + ".tmp")
+  try:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    safetensors.numpy.save_file(arrays, temporary)
+    os.replace(temporary, target)
+  except (OSError, safetensors.SafetensorError) as error:
+    temporary.unlink(missing_ok=True)
+    raise InputError(
+      f"--to={target}: not written ({error}); name another file or make room"
+    ) from error
+  print(f"{len(params)} convolutions written to {target}")
+
+
+class _Parser(argparse.ArgumentParser):
+  """Says what is wrong in one line."""
+
+  def error(self, message: str) -> None:
+    raise InputError(message)
+
+
+def _pair(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, Any]]:
+  def parse(text: str) -> tuple[Any, Any]:
+    first, second = text.split(",")
+    return kind(first), kind(second)
+
+  parse.__name__ = f"pair of {kind.__name__}s, as in 1,2:"
+  return parse
+
+
+def _bool(text: str) -> bool:
+  return {"true": True, "false": False}[text.lower()]
+
+
+def parser() -> argparse.ArgumentParser:
+  """The command line; flags have underscores."""
+  top = _Parser(prog="python -m hdgan.convert", allow_abbrev=False)
+  commands = top.add_subparsers(
+    dest="command", required=True, parser_class=_Parser
+  )
+  path = pathlib.Path
+  add = {
+    name: commands.add_parser(name, help=text, allow_abbrev=False).add_argument
+    for name, text in {
+      "import": "the released code's weights, or a release, to a workdir",
+      "export": "a workdir's weights to the released code's files",
+      "release": "a workdir's weights to safetensors with a model card",
+      "vgg": "torchvision's VGG19 to a file for loss.vgg_file",
+    }.items()
+  }
+  add["vgg"]("--from", dest="source", type=path, required=True)
+  add["vgg"]("--to", type=path, required=True)
+  for name in ("export", "release"):
+    add[name]("--workdir", type=path, required=True)
+    add[name]("--to", type=path, required=True)
+    add[name]("--step", type=int, help="of the checkpoint; the newest")
+    add[name]("--weights", choices=("live", "ema"), default="",
+              help="of G; the moving average where there is one")  # fmt: skip
+  add["export"]("--which_epoch", default="latest")
+  more = add["import"]
+  more("--from", dest="sources", type=path, nargs="+", required=True)
+  more("--workdir", type=path, required=True)
+  more("--which_epoch", default="latest")
+  more("--num_classes", type=int, help="0: the label is a picture")
+  more("--boundary", type=_bool, help="whether a boundary map is a channel")
+  more("--label_range", type=_pair(float), help="of a picture label")
+  more("--features", type=int, help="channels of styles without their E")
+  more("--size", type=_pair(int), help="height,width of training pictures")
+  more("--vgg_file", default="", help="to train on with the VGG loss")
+  return top
+
+
+def _import(args: argparse.Namespace) -> None:
+  fields = Answers.__dataclass_fields__
+  answers = Answers(**{name: getattr(args, name) for name in fields})
+  first = args.sources[0]
+  if len(args.sources) > 1 or not release.is_release(first):
+    import_original(args.sources, args.workdir, answers, args.which_epoch)
+    return
+  said = [k for k in fields if getattr(args, k) != getattr(Answers(), k)]
+  if said:
+    raise InputError(
+      f"--{said[0]} has no effect: {first} is a release with its own config; "
+      "leave it out"
+    )
+  import_release(first, args.workdir)
+
+
+def run(args: argparse.Namespace) -> None:
+  """Runs a parsed command."""
+  if args.command == "vgg":
+    convert_vgg(args.source, args.to)
+  elif args.command == "import":
+    _import(args)
+  else:
+    saved = Saved(args.workdir, args.step, args.weights)
+    if args.command == "export":
+      export(saved, args.to, args.which_epoch)
+    else:
+      write_release(saved, args.to)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+  """Parses and runs; returns the exit status."""
+  try:
+    run(parser().parse_args(argv))
+  except InputError as error:
+    for line in str(error).splitlines():
+      print(f"error: {line}", file=sys.stderr)
+    return 2
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())

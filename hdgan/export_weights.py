@@ -1,0 +1,121 @@
+"""Writes a checkpoint's networks for the released code, or for release."""
+
+import pathlib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from hdgan import options, pth, release, run_directory
+from hdgan import state_dict as names
+from hdgan.config import InputError
+from hdgan.options import NETS, OPTIONS
+
+
+class Saved:
+  """A checkpoint to export: what it holds, read one network at a time."""
+
+  def __init__(self, workdir: pathlib.Path, step: int | None, weights: str):
+    """Finds the checkpoint.
+
+    Args:
+      workdir: of a run, or of an import.
+      step: of the checkpoint; None for the newest.
+      weights: "live", "ema", or "" for EMA where there is one.
+
+    Raises:
+      InputError: if there is no such checkpoint, or no EMA in it.
+    """
+    self.config = run_directory.read_config(workdir)
+    self.checkpoints = run_directory.checkpoints_of(workdir)
+    self.step = run_directory.find_step(workdir, self.checkpoints, step)
+    self.info = self.checkpoints.info(self.step)
+    self.stage = self.config.stages[self.info["stage"]]
+    structure = self.checkpoints.structure(self.step)
+    if weights == "ema" and not structure.get("ema"):
+      raise InputError(
+        f"--weights=ema: {workdir} has no moving average (config.ema is "
+        f"{self.config.ema}); say --weights=live"
+      )
+    self.weights = weights or ("ema" if structure.get("ema") else "live")
+    has = {net: net in structure["params"] for net in NETS}
+    self.networks = options.networks_of(
+      self.config, self.stage, has["E"], has["D"]
+    )
+    self.tables = options.tables_of(self.config, self.stage, has)
+
+  def read(self, net: str) -> dict[str, Any]:
+    """Reads the parameters of "G", "E" or "D", under their usual paths."""
+    root = "ema" if net == "G" and self.weights == "ema" else "params"
+    units = sorted({layer.path[0] for layer in self.tables[net]})
+    paths = [f"{root}/{unit}" for unit in units]
+    return self.checkpoints.restore_subtree(self.step, paths)[root]
+
+
+def export(saved: Saved, target: pathlib.Path, which_epoch: str) -> None:
+  """Writes the files that the released code loads, and an opt.txt.
+
+  Args:
+    saved: the checkpoint.
+    target: a new or empty folder.
+    which_epoch: how the files' names begin.
+  """
+  with release.whole_folder(target, "--to") as folder:
+    for net, table in saved.tables.items():
+      params, state_dict = saved.read(net), {}
+      for layer in table:
+        state_dict |= names.to_state_dict([layer], params)
+        _drop(params, layer.path)  # One copy of a large network is enough.
+      pth.write(folder / f"{which_epoch}_net_{net}.pth", state_dict)
+    said = options.options_of(saved.config, saved.stage, saved.networks)
+    said |= {"name": target.name, "which_epoch": which_epoch}
+    options.write_options(folder / OPTIONS, said)
+  for note in differences(saved.config, saved.stage):
+    print(f"note: {note}")
+  print(f"step {saved.step}, {saved.weights} weights, written to {target}")
+
+
+def _drop(params: dict[str, Any], path: tuple[str, ...]) -> None:
+  for key in path[:-1]:
+    params = params[key]
+  del params[path[-1]]
+
+
+def differences(config: ConfigDict, stage: ConfigDict) -> list[str]:
+  """What the released code does otherwise with the same weights."""
+  notes = []
+  if config.ignore_label >= 0:
+    notes.append(
+      f"pixels of ignore_label={config.ignore_label} have no class here; the "
+      "released code has no such thing"
+    )
+  if config.encoder.enabled and stage.size != config.stages[0].size:
+    notes.append(
+      f"E works at {config.stages[0].size} here, at {stage.size} in the "
+      "released code; styles differ by that"
+    )
+  if config.loss.gan == "bce" and config.loss.feature_matching:
+    notes.append(
+      "the released code cannot train loss.gan='bce' with feature matching; "
+      "testing works"
+    )
+  return notes
+
+
+def write_release(saved: Saved, target: pathlib.Path) -> None:
+  """Writes a release: safetensors, classes, sums and a model card.
+
+  Args:
+    saved: the checkpoint.
+    target: a new or empty folder.
+  """
+  metadata = release.metadata_of(saved.config, saved.info, saved.weights)
+  workdir = saved.checkpoints.directory.parent
+  with release.whole_folder(target, "--to") as folder:
+    for net, table in saved.tables.items():
+      path = folder / f"{net}.safetensors"
+      release.write_network(path, table, saved.read(net), metadata)
+    release.copy_classes(workdir, folder)
+    text = release.card(saved.config, metadata, saved.tables)
+    (folder / release.CARD).write_text(text)
+    release.write_sums(folder)
+  print(f"step {saved.step}, {saved.weights} weights, written to {target}")
