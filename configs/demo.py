@@ -15,14 +15,17 @@ def get_config() -> ConfigDict:
     config.num_classes = 8
     config.batch_size = 2
     config.data.name = "synthetic_streets"
-    config.data.num_train = 400
+    config.data.num_train = 300
     config.data.num_val = 40
     config.data.size = (128, 256)
-    config.generator.width = 32
+    config.generator.width = 24
     config.generator.downsamples = 3
     config.generator.blocks = 4
     config.generator.enhancer_blocks = 2
-    config.discriminator.width = 24
+    config.discriminator.width = 16
+    config.encoder.enabled = True  # colours that the labels do not tell
+    config.encoder.width = 8
+    config.encoder.downsamples = 3
     config.loss.vgg = 0.0
     config.optimizer.learning_rate = 5e-4
     config.stages = (
@@ -32,9 +35,9 @@ def get_config() -> ConfigDict:
           "size": (64, 128),
           "enhancers": 0,
           "scales": 2,
-          "trainable": ("G1",),
-          "constant": 3,
-          "decay": 2,
+          "trainable": ("G1", "E"),
+          "constant": 6,
+          "decay": 4,
         }
       ),
       ConfigDict(
@@ -61,6 +64,6 @@ def get_config() -> ConfigDict:
       ),
     )
     config.log_every = 50
-    config.sample_every = 500
-    config.checkpoint_every = 500
+    config.sample_every = 600
+    config.checkpoint_every = 600
   return config.lock()

@@ -1,7 +1,7 @@
 """Weights of the released code and ours: `python -m hdgan.convert COMMAND`.
 
   import  --from=DIR_OR_FILES --workdir=W   from the released code, or a release
-  export  --workdir=W --to=DIR              to files that the released code loads
+  export  --workdir=W --to=DIR              to files for the released code
   release --workdir=W --to=DIR              to safetensors, with a model card
   vgg     --from=FILE.pth --to=FILE.safetensors
 
@@ -18,7 +18,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-import safetensors.numpy
 
 from hdgan import pth, recognise, release
 from hdgan import state_dict as names
@@ -59,9 +58,9 @@ def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
   temporary = target.with_name(target.name + ".tmp")
   try:
     target.parent.mkdir(parents=True, exist_ok=True)
-    safetensors.numpy.save_file(arrays, temporary)
+    release.save_arrays(temporary, arrays)
     os.replace(temporary, target)
-  except (OSError, safetensors.SafetensorError) as error:
+  except OSError as error:
     temporary.unlink(missing_ok=True)
     raise InputError(
       f"--to={target}: not written ({error}); name another file or make room"
@@ -85,8 +84,11 @@ def _pair(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, Any]]:
   return parse
 
 
-def _bool(text: str) -> bool:
-  return {"true": True, "false": False}[text.lower()]
+def true_or_false(text: str) -> bool:
+  """Reads a switch that may also be left open."""
+  if text.lower() not in ("true", "false"):
+    raise ValueError(text)
+  return text.lower() == "true"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -119,7 +121,9 @@ def parser() -> argparse.ArgumentParser:
   more("--workdir", type=path, required=True)
   more("--which_epoch", default="latest")
   more("--num_classes", type=int, help="0: the label is a picture")
-  more("--boundary", type=_bool, help="whether a boundary map is a channel")
+  more(
+    "--boundary", type=true_or_false, help="whether a boundary map is a channel"
+  )
   more("--label_range", type=_pair(float), help="of a picture label")
   more("--features", type=int, help="channels of styles without their E")
   more("--size", type=_pair(int), help="height,width of training pictures")

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -94,6 +95,9 @@ def find_files(
   Raises:
     InputError: if there is no G, or a file's name says nothing.
   """
+  for path in sources:
+    if not path.exists():
+      raise InputError(f"--from={path}: there is no such file or folder")
   if len(sources) == 1 and sources[0].is_dir():
     folder = sources[0]
     paths = {net: folder / f"{which_epoch}_net_{net}.pth" for net in NETS}
@@ -150,7 +154,9 @@ def write_workdir(
     "config": config_lib.plain(config), "imported": str(source),
   }  # fmt: skip
   state = {"step": np.zeros((), np.int32), "params": params}
-  with release.whole_folder(workdir, "--workdir") as folder:
+  size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
+  # orbax ends badly where a disk fills up under it, so this is asked first.
+  with release.whole_folder(workdir, "--workdir", size) as folder:
     run_directory.begin(folder, config, ())
     release.copy_classes(source, folder)
     with Checkpoints(folder / "checkpoints") as checkpoints:

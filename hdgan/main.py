@@ -35,6 +35,22 @@ flags.DEFINE_enum(
   "size", "stage", ["stage", "input"],
   "Scale maps as in training, or keep each map's own size.",
 )  # fmt: skip
+flags.DEFINE_string("map", "", "The one map of --input to take, by its name.")
+flags.DEFINE_integer("style_seed", None, "Draws styles; 0 if unset.")
+flags.DEFINE_string(
+  "styles", "", "A style file, or a folder with <map>.styles.json files."
+)
+flags.DEFINE_string(
+  "style_from", "", "A photo whose styles to take, or SPLIT/NAME."
+)
+flags.DEFINE_string(
+  "style_grid", "", "A class or an object, to see in all its styles."
+)
+flags.DEFINE_integer("num_styles", 10, "The most styles of a class.")
+flags.DEFINE_float(
+  "min_area", 1 / 64, "Share of the picture that an object must exceed."
+)
+flags.DEFINE_string("edits", "", "A file of edits, see the README.")
 flags.DEFINE_enum(
   "work", "step", ["forward", "step"], "What the benchmark times."
 )
@@ -49,11 +65,36 @@ def _train(config: ConfigDict) -> None:
 
 
 def _synthesize(_: ConfigDict) -> None:
-  from hdgan import synthesize
+  from hdgan import style_options, synthesize
 
   synthesize.synthesize(
     pathlib.Path(FLAGS.workdir), FLAGS.input, pathlib.Path(FLAGS.output),
-    step=FLAGS.step, size=FLAGS.size,
+    step=FLAGS.step, size=FLAGS.size, name=FLAGS.map,
+    options=style_options.StyleOptions(
+      FLAGS.style_seed, FLAGS.styles, FLAGS.style_from, FLAGS.style_grid
+    ),
+  )  # fmt: skip
+
+
+def _styles(_: ConfigDict) -> None:
+  from hdgan import encode
+
+  encode.make_styles(
+    pathlib.Path(FLAGS.workdir), FLAGS.step, FLAGS.num_styles, FLAGS.min_area,
+    FLAGS.style_seed or 0,
+  )  # fmt: skip
+
+
+def _edit(_: ConfigDict) -> None:
+  from hdgan import edit_file, style_options
+
+  edit_file.edit(
+    pathlib.Path(FLAGS.workdir), FLAGS.input, pathlib.Path(FLAGS.output),
+    pathlib.Path(FLAGS.edits), step=FLAGS.step, size=FLAGS.size,
+    name=FLAGS.map,
+    options=style_options.StyleOptions(
+      FLAGS.style_seed, FLAGS.styles, FLAGS.style_from
+    ),
   )  # fmt: skip
 
 
@@ -80,11 +121,25 @@ class Mode:
   may: tuple[str, ...] = ()
 
 
+_STYLE_FLAGS = ("map", "style_seed", "styles", "style_from")
+
 # The one table of modes. A config may be left out where W holds one.
 MODES = {
   "train": Mode(_train, ("config", "workdir")),
   "synthesize": Mode(
-    _synthesize, ("workdir", "input", "output"), ("config", "step", "size")
+    _synthesize,
+    ("workdir", "input", "output"),
+    ("config", "step", "size", *_STYLE_FLAGS, "style_grid"),
+  ),
+  "styles": Mode(
+    _styles,
+    ("workdir",),
+    ("config", "step", "num_styles", "min_area", "style_seed"),
+  ),
+  "edit": Mode(
+    _edit,
+    ("workdir", "input", "output", "edits"),
+    ("config", "step", "size", *_STYLE_FLAGS),
   ),
   "benchmark": Mode(
     _benchmark, ("config",), ("workdir", "work", "stage", "repeats")

@@ -178,7 +178,10 @@ def config_of(
       f"{width if 'loadSize' in options else ''}; say --size=HEIGHT,WIDTH, "
       f"multiples of {unit}"
     )
-  e = networks.encoder or EncoderSpec(g.channels, inputs.features or 3, 16, 4)
+  halvings = min(4, g.downsamples)  # A new E must not ask for larger sizes.
+  e = networks.encoder or EncoderSpec(
+    g.channels, inputs.features or 3, 16, halvings
+  )
   d = networks.discriminator or DiscriminatorSpec(0, 64, 3, 2)
   matching = not is_true(options, "no_ganFeat_loss") and d.features
   weight = number(options, "lambda_feat", 10.0)
@@ -230,12 +233,12 @@ def _data(
   inputs: Inputs, answers: Answers, options: Mapping[str, str], channels: int
 ) -> dict[str, object]:
   mode = options.get("resize_or_crop", "")
-  transform = "resize"
-  if mode in ("crop", "none"):
-    transform = "crop"
-  elif mode:
-    transform = "scale_width"
+  # Its scale_width has no fixed height: resize is the same for pictures of the
+  # stage's proportions, and takes others too.
+  transform = "crop" if mode in ("crop", "none") else "resize"
   wide = "and_crop" in mode
+  if wide:
+    transform = "scale_width"
   return {
     "name": "paired_folder",
     "root": options.get("dataroot", "") or "DIR",

@@ -4,8 +4,11 @@ PyTorch is imported inside these functions and nowhere else. Files are read with
 `weights_only=True`, so that none can run code.
 """
 
+import collections
+import errno
 import pathlib
 import re
+import shutil
 import types
 import warnings
 import zipfile
@@ -103,6 +106,11 @@ def _refusal(path: pathlib.Path, error: Exception) -> str:
       f"{path}: wants {found[1]!r} when it is loaded, which could run code; "
       "refused. Only tensors by name are read: save the network's state_dict()"
     )
+  if "Weights only" in str(error):
+    return (
+      f"{path}: holds more than tensors by name, or is damaged; refused, since "
+      "loading it could run code. Save the network's state_dict()"
+    )
   words = " ".join(str(error).split()).split(". ")[0][:120]
   return (
     f"{path}: not a PyTorch weight file, or a truncated one "
@@ -121,8 +129,15 @@ def write(path: pathlib.Path, state_dict: Mapping[str, np.ndarray]) -> None:
     OSError: if the disk is full.
   """
   torch = _torch()
-  tensors = {name: torch.from_numpy(a) for name, a in state_dict.items()}
+  tensors = collections.OrderedDict(
+    (name, torch.from_numpy(array)) for name, array in state_dict.items()
+  )
   try:
     torch.save(tensors, path)
   except RuntimeError as error:  # PyTorch's writer hides the reason.
-    raise OSError(f"{path}: {' '.join(str(error).split())[:160]}") from error
+    size = sum(array.nbytes for array in state_dict.values())
+    full = shutil.disk_usage(path.parent).free < size
+    why = " ".join(str(error).split())[:160]
+    raise OSError(errno.ENOSPC if full else errno.EIO, why, str(path)) from (
+      error
+    )

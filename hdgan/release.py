@@ -35,12 +35,15 @@ _PATHS = ("data.root", "data.prepared_dir", "loss.vgg_file", "init_from")
 
 
 @contextlib.contextmanager
-def whole_folder(path: pathlib.Path, flag: str) -> Iterator[pathlib.Path]:
+def whole_folder(
+  path: pathlib.Path, flag: str, size: int = 0
+) -> Iterator[pathlib.Path]:
   """Gives a temporary folder that becomes `path` if all goes well.
 
   Args:
     path: must be missing or an empty folder.
     flag: that named it, for messages.
+    size: bytes that will be written, where known.
 
   Yields:
     A new folder beside `path`.
@@ -56,7 +59,9 @@ def whole_folder(path: pathlib.Path, flag: str) -> Iterator[pathlib.Path]:
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
     made = tempfile.mkdtemp(prefix=f".{path.name}.tmp", dir=path.parent)
-    pathlib.Path(made).chmod(0o777 & ~_umask())
+    share(pathlib.Path(made))
+    if shutil.disk_usage(made).free < size:
+      raise OSError(errno.ENOSPC, f"{size:,} bytes are needed")
     yield pathlib.Path(made)
     os.replace(made, path)
   except OSError as error:
@@ -71,10 +76,11 @@ def whole_folder(path: pathlib.Path, flag: str) -> Iterator[pathlib.Path]:
       shutil.rmtree(made, ignore_errors=True)
 
 
-def _umask() -> int:
+def share(path: pathlib.Path) -> None:
+  """Gives a file or folder the usual mode; some writers keep it private."""
   mask = os.umask(0)
   os.umask(mask)
-  return mask
+  path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def _names(layer: Layer) -> dict[str, tuple[int, ...]]:
@@ -105,7 +111,31 @@ def write_network(
     for name in _names(layer):
       array = np.asarray(leaf[name.rpartition(".")[2]], np.float32)
       arrays[name] = np.ascontiguousarray(array)
-  safetensors.numpy.save_file(arrays, path, dict(metadata))
+  save_arrays(path, arrays, metadata)
+
+
+def save_arrays(
+  path: pathlib.Path,
+  arrays: Mapping[str, np.ndarray],
+  metadata: Mapping[str, str] | None = None,
+) -> None:
+  """Writes a safetensors file with the usual mode.
+
+  Args:
+    path: of a new file.
+    arrays: by name.
+    metadata: text by name.
+
+  Raises:
+    OSError: if it cannot be written.
+  """
+  try:
+    safetensors.numpy.save_file(dict(arrays), path, dict(metadata or {}))
+  except safetensors.SafetensorError as error:
+    full = "No space left" in str(error)
+    number = errno.ENOSPC if full else errno.EIO
+    raise OSError(number, str(error), str(path)) from error
+  share(path)
 
 
 def metadata_of(
@@ -129,7 +159,7 @@ def metadata_of(
 def write_sums(folder: pathlib.Path) -> None:
   """Writes the SHA-256 sums of all files of a folder."""
   lines = []
-  for path in sorted(folder.iterdir()):
+  for path in sorted(set(folder.iterdir()) - {folder / SUMS}):
     with path.open("rb") as file:
       digest = hashlib.file_digest(file, "sha256").hexdigest()
     lines.append(f"{digest}  {path.name}\n")

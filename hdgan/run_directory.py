@@ -92,6 +92,12 @@ def resume_point(
   checkpoints = checkpoints_of(workdir)
   step = checkpoints.latest()
   info = checkpoints.info(step) if step is not None else None
+  if info and "imported" in info:
+    raise InputError(
+      f"--workdir={workdir} holds imported weights, which are no run to "
+      "resume; name another workdir, and start from these weights with "
+      f"--config.init_from={workdir}"
+    )
   where = (info["stage"], info["epoch"]) if info else (0, 0)
   config_lib.check_resume(old, config, *where)
   return info

@@ -1,48 +1,28 @@
-"""Photos from label maps, with a trained run's generator."""
+"""Photos from label maps, with a trained run's generator and its styles."""
 
 import pathlib
 from collections.abc import Iterator
+from typing import Any
 
-import jax
 import numpy as np
 from PIL import Image
 
-from hdgan import input_pipeline, pictures, run_directory, sampling
+from hdgan import (
+  input_pipeline,
+  pictures,
+  render,
+  run_directory,
+  sampling,
+  style_file,
+)
 from hdgan.config import InputError
-from hdgan.model import Model, build_model
+from hdgan.datasets.transforms import dense_objects
+from hdgan.render import Renderer, to_levels
+from hdgan.style_options import StyleOptions, StyleSource
+from hdgan.style_page import label_plane
 
 GRID_ROWS = 8
 GRID = "grid.png"
-
-
-def pad_to_multiple(x: np.ndarray, unit: int) -> np.ndarray:
-  """Repeats the last row and column of [H, W, ...] up to multiples of `unit`.
-
-  At least two units, since networks mirror two pixels at their smallest size.
-  """
-  height, width = (max(2, -(-n // unit)) * unit for n in x.shape[:2])
-  pad = [(0, height - x.shape[0]), (0, width - x.shape[1])]
-  return np.pad(x, pad + [(0, 0)] * (x.ndim - 2), mode="edge")
-
-
-def to_levels(
-  image: np.ndarray, image_range: tuple[float, float]
-) -> np.ndarray:
-  """Maps [H, W, C] in [-1, 1] to what a PNG holds.
-
-  Args:
-    image: float32.
-    image_range: of the training photos; beyond 255 a grey picture gets 16
-      bits.
-
-  Returns:
-    [H, W, 1 or 3] uint8, or [H, W] uint16.
-  """
-  low, high = image_range
-  if high <= 255 or image.shape[-1] != 1:
-    return pictures.to_uint8(image)
-  values = (image[..., 0].astype(np.float64) + 1) / 2 * (high - low) + low
-  return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 
 
 def write_picture(path: pathlib.Path, picture: np.ndarray) -> None:
@@ -61,8 +41,12 @@ def synthesize(
   output: pathlib.Path,
   step: int | None = None,
   size: str = "stage",
+  name: str = "",
+  options: StyleOptions = StyleOptions(),  # noqa: B008
 ) -> None:
   """Writes one PNG per label map, of the same name, and a grid.
+
+  Beside each picture of a model with E lies `<name>.styles.json`.
 
   Args:
     workdir: of a trained run.
@@ -70,39 +54,38 @@ def synthesize(
     output: folder to write to; made when missing.
     step: of the checkpoint; None for the newest.
     size: "stage" scales as training did, "input" keeps each map's own size.
+    name: of the one map to take; '' for all.
+    options: which styles.
 
   Raises:
-    InputError: for a workdir without a checkpoint, bad maps, or an output
-      folder that holds one of the names already.
+    InputError: for a workdir without a checkpoint, bad maps, styles that do
+      not fit, or an output folder that holds one of the names already.
   """
-  config = run_directory.read_config(workdir)
-  checkpoints = run_directory.checkpoints_of(workdir)
-  step = run_directory.find_step(workdir, checkpoints, step)
-  stage = config.stages[checkpoints.info(step)["stage"]]
+  renderer = render.open_renderer(workdir, step)
   inputs = input_pipeline.synthesis_inputs(
-    config, source, stage_size=tuple(stage.size), size=size
+    renderer.config, source, stage_size=renderer.size, size=size
   )
-  _check_output(output, inputs.names)
-  model = build_model(config, stage)
-  generators = [f"G{k + 1}" for k in range(stage.enhancers + 1)]
-  params = run_directory.load_params(workdir, step, generators)
-  if model.encoder is not None:
-    print("This model has styles; all of them are zero here.")
-  classes = run_directory.read_classes(workdir)
-  colors = sampling.class_colors(classes, config.num_classes)
+  if name:
+    inputs = inputs.only(name)
+  styles = StyleSource(renderer, options, inputs.names, size)
+  if options.grid:
+    write_style_grid(renderer, inputs, styles, output)
+    return
+  check_output(output, inputs.names)
+  if options.styles:
+    # Every fault of the files is told before the first picture is made.
+    for example in inputs:
+      styles.choose(example["name"], number_objects(example)[1])
+  if styles.line():
+    print(styles.line())
   rows = []
   output.mkdir(parents=True, exist_ok=True)
-  for example, fake in generate_all(model, params, inputs):
-    picture = to_levels(fake, model.image_range)
-    write_picture(output / f"{example['name']}.png", picture)
+  for example, fake, text in generate_all(renderer, inputs, styles):
+    write_result(output, example["name"], renderer, fake, text)
     if len(rows) < GRID_ROWS:
-      label = example["label"][None]
-      row = [
-        sampling.label_picture(label, colors, model.label_range)[0],
-        pictures.to_uint8(fake),
-      ]
+      row = [label_picture(renderer, example["label"]), pictures.to_uint8(fake)]
       if example["image"] is not None:
-        real = np.asarray(model.image({"image": example["image"]}))
+        real = np.asarray(renderer.model.image({"image": example["image"]}))
         row.append(pictures.to_uint8(real))
       rows.append((example["name"], row))
   columns = ["label", "synthesised", "real"][: max(len(r) for _, r in rows)]
@@ -112,43 +95,156 @@ def synthesize(
 
 
 def generate_all(
-  model: Model, params: dict, inputs: input_pipeline.SynthesisInputs
-) -> Iterator[tuple[dict, np.ndarray]]:
+  renderer: Renderer,
+  inputs: input_pipeline.SynthesisInputs,
+  styles: StyleSource,
+) -> Iterator[tuple[dict[str, Any], np.ndarray, str]]:
   """Runs G on every map, at the map's size.
 
   Args:
-    model: of the run's stage.
-    params: of G.
+    renderer: of the run.
     inputs: maps as `synthesis_inputs` gives them.
+    styles: of their objects.
 
   Yields:
-    The example, and its picture [H, W, C] float32 in [-1, 1].
+    The example, its picture [H, W, C] float32 in [-1, 1], and the text of its
+    style file, '' for a model without E.
   """
-
-  @jax.jit
-  def generate(params: dict, batch: dict) -> jax.Array:
-    condition = model.condition(batch)
-    return model.generate(params, condition, model.no_features(batch))
-
-  params = jax.device_put(params)
-  generator = model.generator
-  unit = 2 ** (generator.downsamples + generator.enhancers)
   for example in inputs:
-    height, width = example["label"].shape[:2]
-    batch = {
-      name: pad_to_multiple(example[name], unit)[None]
-      for name in ("label", "instance")
-    }
-    yield example, np.asarray(generate(params, batch))[0, :height, :width]
+    maps = example["label"], example["instance"]
+    if not renderer.channels:
+      yield example, renderer(*maps), ""
+      continue
+    objects, pairs = number_objects(example)
+    choice = styles.choose(example["name"], pairs)
+    fake = renderer(*maps, objects, choice.table)
+    yield example, fake, styles.text(example["name"], pairs, choice.styles)
 
 
-def _check_output(output: pathlib.Path, names: tuple[str, ...]) -> None:
-  """Refuses to write over pictures."""
+def number_objects(example: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+  """Dense ids [H, W] and pairs [N, 2] of an input's objects."""
+  instance = example["instance"]
+  return dense_objects(label_plane(example["label"], instance), instance)
+
+
+def label_picture(renderer: Renderer, label: np.ndarray) -> np.ndarray:
+  """[H, W, 3] uint8: class colours of a label, or the picture that it is."""
+  colors = sampling.class_colors(renderer.classes, renderer.config.num_classes)
+  shown = sampling.label_picture(
+    label[None], colors, renderer.model.label_range
+  )
+  return shown[0]
+
+
+def write_result(
+  output: pathlib.Path,
+  name: str,
+  renderer: Renderer,
+  fake: np.ndarray,
+  text: str,
+) -> None:
+  """Writes a picture [H, W, C] in [-1, 1] and the text of its style file."""
+  picture = to_levels(fake, renderer.model.image_range)
+  if text:
+    # First: a picture is never without its styles.
+    run_directory.write_text(output / f"{name}{style_file.SUFFIX}", text)
+  write_picture(output / f"{name}.png", picture)
+
+
+def write_style_grid(
+  renderer: Renderer,
+  inputs: input_pipeline.SynthesisInputs,
+  styles: StyleSource,
+  output: pathlib.Path,
+) -> None:
+  """Writes one map in every style of a class or of one object.
+
+  Args:
+    renderer: of the run; it has a style bank.
+    inputs: the first map that has the class or object is taken.
+    styles: of everything else; its grid option names a class or an object.
+    output: gets `<map>_style_<k>.png`, their style files, and a grid.
+
+  Raises:
+    InputError: if no map has it, or the class has no styles.
+  """
+  example, objects, pairs, rows = find_grid_rows(renderer, inputs, styles)
+  name, maps = example["name"], (example["label"], example["instance"])
+  label = int(pairs[rows[0], 0])
+  centers = renderer.bank.styles.of_class(label)
+  what = renderer.class_names[label]
+  if not len(centers):
+    raise InputError(
+      f"--style_grid={styles.options.grid}: the style bank has no styles of "
+      f"{what!r}; make one with a smaller --min_area"
+    )
+  names = [f"{name}_style_{k}" for k in range(len(centers))]
+  check_output(output, names)
+  if styles.line():
+    print(styles.line())
+  output.mkdir(parents=True, exist_ok=True)
+  choice, shown = styles.choose(name, pairs), []
+  for k, center in enumerate(centers):
+    table = choice.table.copy()
+    table[rows] = center
+    chosen = [k if i in rows else s for i, s in enumerate(choice.styles)]
+    fake = renderer(*maps, objects, table)
+    text = styles.text(name, pairs, chosen)
+    write_result(output, names[k], renderer, fake, text)
+    shown.append(pictures.to_uint8(fake))
+  across = min(4, len(shown))
+  cells = [
+    [label_picture(renderer, example["label"])],
+    *(shown[i : i + across] for i in range(0, len(shown), across)),
+  ]
+  titles = ["label"] + [
+    f"{i} to {min(i + across, len(shown)) - 1}"
+    for i in range(0, len(shown), across)
+  ]
+  pictures.save_png(output / GRID, pictures.grid(cells, (), titles))
+  print(
+    f"{name} in {len(shown)} styles of {what} ({len(rows)} objects) and "
+    f"{GRID} written to {output}"
+  )
+
+
+def find_grid_rows(
+  renderer: Renderer,
+  inputs: input_pipeline.SynthesisInputs,
+  styles: StyleSource,
+) -> tuple[dict[str, Any], np.ndarray, np.ndarray, list[int]]:
+  """The first map with the class or object, its objects, and which they are."""
+  wanted = styles.options.grid
+  names = renderer.class_names
+  label = style_file.class_id(wanted, names) if wanted in names else None
+  for example in inputs:
+    objects, pairs = number_objects(example)
+    if label is not None:
+      rows = np.flatnonzero(pairs[:, 0] == label).tolist()
+    else:
+      by_key = style_file.rows_by_key(pairs)
+      row = by_key.get(style_file.normal_key(wanted))
+      rows = [] if row is None else [row]
+    if rows:
+      return example, objects, pairs, rows
+  raise InputError(
+    f"--style_grid={wanted}: none of the {len(inputs)} maps has a class or an "
+    f"object of that name; {style_file.near_names(wanted, names)}"
+  )
+
+
+def check_output(output: pathlib.Path, names: tuple[str, ...]) -> None:
+  """Refuses to write over pictures and style files."""
   if output.exists() and not output.is_dir():
     raise InputError(f"--output={output} is a file; name a folder")
-  there = [n for n in names if (output / f"{n}.png").exists()]
+  there = [
+    f"{name}{ending}"
+    for name in names
+    for ending in (".png", style_file.SUFFIX)
+    if (output / f"{name}{ending}").exists()
+  ]
   if there:
     raise InputError(
-      f"--output={output} holds {there[0]}.png already ({len(there)} of "
+      f"--output={output} holds {there[0]} already ({len(there)} files of "
       f"{len(names)} names); name another folder, or empty this one"
     )

@@ -68,6 +68,27 @@ class SynthesisInputs(Sequence):
       arrays[key] = bring(array, placement)
     return {"image": None, **arrays, "name": name}
 
+  def only(self, name: str, flag: str = "--map") -> "SynthesisInputs":
+    """Keeps the one input of a name.
+
+    Args:
+      name: one of `names`.
+      flag: that asked for it, for the error.
+
+    Returns:
+      Inputs of length one.
+
+    Raises:
+      InputError: if there is no such input.
+    """
+    if name not in self.names:
+      raise InputError(
+        f"{flag}={name}: there is no map of that name; there are "
+        f"{folder.first_names(self.names)}"
+      )
+    example = self.examples[self.names.index(name)]
+    return dataclasses.replace(self, names=(name,), examples=[example])
+
 
 def find_examples(
   source: str, root: str, suffixes: Mapping[str, str]

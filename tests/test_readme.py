@@ -1,0 +1,91 @@
+"""Every command of README.md runs, in order, as a newcomer would type it.
+
+Commands run word for word; only trainings get overrides behind them that make
+them small. Installing is left to the environment that the tests run in.
+"""
+
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from hdgan import main, state_dict
+from hdgan.datasets import synthetic_streets
+
+ROOT = pathlib.Path(__file__).parent.parent
+SMALL = {
+  "configs/demo.py": """
+    --config.data.num_train=2 --config.data.num_val=1
+    --config.stages[0].constant=1 --config.stages[0].decay=0
+    --config.stages[2].decay=0 --config.generator.width=4
+    --config.discriminator.width=4
+  """,
+  "configs/paired_folder.py": """
+    --config.stages[0].size=32,64 --config.stages[0].constant=1
+    --config.stages[0].decay=0 --config.generator.width=4
+    --config.discriminator.width=4 --config.generator.blocks=1
+  """,
+}
+INSTALLS = ("python3 -m venv", ". .venv/", "pip install", "python -m pytest")
+
+
+def commands() -> list[str]:
+  """Lines of all ```sh blocks, split at &&, without installation."""
+  text = (ROOT / "README.md").read_text()
+  blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+  lines = [line for block in blocks for line in block.strip().splitlines()]
+  parts = [part.strip() for line in lines for part in line.split(" && ")]
+  return [part for part in parts if not part.startswith(INSTALLS)]
+
+
+def small(command: str) -> list[str]:
+  """A command's words, with the overrides of its config where it trains."""
+  words = shlex.split(command)
+  words[0] = {"python": sys.executable}.get(words[0], words[0])
+  for config, overrides in SMALL.items():
+    if f"--config={config}" in words:
+      words += overrides.split()
+  return words
+
+
+def test_commands_parse_alike_in_bash_and_zsh():
+  """No unquoted bracket or star: zsh would look for files by that name."""
+  for command in commands():
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "", command)
+    assert not re.search(r"[\[\]*?]", bare), command
+
+
+def test_names_every_mode_and_config():
+  text = (ROOT / "README.md").read_text()
+  for mode in main.MODES:
+    assert f"`{mode}`" in text, mode
+  for config in ROOT.glob("configs/*.py"):
+    assert f"`configs/{config.name}`" in text, config
+
+
+@pytest.mark.slow
+def test_every_command_runs(tmp_path):
+  torch = pytest.importorskip("torch")
+  (tmp_path / "configs").symlink_to(ROOT / "configs")
+  synthetic_streets.write_folder(
+    tmp_path / "my_folder", num_train=2, num_val=1, size=(64, 128)
+  )
+  shapes = state_dict.shapes_of(state_dict.vgg_table())
+  weights = {name: 0.01 * torch.randn(shape) for name, shape in shapes.items()}
+  torch.save(weights, tmp_path / "vgg19.pth")
+  env = dict(os.environ, JAX_PLATFORMS="cpu")
+  env.pop("XLA_FLAGS", None)
+  found = commands()
+  assert len(found) >= 8
+  for command in found:
+    run = subprocess.run(
+      small(command), cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
+  assert (tmp_path / "runs/demo/index.html").is_file()
+  assert len(list((tmp_path / "runs/demo/pictures").glob("*.png"))) == 2
+  assert (tmp_path / "vgg19.safetensors").is_file()

@@ -1,0 +1,366 @@
+"""Whole runs in small: what they leave, and that a stop changes nothing."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import assert_bits, leaves, null_bias, tiny_config
+
+from hdgan import config as config_lib
+from hdgan import report, run_directory, train, train_step
+from hdgan.config import InputError
+
+END = 9  # Three stages of one epoch of three steps.
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+  """Runs of this file reuse what the first one compiles."""
+  folder = tmp_path_factory.mktemp("compiled")
+  options = {
+    "jax_compilation_cache_dir": str(folder),
+    "jax_persistent_cache_min_compile_time_secs": 0,
+  }
+  before = {name: getattr(jax.config, name) for name in options}
+  for name, value in options.items():
+    jax.config.update(name, value)
+  yield folder
+  for name, value in before.items():
+    jax.config.update(name, value)
+
+
+@pytest.fixture(scope="module")
+def prepared_dir(tmp_path_factory):
+  return str(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, compiled, prepared_dir):
+  """A run without a stop, with a checkpoint of every step."""
+  workdir = tmp_path_factory.mktemp("runs") / "finished"
+  train.train(tiny_config(data__prepared_dir=prepared_dir), workdir)
+  return workdir
+
+
+def run(workdir, prepared_dir, **changes):
+  changes = {"data__prepared_dir": prepared_dir, **changes}
+  train.train(tiny_config(**changes), workdir)
+
+
+def state_of(workdir, step):
+  tree = run_directory.checkpoints_of(workdir).restore_subtree(
+    step, ["params", "g_optimizer", "d_optimizer", "ema", "step"]
+  )
+  return tree
+
+
+def losses_of(workdir):
+  """The log without what depends on the clock."""
+  lines = report.read_metrics(workdir)
+  return [{k: v for k, v in x.items() if k != "images_per_s"} for x in lines]
+
+
+def assert_same_run(one, two):
+  assert_bits(state_of(one, END), state_of(two, END))
+  assert losses_of(one) == losses_of(two)
+
+
+def interrupted(finished, workdir, step):
+  """The folder as `kill -9` leaves it once `step` is written, or later."""
+  shutil.copytree(finished, workdir)
+  for folder in (workdir / "checkpoints").iterdir():
+    if int(folder.name) > step:
+      shutil.rmtree(folder)
+  (workdir / "checkpoints" / f"{step + 1}.orbax-checkpoint-tmp").mkdir()
+  with (workdir / "metrics.jsonl").open("a") as log:
+    log.write('{"step": 5, "G_')
+  return workdir
+
+
+def test_files(finished):
+  names = {path.name for path in finished.iterdir()}
+  assert names == {
+    "config.json", "classes.json", "checkpoints", "metrics.jsonl",
+    "tensorboard", "samples", "index.html",
+  }  # fmt: skip
+  steps = sorted(int(p.name) for p in (finished / "checkpoints").iterdir())
+  assert steps == list(range(1, END + 1))
+  kept = [s for s in steps if (finished / f"checkpoints/{s}/keep").exists()]
+  assert kept == [3, 6, 9]
+  samples = sorted(p.name for p in (finished / "samples").iterdir())
+  assert samples == ["3.png", "6.png", "9.png"]
+  assert not list(finished.rglob("*.tmp"))
+  config = config_lib.from_json((finished / "config.json").read_text())
+  assert config.generator.width == 4
+  assert len(json.loads((finished / "classes.json").read_text())) == 8
+
+
+def test_metrics(finished):
+  lines = report.read_metrics(finished)
+  by_split = {"train": [], "held_out": []}
+  for line in lines:
+    by_split[line["split"]].append((line["step"], line["stage"]))
+  stages = ["global"] * 3 + ["enhancer"] * 3 + ["joint"] * 3
+  every = list(zip(range(1, END + 1), stages, strict=True))
+  assert by_split == {"train": every, "held_out": every[2::3]}
+  for line in lines:
+    assert {"G_GAN", "G_GAN_Feat", "D_real", "D_fake"} <= line.keys()
+    assert ("rate" in line) == (line["split"] == "train")
+
+
+def test_sample_grid_and_page(finished):
+  # 2 held-out + 2 training rows, 4 columns, of 32x64 pixels at the end.
+  with Image.open(finished / "samples/9.png") as picture:
+    assert picture.width >= 4 * 64 and picture.height >= 4 * 32
+  page = (finished / "index.html").read_text()
+  assert "step 9 of 9" in page
+  assert "samples/9.png" in page and "G1/conv_in/kernel" in page
+
+
+def test_g1_while_only_the_enhancer_trains(finished):
+  before, after = state_of(finished, 3), state_of(finished, 6)
+  kept = {k: v for k, v in before["params"]["G1"].items() if k != "conv_out"}
+  assert_bits(kept, after["params"]["G1"])
+  assert_bits(before["params"]["E"], after["params"]["E"])
+  assert list(after["g_optimizer"]["mu"]) == ["G2"]
+
+
+def test_g1_one_step_into_the_joint_stage(finished):
+  before, after = (state_of(finished, n)["params"] for n in (6, 7))
+  for unit in ("G1", "G2"):
+    old, new = leaves(before[unit]), leaves(after[unit])
+    for name in old:
+      if not null_bias(f"{unit}/{name}"):
+        assert (old[name] != new[name]).any(), name
+  assert_bits(before["E"], after["E"])
+
+
+def test_scales_and_their_adam_over_the_stages(finished):
+  counts = {n: int(state_of(finished, n)["d_optimizer"]["count"]) for n in
+            (3, 4, 6, 7, 9)}  # fmt: skip
+  # On from global to enhancer (two scales each), anew with the third.
+  assert counts == {3: 3, 4: 4, 6: 6, 7: 1, 9: 3}
+  counts = [int(state_of(finished, n)["g_optimizer"]["count"]) for n in
+            (3, 4, 6, 7, 9)]  # fmt: skip
+  assert counts == [3, 1, 3, 1, 3]
+  discriminators = [
+    sorted(state_of(finished, n)["params"]["D"]) for n in (6, 7)
+  ]
+  assert discriminators == [["D1", "D2"], ["D1", "D2", "D3"]]
+
+
+@pytest.mark.parametrize("step", [5, 6])
+def test_killed_and_resumed(finished, tmp_path, prepared_dir, step, capsys):
+  """In the middle of stage two, and right at its end, before the hand-over."""
+  workdir = interrupted(finished, tmp_path / "run", step)
+  run(workdir, prepared_dir)
+  said = capsys.readouterr().out
+  assert ("Stage 2 of 3" in said) == (step == 5)
+  assert "Stage 1 of 3" not in said and "Stage 3 of 3" in said
+  assert_same_run(workdir, finished)
+
+
+def test_killed_before_the_first_checkpoint(finished, tmp_path, prepared_dir):
+  workdir = interrupted(finished, tmp_path / "run", 0)
+  run(workdir, prepared_dir)
+  assert_same_run(workdir, finished)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_asked_to_stop(
+  finished, tmp_path, prepared_dir, number, monkeypatch, capsys
+):
+  """In the middle of stage two; nothing would have been saved there."""
+  put, calls = train.sharding.put_batch, []
+
+  def stop_at_five(*args):
+    calls.append(1)
+    if len(calls) == 5:
+      os.kill(os.getpid(), number)
+    return put(*args)
+
+  before = signal.getsignal(number)
+  monkeypatch.setattr(train.sharding, "put_batch", stop_at_five)
+  run(tmp_path / "run", prepared_dir, checkpoint_every=100)
+  monkeypatch.undo()
+  assert signal.getsignal(number) is before
+  said = capsys.readouterr().out
+  assert "Stopped and saved at step 4; the same command goes on." in said
+  assert run_directory.checkpoints_of(tmp_path / "run").steps() == [3, 4]
+  run(tmp_path / "run", prepared_dir, checkpoint_every=100)
+  assert "Finished after 9 steps" in capsys.readouterr().out
+  assert_same_run(tmp_path / "run", finished)
+
+
+def test_a_finished_run_says_so(finished, prepared_dir, capsys):
+  before = {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
+  run(finished, prepared_dir)
+  said = capsys.readouterr().out
+  assert len(said.splitlines()) == 1
+  assert "finished (step 9)" in said and "--config.stages[2].constant" in said
+  assert before == {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
+
+
+def test_an_extended_run_goes_on(finished, tmp_path, prepared_dir):
+  shutil.copytree(finished, tmp_path / "run")
+  changes = {"stages[2].constant": 2}
+  run(tmp_path / "run", prepared_dir, **changes)
+  assert run_directory.checkpoints_of(tmp_path / "run").latest() == 12
+  lines = [x for x in losses_of(tmp_path / "run") if x["step"] <= END]
+  assert lines == losses_of(finished)
+  config = run_directory.read_config(tmp_path / "run")
+  assert config.stages[2].constant == 2
+
+
+def test_another_config_is_refused(finished, prepared_dir):
+  before = (finished / "config.json").read_text()
+  with pytest.raises(InputError) as error:
+    run(finished, prepared_dir, seed=1, generator__width=8)
+  (line,) = str(error.value).splitlines()
+  assert "generator.width: was 4, now 8; seed: was 0, now 1" in line
+  assert (finished / "config.json").read_text() == before
+
+
+def test_other_data_is_refused(finished, tmp_path, prepared_dir):
+  shutil.copytree(finished, tmp_path / "run")
+  with pytest.raises(InputError, match="data.num_train: was 3, now 5"):
+    run(tmp_path / "run", prepared_dir, data__num_train=5)
+
+
+def test_a_damaged_checkpoint_is_named(finished, tmp_path, prepared_dir):
+  shutil.copytree(finished, tmp_path / "run")
+  file = next((tmp_path / "run/checkpoints/9/info").glob("metadata"))
+  file.write_bytes(file.read_bytes().replace(b"stage", b"stagf"))
+  with pytest.raises(InputError, match="step 9 is damaged; delete the folder"):
+    run(tmp_path / "run", prepared_dir)
+
+
+def test_start_from_the_weights_of_another_run(
+  finished, tmp_path, prepared_dir, monkeypatch
+):
+  """The last stage's G (its average) and D start an enhancer stage."""
+  stage = tiny_config().stages[2]
+  config = tiny_config(data__prepared_dir=prepared_dir, init_from=str(finished))
+  with config.unlocked():
+    config.stages = (stage,)
+  started = []
+  start = train.Run.start_stage
+
+  def note(*args):
+    started.append(jax.device_get(start(*args)))
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(train.Run, "start_stage", note)
+  with pytest.raises(KeyboardInterrupt):
+    train.train(config, tmp_path / "run")
+  want = state_of(finished, END)
+  assert_bits(started[0].params["D"], want["params"]["D"])
+  assert_bits(train_step.generators(started[0].params), want["ema"])
+  assert int(started[0].step) == 0
+
+
+def test_a_loss_that_is_not_finite(finished, tmp_path, prepared_dir):
+  workdir = tmp_path / "run"
+  shutil.copytree(finished, workdir)
+  config = {"optimizer__learning_rate": 1e30}
+  with pytest.raises(InputError, match="not finite between steps .* lower"):
+    run(tmp_path / "new", prepared_dir, **config)
+  saved = run_directory.checkpoints_of(tmp_path / "new").steps()
+  for step in saved:
+    for leaf in jax.tree.leaves(state_of(tmp_path / "new", step)["params"]):
+      assert np.isfinite(leaf).all()
+
+
+def test_what_a_stage_says(
+  finished, tmp_path, prepared_dir, capsys, monkeypatch
+):
+  workdir = interrupted(finished, tmp_path / "run", 6)
+  monkeypatch.setattr(train.Run, "save", lambda *_: None)
+  run(workdir, prepared_dir)
+  said = capsys.readouterr().out
+  state = state_of(finished, 7)["params"]
+  count = {k: sum(x.size for x in leaves(v).values()) for k, v in state.items()}
+  for words in (
+    "3 of 4 devices", "Stage 3 of 3, joint: 64 x 32 pixels",
+    "G1, G2, D1..D3 trained", f"({count['G1'] + count['G2']:,} + "
+    f"{count['D']:,} parameters), E frozen ({count['E']:,})",
+    "3 discriminator scales, 1 + 0 epochs of 3 steps, rate 0.0005 to 0.0005",
+    "step 9/9 | joint epoch 1/1",
+  ):  # fmt: skip
+    assert words in said or words.startswith("3 of 4"), words
+  assert "1 of 4 devices share a batch of 1; 3 stay idle" in said
+
+
+def test_plans():
+  config = tiny_config(batch_size=2, **{"stages[1].decay": 2})
+  plans = train.plan_stages(config, images=7, max_instances=64)
+  # 7 // 2 = 3 steps per epoch: 1, 3 and 1 epochs.
+  assert [(p.first, p.end) for p in plans] == [(0, 3), (3, 12), (12, 15)]
+  assert [plans[1].epoch(step) for step in (3, 5, 6, 11, 12)] == [1, 1, 2, 3, 3]
+  assert train.plan_stages(config, 1, 64)[0].steps_per_epoch == 1
+
+
+@pytest.mark.slow
+def test_kill_9_of_a_real_process(finished, tmp_path, prepared_dir, compiled):
+  """The command line, killed in stage two; the same command goes on."""
+  workdir = tmp_path / "run"
+  config = tmp_path / "tiny_run.py"
+  tests = str(pathlib.Path(__file__).parent)
+  config.write_text(
+    f"import sys\nsys.path.insert(0, {tests!r})\n"
+    "from tiny import tiny_config\ndef get_config():\n"
+    f"  return tiny_config(data__prepared_dir={prepared_dir!r})\n"
+  )
+  command = [
+    sys.executable, "-m", "hdgan.main", f"--config={config}",
+    f"--workdir={workdir}",
+  ]  # fmt: skip
+  process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+  for line in process.stdout:
+    if line.startswith("step 5/"):
+      process.send_signal(signal.SIGKILL)
+      break
+  process.stdout.close()
+  assert process.wait() == -signal.SIGKILL
+  newest = run_directory.checkpoints_of(workdir).latest()
+  assert newest in (3, 4, 5)
+  done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+  assert done.returncode == 0, done.stderr
+  assert "Stage 1 of 3" not in done.stdout
+  if newest > 3:
+    assert "Stage 2 of 3" in done.stdout
+  assert_same_run(workdir, finished)
+
+
+@pytest.mark.slow
+def test_sigterm_of_a_real_process(tmp_path, prepared_dir):
+  config = tmp_path / "tiny_run.py"
+  tests = str(pathlib.Path(__file__).parent)
+  config.write_text(
+    f"import sys\nsys.path.insert(0, {tests!r})\n"
+    "from tiny import tiny_config\ndef get_config():\n"
+    f"  return tiny_config(data__prepared_dir={prepared_dir!r}, "
+    "checkpoint_every=99, **{'stages[0].constant': 900})\n"
+  )
+  command = [
+    sys.executable, "-m", "hdgan.main", f"--config={config}",
+    f"--workdir={tmp_path / 'run'}",
+  ]  # fmt: skip
+  process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+  for line in process.stdout:
+    if line.startswith("step "):
+      process.send_signal(signal.SIGTERM)
+      break
+  rest = process.stdout.read()
+  process.stdout.close()
+  assert process.wait() == 0
+  assert "Stopped and saved at step" in rest
+  assert run_directory.checkpoints_of(tmp_path / "run").latest() is not None

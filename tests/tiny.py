@@ -1,0 +1,89 @@
+"""The smallest run that has everything: three stages, E, EMA, 4 pictures."""
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from configs import smoke
+from hdgan import config as config_lib
+
+
+def tiny_config(**changes: object) -> ConfigDict:
+  """Three stages of 3 steps each; `changes` by dotted name."""
+  config = smoke.get_config()
+  with config.unlocked():
+    config.data.num_train = 3
+    config.data.size = (32, 64)
+    config.data.workers = 1
+    config.generator.width = 4
+    config.generator.downsamples = 1
+    config.discriminator.layers = 1
+    config.encoder.width = 2
+    config.encoder.downsamples = 1
+    for stage in config.stages:
+      stage.size = (32, 64) if stage.enhancers else (16, 32)
+      stage.constant, stage.decay = 1, 0
+    config.stages[2].scales = 3
+    config.log_every = config.checkpoint_every = 1
+    config.sample_every = 3
+    config.keep = 99
+  for name, value in changes.items():
+    *path, last = name.replace("__", ".").split(".")
+    node = config
+    for part in path:
+      node = node[part] if part[-1] != "]" else config.stages[int(part[-2])]
+    with config.unlocked():
+      if isinstance(node, ConfigDict):
+        with node.unlocked():
+          node[last] = value
+  return config
+
+
+def tiny_batch(model, batch_size=1, seed=0):
+  """Objects of 8x8 pixels, 3 classes, a photo of noise."""
+  rng, (height, width) = np.random.default_rng(seed), model.size
+  blocks = np.arange(height * width // 64).reshape(height // 8, width // 8)
+  objects = blocks.repeat(8, 0).repeat(8, 1).astype(np.int32)
+  objects = np.stack([np.roll(objects, 3 * i, 1) for i in range(batch_size)])
+  image = rng.integers(0, 256, (*objects.shape, 3), np.uint8)
+  return {
+    "label": objects % 3,
+    "instance": objects + 1000,
+    "objects": objects,
+    "image": image,
+  }
+
+
+def leaves(tree) -> dict[str, np.ndarray]:
+  """Arrays by names such as `G1/conv_in/kernel`."""
+  import jax
+
+  return {
+    jax.tree_util.keystr(path, simple=True, separator="/"): np.asarray(leaf)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
+
+
+def assert_bits(one, two) -> None:
+  """Equal names, dtypes and bits."""
+  one, two = leaves(one), leaves(two)
+  assert one.keys() == two.keys()
+  for name in one:
+    assert one[name].dtype == two[name].dtype, name
+    assert one[name].tobytes() == two[name].tobytes(), name
+
+
+def null_bias(name: str) -> bool:
+  """Whether an instance norm removes this bias (of G, E or D) again."""
+  layer, _, leaf = name.rpartition("/")
+  if leaf != "bias" or layer.endswith("conv_out"):
+    return False
+  if "/D" in f"/{name}" and layer.split("/")[-2][0] == "D":
+    # The first and the last convolution of D_k have no norm behind them;
+    # with one strided layer only conv_2 is between them.
+    return layer.endswith("conv_2")
+  return True
+
+
+def validated(**changes: object) -> ConfigDict:
+  """`tiny_config`, checked and locked."""
+  return config_lib.validate(tiny_config(**changes))
