@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, PartitionSpec
@@ -26,6 +27,10 @@ from hdgan.styles import MIN_AREA, NUM_STYLES, find_styles, group_means
 
 Example = dict[str, Any]
 
+# With fewer output channels a convolution on the CPU cuts its sums by threads,
+# and more devices would round otherwise (Eigen's rule, measured here).
+CPU_CHANNELS = 8
+
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
 def _encode(
@@ -33,9 +38,19 @@ def _encode(
 ) -> jax.Array:
   """E of [B, h, w, C] photos, B the number of devices: [B, h, w, C_feat]."""
 
+  net = model.encoder
+  more = max(0, CPU_CHANNELS - net.channels)
+  wide = net.clone(channels=net.channels + more)
+
   def one(params: Params, image: jax.Array) -> jax.Array:
+    last = params["conv_out"]
+    last = {
+      "kernel": jnp.pad(last["kernel"], ((0, 0), (0, 0), (0, 0), (0, more))),
+      "bias": jnp.pad(last["bias"], (0, more)),
+    }
     photo = model.image({"image": image})
-    return model.encoder.apply({"params": params}, photo)
+    raw = wide.apply({"params": {**params, "conv_out": last}}, photo)
+    return raw[..., : net.channels]
 
   whole, cut = PartitionSpec(), PartitionSpec("data")
   return jax.shard_map(

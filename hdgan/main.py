@@ -211,7 +211,9 @@ def parse(argv: Sequence[str]) -> list[str]:
     rest = FLAGS(argv)
     if len(rest) > 1:
       raise InputError(f"{rest[1]!r} is not a flag; flags start with --")
-    given = {f for f in _mode_flags() if FLAGS[f].present}
+    given = {
+      f for f in _mode_flags() if FLAGS[f].present and FLAGS[f].value != ""
+    }
     if FLAGS["config"].present:
       given.add("config")
     check_flags(FLAGS.mode, given)
@@ -219,18 +221,34 @@ def parse(argv: Sequence[str]) -> list[str]:
   except InputError as error:
     _fail(error)
   except Exception as error:  # absl, the config file and its fields raise all
-    _fail(_explain(error))
+    _fail(_explain(error, argv))
 
 
-def _explain(error: Exception) -> str:
+def _explain(error: Exception, argv: Sequence[str]) -> str:
   """Makes one line out of what absl or ml_collections raises."""
   text = " ".join(str(a) for a in error.args) or type(error).__name__
   near = re.search(r'Did you mean "(.+?)" instead of "(.+?)"', text)
   if near:
     return f"--config: there is no field {near[2]!r}; did you mean {near[1]!r}?"
-  if isinstance(error, SyntaxError):
-    return f"--config: {error}"
-  return " ".join(text.splitlines())
+  name = text.strip("\"'")
+  if isinstance(error, KeyError | AttributeError) and any(
+    f".{name}" in word for word in argv
+  ):
+    return (
+      f"--config: there is no field {name!r}; configs/cityscapes_512.py "
+      "explains all fields"
+    )
+  stages = re.findall(r"config\.stages\[(\d+)\]", " ".join(argv))
+  if isinstance(error, IndexError) and stages:
+    last = max(stages, key=int)
+    return f"--config.stages[{last}]: there is no such stage, they count from 0"
+  text = " ".join(text.splitlines())
+  if isinstance(error, flags.UnrecognizedFlagError) and "'config." in text:
+    return "--config.field=value needs --config=FILE, or a workdir with a run"
+  if isinstance(error, flags.Error):
+    return text
+  file = find_value("config", argv)
+  return f"--config={file}: {type(error).__name__}: {text}"
 
 
 def _fail(error: object) -> None:

@@ -2,7 +2,7 @@
 
 Rows are held-out and training examples; columns are label | synthesised |
 real, and for models with E a second synthesised one without the photo's
-features.
+features: with styles of the run's bank where it has one of this E, else zeros.
 """
 
 import functools
@@ -14,11 +14,23 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from hdgan import conditioning, input_pipeline, pictures, sharding, train_step
+from hdgan import (
+  conditioning,
+  input_pipeline,
+  pictures,
+  sharding,
+  style_bank,
+  train_step,
+)
+from hdgan.config import InputError
+from hdgan.datasets.transforms import dense_objects
 from hdgan.model import Model
+from hdgan.style_choice import Chooser
 
 HELD_OUT_ROWS = 4
 TRAIN_ROWS = 2
+WITHOUT_PHOTO = "without the photo's features"
+WITH_BANK = "in styles of the bank"
 
 
 def class_colors(classes: Sequence[dict], num_classes: int) -> np.ndarray:
@@ -55,6 +67,7 @@ class Sampler:
     model: Model,
     data: input_pipeline.Prepared,
     mesh: Mesh,
+    workdir: pathlib.Path | None = None,
   ):
     """Reads the fixed examples at the stage's size.
 
@@ -63,7 +76,10 @@ class Sampler:
       model: the stage's networks.
       data: prepared splits.
       mesh: of the run.
+      workdir: of the run, where a style bank may lie.
     """
+    self.workdir = workdir
+    self.names = style_bank.class_names(config, data.classes)
     self.colors = class_colors(data.classes, config.num_classes)
     self.model, self.data, self.mesh = model, data, mesh
     self.rows: list[tuple[str, dict[str, np.ndarray]]] = []
@@ -102,10 +118,12 @@ class Sampler:
       ({} where no split is held out).
     """
     cells, titles, held_out = [], [], []
+    bank = self._bank(params)
     for title, batch in self.rows:
       # Every device draws the same picture: a batch of one cannot be cut.
       inputs = jax.device_put(batch, sharding.replicated(self.mesh))
-      fake, plain, metrics = self._evaluate(params, inputs, vgg_params)
+      styles = None if bank is None else self._styles(bank, batch)
+      fake, plain, metrics = self._evaluate(params, inputs, vgg_params, styles)
       real = self.model.image(inputs)
       shown = [x for x in (fake, plain, real) if x is not None]
       label = label_picture(batch["label"], self.colors, self.model.label_range)
@@ -117,12 +135,40 @@ class Sampler:
         held_out.append(jax.device_get(metrics))
     columns = ["label", "synthesised", "real"]
     if self.model.encoder is not None:
-      columns.insert(2, "without the photo's features")
+      columns.insert(2, WITHOUT_PHOTO if bank is None else WITH_BANK)
     means = {
       name: float(np.mean([m[name] for m in held_out]))
       for name in (held_out[0] if held_out else {})
     }
     return pictures.grid(cells, columns, titles), means
+
+  def _bank(self, params: train_step.Params) -> style_bank.StyleBank | None:
+    """The run's style bank, if it has one that was made with this E."""
+    if self.model.encoder is None or self.workdir is None:
+      return None
+    try:
+      bank = style_bank.load(self.workdir)
+      if bank is not None:
+        digest = style_bank.parameters_digest(jax.device_get(params["E"]))
+        path = self.workdir / style_bank.FILE
+        style_bank.check(bank, path, digest, self.names)
+    except InputError:
+      return None  # An older bank is no fault of a run that goes on.
+    return bank
+
+  def _styles(
+    self, bank: style_bank.StyleBank, batch: dict[str, np.ndarray]
+  ) -> jax.Array:
+    """Seeded styles [1, N, C_feat] for the objects of a fixed example."""
+    instance = batch["instance"][0]
+    label = batch["label"][0]
+    if label.ndim == 3:
+      label = np.zeros_like(instance)
+    _, pairs = dense_objects(label, instance)
+    chosen = Chooser(self.names, bank.channels, bank).choose(pairs, "")
+    rows = self.model.max_instances - len(pairs)
+    table = np.pad(chosen.table, ((0, rows), (0, 0)))[None]
+    return jax.device_put(table, sharding.replicated(self.mesh))
 
 
 def save(workdir: pathlib.Path, step: int, grid: np.ndarray) -> None:

@@ -214,6 +214,7 @@ def find_styles(
       rows.append((label, sizes[k], np.sqrt(squares[k, 0]), center))
   channels = features.shape[1]
   class_means, class_counts = group_means(features, labels, num_classes)
+  everything, _ = group_means(features, np.zeros(len(labels), int), 1)
   return Styles(
     centers=np.array([r[3] for r in rows], np.float32).reshape(-1, channels),
     labels=np.array([r[0] for r in rows], np.int32),
@@ -221,6 +222,6 @@ def find_styles(
     spread=np.array([r[2] for r in rows], np.float32),
     class_means=class_means.astype(np.float32),
     class_counts=class_counts.astype(np.int32),
-    global_mean=features.astype(np.float64).mean(axis=0).astype(np.float32),
+    global_mean=everything[0].astype(np.float32),
     members=members,
   )

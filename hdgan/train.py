@@ -348,7 +348,9 @@ def run_stage(
   say_stage(run, plan, state.params)
   window: list[train_step.Metrics] = []
   with run.progress.paused():
-    sampler = sampling.Sampler(config, plan.model, run.data, run.mesh)
+    sampler = sampling.Sampler(
+      config, plan.model, run.data, run.mesh, run.workdir
+    )
     stream = open_stream(run, plan, step)
     batch = sharding.put_batch(next(stream), run.mesh)
     update = compile_step(run, plan, state, batch)

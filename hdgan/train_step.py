@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from hdgan import layers, losses, vgg
+from hdgan import encoder, layers, losses, vgg
 from hdgan.config import InputError, learning_rate
 from hdgan.model import Batch, Model, Params
 
@@ -358,6 +358,7 @@ def evaluate_step(
   params: Params,
   batch: Batch,
   vgg_params: dict,
+  styles: jax.Array | None = None,
   *,
   model: Model,
   loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
@@ -368,6 +369,8 @@ def evaluate_step(
     params: of all networks.
     batch: as for `train_step`.
     vgg_params: as for `train_step`.
+    styles: [B, N, C_feat] by object in the place of the photo's features, for
+      models with E; None for zeros.
     model: the stage's networks.
     loss: `stage_losses`, its settings bound.
 
@@ -379,6 +382,9 @@ def evaluate_step(
   fake = model.generate(params, condition, model.features(params, batch))
   plain = None
   if model.encoder is not None:
-    plain = model.generate(params, condition, model.no_features(batch))
+    features = model.no_features(batch)
+    if styles is not None:
+      features = encoder.broadcast(styles, batch["objects"])
+    plain = model.generate(params, condition, features)
   _, _, metrics = loss(params["D"], condition, image, fake, vgg_params)
   return fake, plain, metrics

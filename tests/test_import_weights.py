@@ -157,8 +157,11 @@ def test_opt_txt_answers_and_is_compared(tmp_path, capsys):
 
 def test_files_must_say_which_network_they_are(tmp_path):
   folder = write(tmp_path / "F")
+  (folder / "g.pth").touch()
+  with pytest.raises(InputError, match="no such file or folder"):
+    import_weights.find_files([folder / "h.pth"], "latest")
   with pytest.raises(InputError, match="ends in net_G.pth"):
-    import_weights.find_files([folder / "g.pth", folder / "d.pth"], "latest")
+    import_weights.find_files([folder / "g.pth"], "latest")
   with pytest.raises(InputError, match="no latest_net_G.pth"):
     import_weights.find_files([folder / "latest_net_D.pth"], "latest")
   found = import_weights.find_files([folder], "latest")

@@ -87,3 +87,61 @@ def null_bias(name: str) -> bool:
 def validated(**changes: object) -> ConfigDict:
   """`tiny_config`, checked and locked."""
   return config_lib.validate(tiny_config(**changes))
+
+
+def save_run(workdir, config, stage=0, step=3, seed=5) -> dict:
+  """Writes a run's folder with one checkpoint of random weights.
+
+  Returns:
+    The state's parameters; its average is half of G.
+  """
+  import jax
+
+  from hdgan import run_directory, train_step
+  from hdgan.datasets import synthetic_streets
+  from hdgan.model import build_model
+
+  config = config_lib.validate(config)
+  model = build_model(config, config.stages[stage], 64)
+  params = model.init((seed,))
+  trainable = tuple(config.stages[stage].trainable)
+  state = train_step.init_state(params, trainable, config)
+  if config.ema:
+    half = jax.tree.map(lambda x: x * np.float32(0.5), state.ema)
+    state = state.replace(ema=half)
+  state = state.replace(step=np.int32(step))
+  run_directory.begin(workdir, config, synthetic_streets.CLASSES)
+  info = {
+    "step": step, "stage": stage, "stage_name": config.stages[stage].name,
+    "epoch": 1, "images": 3, "max_instances": 64,
+    "config": config_lib.plain(config),
+  }  # fmt: skip
+  with run_directory.checkpoints_of(workdir, 99) as checkpoints:
+    checkpoints.save(step, state, info)
+  return {**params, **state.ema}
+
+
+def command(*words: str) -> tuple[int, str, str]:
+  """Runs a command line in this process: exit status, stdout, stderr."""
+  import contextlib
+  import io
+  import warnings
+
+  from absl.testing import flagsaver
+
+  from hdgan import main
+
+  out, err, status = io.StringIO(), io.StringIO(), 0
+  with (
+    flagsaver.flagsaver(),
+    contextlib.redirect_stdout(out),
+    contextlib.redirect_stderr(err),
+    warnings.catch_warnings(),
+  ):
+    # ml_collections loads config files in a way that Python 3.15 drops.
+    warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
+    try:
+      main.main(main.parse(["hdgan", *words]))
+    except SystemExit as end:
+      status = end.code
+  return status, out.getvalue(), err.getvalue()

@@ -1,0 +1,193 @@
+"""The command line: one line and status 2 for whatever is wrong with it."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import jax
+import pytest
+from tiny import command, save_run, tiny_config
+
+from hdgan import main
+
+ROOT = pathlib.Path(__file__).parents[1]
+SMOKE = f"--config={ROOT / 'configs/smoke.py'}"
+
+
+@pytest.fixture(autouse=True)
+def compilation_cache():
+  """`main` sets it for its process; here it is put back."""
+  before = jax.config.jax_compilation_cache_dir
+  yield
+  jax.config.update("jax_compilation_cache_dir", before)
+
+
+def fault(*words):
+  """The only line that a bad command line prints."""
+  status, out, err = command(*words)
+  assert (status, out) == (2, ""), err
+  (line,) = err.splitlines()
+  print(line)
+  assert line.startswith("error: ")
+  return line.removeprefix("error: ")
+
+
+@pytest.mark.parametrize(
+  "words, said",
+  [
+    (["--mode=paint"], "--mode=paint: must be one of train, synthesize, "),
+    (["--size=input"], "--size has no effect with --mode=train; it belongs"),
+    (["--mode=benchmark", "--output=x"], "--output has no effect with --mode="),
+    (["--mode=synthesize", "--input=x"], "--mode=synthesize needs --output"),
+    (["--mode=synthesize", "--size=big"], "flag --size=big: value should be"),
+    (["--step=four"], "flag --step=four: "),
+    (["--config=no.py"], "--config=no.py: there is no such file"),
+    (["--sead=1"], "Unknown command line flag 'sead'"),
+    (["stray"], "'stray' is not a flag; flags start with --"),
+    (["--config.sede=1"], "there is no field 'sede'; did you mean 'seed'?"),
+    (["--config.zzz=1"], "there is no field 'zzz'; configs/cityscapes_512.py"),
+    (["--config.data.rood=x"], "no field 'rood'; did you mean 'root'?"),
+    (["--config.stages[0].constan=1"], "'constan'; did you mean 'constant'?"),
+    (["--config.stages[0].epochs=1"], "--config: there is no field 'epochs'; "),
+    (["--config.stages[7].decay=1"], "--config.stages[7]: there is no such "),
+    (["--config.seed=one"], "flag --config.seed=one: "),
+    (["--config.stages[0].size=30,64"],
+     "config.stages[0].size=(30, 64) must be multiples of 4, at least 8 (2 "
+     "down-samplings); nearest is (32, 64)"),
+  ],
+)  # fmt: skip
+def test_bad_command_lines(words, said, tmp_path):
+  workdir = tmp_path / "run"
+  config = [] if "--config=no.py" in words else [SMOKE]
+  assert said in fault(f"--workdir={workdir}", *config, *words)
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_missing_flags(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  assert fault(SMOKE) == "--mode=train needs --workdir"
+  assert fault(SMOKE, "--workdir=") == "--mode=train needs --workdir"
+  assert fault("--workdir=run") == "--mode=train needs --config"
+  assert fault("--mode=benchmark") == "--mode=benchmark needs --config"
+  line = fault("--workdir=run", "--config.seed=1")
+  assert line.startswith("--config.field=value needs --config=FILE")
+  assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+  "text, said",
+  [
+    ("def get_config(:", "SyntaxError"),
+    ("import no_such_module_here", "No module named 'no_such_module_here'"),
+    ("x = 1", "get_config"),
+    ("def get_config():\n  return 1 / 0", "ZeroDivisionError"),
+  ],
+)
+def test_bad_config_files(tmp_path, text, said):
+  file = tmp_path / "mine.py"
+  file.write_text(text)
+  line = fault(f"--config={file}", f"--workdir={tmp_path / 'run'}")
+  assert str(file) in line and said in line
+  assert not (tmp_path / "run").exists()
+
+
+def test_config_comes_from_the_workdir(tmp_path, monkeypatch):
+  """Also with overrides; an own --config wins."""
+  save_run(tmp_path / "run", tiny_config(seed=3))
+  seen = []
+  entry = main.Mode(lambda config: seen.append(config), ("config", "workdir"))
+  monkeypatch.setitem(main.MODES, "train", entry)
+  workdir = f"--workdir={tmp_path / 'run'}"
+  assert command(workdir)[0] == 0
+  assert command("--workdir", str(tmp_path / "run"), "--config.seed=4")[0] == 0
+  assert command(workdir, SMOKE)[0] == 0
+  override = "--config.stages[1].constant=7"
+  assert command(workdir, override, "--config.stages[0].size=32,48")[0] == 0
+  assert [config.seed for config in seen] == [3, 4, 0, 3]
+  assert [config.generator.width for config in seen] == [4, 4, 8, 4]
+  assert seen[3].stages[1].constant == 7
+  assert seen[3].stages[0].size == (32, 48)
+
+
+def test_a_damaged_config_of_a_run(tmp_path):
+  (tmp_path / "config.json").write_text('{"seed": ')
+  assert str(tmp_path / "config.json") in fault(f"--workdir={tmp_path}")
+
+
+def test_every_flag_belongs_to_a_mode():
+  """And every mode's line is its own function."""
+  for name, mode in main.MODES.items():
+    for flag in (*mode.needs, *mode.may):
+      assert flag in main.FLAGS, (name, flag)
+  defined = {f.name for f in main.FLAGS.get_key_flags_for_module(main)}
+  assert defined == main._mode_flags() | {"mode"}
+
+
+def run_python(*words, **options):
+  return subprocess.run(
+    [sys.executable, *words], capture_output=True, text=True, timeout=300,
+    cwd=ROOT, **options,
+  )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+  "words",
+  [
+    ["--mode=paint"],
+    [SMOKE, "--config.stages[0].constan=1"],
+    [SMOKE, "--config.mesh.data=3", "--config.batch_size=4"],
+  ],
+)
+def test_bad_command_lines_of_a_real_process(tmp_path, words):
+  done = run_python("-m", "hdgan.main", *words, f"--workdir={tmp_path / 'run'}")
+  assert done.returncode == 2
+  assert done.stdout == ""
+  assert re.fullmatch(r"error: .+\n", done.stderr), done.stderr
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_import_has_no_side_effects():
+  """No device is touched; neither TensorFlow nor PyTorch is loaded."""
+  names = sorted(
+    ".".join(p.relative_to(ROOT).with_suffix("").parts)
+    for p in (ROOT / "hdgan").rglob("*.py")
+    if p.name != "__init__.py"
+  )
+  code = (
+    "import importlib, sys\n"
+    f"for name in {names}: importlib.import_module(name)\n"
+    "from jax._src import xla_bridge\n"
+    "assert not xla_bridge.backends_are_initialized()\n"
+    "print([m for m in ('tensorflow', 'torch') if m in sys.modules])\n"
+  )
+  done = run_python("-c", code)
+  assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+@pytest.mark.slow
+def test_the_smoke_command(tmp_path):
+  """Trains, says that it is finished, makes pictures, times a step."""
+  env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")}
+  workdir = f"--workdir={tmp_path / 'run'}"
+  done = run_python("-m", "hdgan.main", SMOKE, workdir, env=env)
+  assert done.returncode == 0, done.stderr
+  assert "Finished after 16 steps" in done.stdout
+  assert "Traceback" not in done.stderr
+  done = run_python("-m", "hdgan.main", workdir, env=env)
+  assert done.returncode == 0, done.stderr
+  assert "This run is finished (step 16)" in done.stdout
+  done = run_python(
+    "-m", "hdgan.main", workdir, "--mode=synthesize", "--input=val",
+    f"--output={tmp_path / 'out'}", env=env,
+  )  # fmt: skip
+  assert done.returncode == 0, done.stderr
+  names = {p.name for p in (tmp_path / "out").iterdir()}
+  assert {"street_00004.png", "street_00005.png", "grid.png"} <= names
+  done = run_python(
+    "-m", "hdgan.main", workdir, "--mode=benchmark", "--work=forward",
+    "--repeats=2", env=env,
+  )  # fmt: skip
+  assert json.loads(done.stdout)["repeats"] == 2
