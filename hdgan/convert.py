@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
-from hdgan import pth, recognise, release
-from hdgan import state_dict as names
 from hdgan.config import InputError
-from hdgan.export_weights import Saved, export, write_release
-from hdgan.import_weights import import_original, import_release
-from hdgan.original import Answers
+from hdgan.weights import pth, recognise, release
+from hdgan.weights import state_dict as names
+from hdgan.weights.exporting import Saved, export, write_release
+from hdgan.weights.importing import import_original, import_release
+from hdgan.weights.original import Answers
 
 
 def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:

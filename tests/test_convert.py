@@ -6,8 +6,9 @@ import sys
 import numpy as np
 import pytest
 
-from hdgan import convert, pth, state_dict, vgg
-from hdgan.state_dict import GeneratorSpec, generator_table, shapes_of
+from hdgan import convert, vgg
+from hdgan.weights import pth, state_dict
+from hdgan.weights.state_dict import GeneratorSpec, generator_table, shapes_of
 
 torch = pytest.importorskip("torch")
 

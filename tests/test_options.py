@@ -4,10 +4,14 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs import cityscapes_512, cityscapes_1024
-from hdgan import options
 from hdgan.config import InputError
-from hdgan.options import Networks
-from hdgan.state_dict import DiscriminatorSpec, EncoderSpec, GeneratorSpec
+from hdgan.weights import options
+from hdgan.weights.options import Networks
+from hdgan.weights.state_dict import (
+  DiscriminatorSpec,
+  EncoderSpec,
+  GeneratorSpec,
+)
 
 NETWORKS = Networks(
   GeneratorSpec(39, 3, 64, 4, 9, 1, 3), EncoderSpec(3, 3, 16, 4),

@@ -2,11 +2,15 @@
 
 import pytest
 
-from hdgan import original
 from hdgan.config import InputError
-from hdgan.options import Networks
-from hdgan.original import Answers, Inputs
-from hdgan.state_dict import DiscriminatorSpec, EncoderSpec, GeneratorSpec
+from hdgan.weights import original
+from hdgan.weights.options import Networks
+from hdgan.weights.original import Answers, Inputs
+from hdgan.weights.state_dict import (
+  DiscriminatorSpec,
+  EncoderSpec,
+  GeneratorSpec,
+)
 
 
 def networks(inputs, d_inputs=0, features=0, **fields):

@@ -18,13 +18,14 @@ import pytest
 from ml_collections import ConfigDict
 
 from configs import cityscapes_512
-from hdgan import conditioning, losses, recognise, state_dict, train_step, vgg
+from hdgan import conditioning, losses, train_step, vgg
 from hdgan.config import learning_rate
 from hdgan.discriminator import MultiscaleDiscriminator
 from hdgan.encoder import FeatureEncoder, instance_average_pool
 from hdgan.generator import Generator, GlobalGenerator
 from hdgan.layers import pyramid
 from hdgan.model import build_model
+from hdgan.weights import recognise, state_dict
 
 GOLDENS = pathlib.Path(__file__).parent / "goldens"
 CUTS = ("edges.npz", "losses.npz", "lr_schedule.npz", "train_step.npz")

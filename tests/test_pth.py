@@ -9,8 +9,8 @@ import types
 import numpy as np
 import pytest
 
-from hdgan import pth
 from hdgan.config import InputError
+from hdgan.weights import pth
 
 torch = pytest.importorskip("torch")
 

@@ -13,8 +13,9 @@ import sys
 
 import pytest
 
-from hdgan import main, state_dict
+from hdgan import main
 from hdgan.datasets import synthetic_streets
+from hdgan.weights import state_dict
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = {

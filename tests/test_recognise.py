@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from hdgan import recognise
 from hdgan.config import InputError
-from hdgan.state_dict import (
+from hdgan.weights import recognise
+from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
   GeneratorSpec,

@@ -10,11 +10,11 @@ import pytest
 import safetensors
 import safetensors.numpy
 
-from hdgan import release
 from hdgan.config import InputError
-from hdgan.options import Networks
-from hdgan.original import Answers, config_of
-from hdgan.state_dict import GeneratorSpec, generator_table
+from hdgan.weights import release
+from hdgan.weights.options import Networks
+from hdgan.weights.original import Answers, config_of
+from hdgan.weights.state_dict import GeneratorSpec, generator_table
 
 SPEC = GeneratorSpec(4, 3, 4, 1, 1)
 TABLE = generator_table(SPEC)

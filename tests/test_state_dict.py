@@ -6,8 +6,12 @@ import math
 import numpy as np
 import pytest
 
-from hdgan import state_dict
-from hdgan.state_dict import DiscriminatorSpec, EncoderSpec, GeneratorSpec
+from hdgan.weights import state_dict
+from hdgan.weights.state_dict import (
+  DiscriminatorSpec,
+  EncoderSpec,
+  GeneratorSpec,
+)
 
 # What the original's constructors are called with, and how we say the same.
 PUBLISHED = {

@@ -125,6 +125,8 @@ def command(*words: str) -> tuple[int, str, str]:
   """Runs a command line in this process: exit status, stdout, stderr."""
   import contextlib
   import io
+  import sys
+  import unittest.mock
   import warnings
 
   from absl.testing import flagsaver
@@ -132,7 +134,10 @@ def command(*words: str) -> tuple[int, str, str]:
   from hdgan import main
 
   out, err, status = io.StringIO(), io.StringIO(), 0
+  argv = ["hdgan", *words]
   with (
+    # ml_collections looks for overrides there.
+    unittest.mock.patch.object(sys, "argv", argv),
     flagsaver.flagsaver(),
     contextlib.redirect_stdout(out),
     contextlib.redirect_stderr(err),
@@ -141,7 +146,7 @@ def command(*words: str) -> tuple[int, str, str]:
     # ml_collections loads config files in a way that Python 3.15 drops.
     warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
     try:
-      main.main(main.parse(["hdgan", *words]))
+      main.main(main.parse(argv))
     except SystemExit as end:
       status = end.code
   return status, out.getvalue(), err.getvalue()

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hdgan import convert, import_weights, pth, run_directory, synthesize
+from hdgan import convert, run_directory, synthesize
 from hdgan.config import InputError
 from hdgan.model import build_model
-from hdgan.state_dict import (
+from hdgan.weights import importing, pth
+from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
   GeneratorSpec,
@@ -159,10 +160,10 @@ def test_files_must_say_which_network_they_are(tmp_path):
   folder = write(tmp_path / "F")
   (folder / "g.pth").touch()
   with pytest.raises(InputError, match="no such file or folder"):
-    import_weights.find_files([folder / "h.pth"], "latest")
+    importing.find_files([folder / "h.pth"], "latest")
   with pytest.raises(InputError, match="ends in net_G.pth"):
-    import_weights.find_files([folder / "g.pth"], "latest")
+    importing.find_files([folder / "g.pth"], "latest")
   with pytest.raises(InputError, match="no latest_net_G.pth"):
-    import_weights.find_files([folder / "latest_net_D.pth"], "latest")
-  found = import_weights.find_files([folder], "latest")
+    importing.find_files([folder / "latest_net_D.pth"], "latest")
+  found = importing.find_files([folder], "latest")
   assert list(found) == ["G", "E", "D"]

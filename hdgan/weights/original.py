@@ -11,8 +11,8 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.config import InputError
-from hdgan.options import OPTIONS, Networks, is_true, number
-from hdgan.state_dict import DiscriminatorSpec, EncoderSpec
+from hdgan.weights.options import OPTIONS, Networks, is_true, number
+from hdgan.weights.state_dict import DiscriminatorSpec, EncoderSpec
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ml_collections import ConfigDict
 
 from hdgan.config import InputError
-from hdgan.state_dict import (
+from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
   GeneratorSpec,

@@ -5,10 +5,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from hdgan import options, pth, release, run_directory
-from hdgan import state_dict as names
+from hdgan import run_directory
 from hdgan.config import InputError
-from hdgan.options import NETS, OPTIONS
+from hdgan.weights import options, pth, release
+from hdgan.weights import state_dict as names
+from hdgan.weights.options import NETS, OPTIONS
 
 
 class Saved:

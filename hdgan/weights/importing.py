@@ -14,12 +14,13 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan import options, original, pth, recognise, release, run_directory
-from hdgan import state_dict as names
+from hdgan import run_directory
 from hdgan.checkpoint import Checkpoints
 from hdgan.config import InputError
-from hdgan.options import NETS, OPTIONS, Networks
-from hdgan.original import Answers
+from hdgan.weights import options, original, pth, recognise, release
+from hdgan.weights import state_dict as names
+from hdgan.weights.options import NETS, OPTIONS, Networks
+from hdgan.weights.original import Answers
 
 
 def import_original(

@@ -23,9 +23,10 @@ import safetensors.numpy
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan import recognise, run_directory
+from hdgan import run_directory
 from hdgan.config import InputError
-from hdgan.state_dict import Layer
+from hdgan.weights import recognise
+from hdgan.weights.state_dict import Layer
 
 SUMS = "SHA256SUMS"
 CARD = "MODEL_CARD.md"

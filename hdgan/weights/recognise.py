@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from hdgan.config import InputError
-from hdgan.state_dict import (
+from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
   GeneratorSpec,

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from configs import smoke
-from hdgan import convert, export_weights, pth, run_directory
+from hdgan import convert, run_directory
 from hdgan.checkpoint import Checkpoints
 from hdgan.config import InputError, plain, validate
 from hdgan.model import build_model
-from hdgan.options import read_options
-from hdgan.state_dict import (
+from hdgan.weights import exporting, pth
+from hdgan.weights.options import read_options
+from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
   GeneratorSpec,
@@ -115,8 +116,8 @@ def averaged(tmp_path):
   "weights, value", [("", 2.0), ("ema", 2.0), ("live", 1.0)]
 )
 def test_moving_average_or_live_weights(averaged, tmp_path, weights, value):
-  saved = export_weights.Saved(averaged, None, weights)
-  export_weights.export(saved, tmp_path / "X", "4")
+  saved = exporting.Saved(averaged, None, weights)
+  exporting.export(saved, tmp_path / "X", "4")
   found = pth.read(tmp_path / "X" / "4_net_G.pth")
   assert {float(a.flat[0]) for a in found.values()} == {value}
   found = pth.read(tmp_path / "X" / "4_net_D.pth")
@@ -125,17 +126,17 @@ def test_moving_average_or_live_weights(averaged, tmp_path, weights, value):
 
 def test_what_is_not_there(imported, tmp_path):
   with pytest.raises(InputError, match="no moving average"):
-    export_weights.Saved(imported[1], None, "ema")
+    exporting.Saved(imported[1], None, "ema")
   with pytest.raises(InputError, match="--step=3: .* has checkpoints of"):
-    export_weights.Saved(imported[1], 3, "")
+    exporting.Saved(imported[1], 3, "")
   with pytest.raises(InputError, match="holds no run"):
-    export_weights.Saved(tmp_path / "nothing", None, "")
+    exporting.Saved(tmp_path / "nothing", None, "")
 
 
 def test_differences_are_noted():
   config = smoke.get_config()
   with config.unlocked():
     config.ignore_label, config.loss.gan = 2, "bce"
-  notes = export_weights.differences(config, config.stages[-1])
+  notes = exporting.differences(config, config.stages[-1])
   assert len(notes) == 3
   assert "ignore_label=2" in notes[0] and "(32, 64)" in notes[1]

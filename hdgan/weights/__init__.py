@@ -1,0 +1,1 @@
+"""Weights of the released code and ours: names, files, and both directions."""
