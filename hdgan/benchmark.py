@@ -146,7 +146,7 @@ def prepare_work(
   )
   update = jax.jit(step, donate_argnums=0)
   initial = train_step.init_state(params, tuple(stage.trainable), config)
-  state = [jax.device_put(initial, where)]
+  state = [sharding.place(initial, mesh)]
 
   def once() -> None:
     state[0], _ = update(state[0], batch, vgg_params)

@@ -71,12 +71,6 @@ _LEAST = {
   "sample_every": 1, "checkpoint_every": 1, "keep": 1,
 }  # fmt: skip
 
-# What a resumed run may change besides epochs that have not passed yet.
-FREE_ON_RESUME = (
-  "log_every", "sample_every", "checkpoint_every", "keep", "remat",
-  "mesh", "data.root", "data.prepared_dir", "data.workers",
-)  # fmt: skip
-
 
 def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   """Checks every rule and locks the config and its stages.
@@ -351,55 +345,3 @@ def learning_rate(base: float, constant: int, decay: int, epoch: int) -> float:
   past = epoch - 1 - constant
   past = (past + abs(past)) / 2  # max(0, past), also of a traced value
   return base * (1.0 - past / max(decay, 1))
-
-
-def check_resume(
-  old: ConfigDict, new: ConfigDict, stage: int, epochs: int
-) -> None:
-  """Allows a run to go on only with the config that it was started with.
-
-  Args:
-    old: config of the run so far.
-    new: config that it is to go on with.
-    stage: index of the stage that the run is in.
-    epochs: of that stage, begun so far.
-
-  Raises:
-    InputError: listing field, old and new value of every difference.
-  """
-  was, now = flatten(old), flatten(new)
-  faults = []
-  for field in sorted(was.keys() | now.keys()):
-    before, after = was.get(field, "not set"), now.get(field, "not set")
-    free = any(field == f or field.startswith(f + ".") for f in FREE_ON_RESUME)
-    if before == after or free or _is_future(field, old, new, stage, epochs):
-      continue
-    faults.append(f"{field}: was {before!r}, now {after!r}")
-  if faults:
-    raise InputError(
-      "this workdir holds a run with another config ("
-      + "; ".join(faults)
-      + "); name another --workdir, or undo the change"
-    )
-
-
-def _is_future(
-  field: str, old: ConfigDict, new: ConfigDict, stage: int, epochs: int
-) -> bool:
-  """Whether a field only concerns epochs that have not begun yet."""
-  if not field.startswith("stages["):
-    return False
-  index, name = field[len("stages[") :].split("].")
-  index = int(index)
-  if index >= len(old.stages):
-    return index < len(new.stages)  # a stage added at the end
-  if index >= len(new.stages) or name not in ("constant", "decay"):
-    return False
-  if index != stage:
-    return index > stage
-  a, b = old.stages[index], new.stages[index]
-  return b.constant + b.decay >= epochs and all(
-    learning_rate(1.0, a.constant, a.decay, e)
-    == learning_rate(1.0, b.constant, b.decay, e)
-    for e in range(1, epochs + 1)
-  )

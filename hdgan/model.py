@@ -101,9 +101,12 @@ class Model:
     small = _scale(objects, self.encoder_size, "nearest")
     means, pixels = encoder.segment_means(raw, small, n)
     if self.encoder_size != self.size and self.num_classes:
-      label = jnp.clip(batch["label"], 0, self.num_classes - 1)
+      label, unknown = batch["label"], self.num_classes
+      known = (label >= 0) & (label < unknown) & (label != self.ignore_label)
+      # Pixels without a class are one of their own: no class's mean has them.
+      label = jnp.where(known, label, unknown)
       small = _scale(label, self.encoder_size, "nearest")
-      of_class, _ = encoder.segment_means(raw, small, self.num_classes)
+      of_class, _ = encoder.segment_means(raw, small, unknown + 1)
       classes = jax.vmap(
         lambda label, ids: jax.ops.segment_max(label.ravel(), ids.ravel(), n)
       )(label, objects)

@@ -19,6 +19,12 @@ from hdgan.config import InputError
 CONFIG = "config.json"
 CLASSES = "classes.json"
 
+# What a resumed run may change besides epochs that have not passed yet.
+FREE_ON_RESUME = (
+  "log_every", "sample_every", "checkpoint_every", "keep", "remat",
+  "mesh", "data.root", "data.prepared_dir", "data.workers",
+)  # fmt: skip
+
 
 def write_text(path: pathlib.Path, text: str) -> None:
   """Writes a file as a whole: under a temporary name, then renamed."""
@@ -52,7 +58,7 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
     )
   try:
     config = config_lib.from_json(path.read_text())
-  except (json.JSONDecodeError, AttributeError) as error:
+  except (json.JSONDecodeError, AttributeError, TypeError) as error:
     raise InputError(f"{path}: not a config of hdgan's ({error})") from error
   return config_lib.validate(config)
 
@@ -99,8 +105,60 @@ def resume_point(
       f"--config.init_from={workdir}"
     )
   where = (info["stage"], info["epoch"]) if info else (0, 0)
-  config_lib.check_resume(old, config, *where)
+  check_resume(old, config, *where)
   return info
+
+
+def check_resume(
+  old: ConfigDict, new: ConfigDict, stage: int, epochs: int
+) -> None:
+  """Allows a run to go on only with the config that it was started with.
+
+  Args:
+    old: config of the run so far.
+    new: config that it is to go on with.
+    stage: index of the stage that the run is in.
+    epochs: of that stage, begun so far.
+
+  Raises:
+    InputError: listing field, old and new value of every difference.
+  """
+  was, now = config_lib.flatten(old), config_lib.flatten(new)
+  faults = []
+  for field in sorted(was.keys() | now.keys()):
+    before, after = was.get(field, "not set"), now.get(field, "not set")
+    free = any(field == f or field.startswith(f + ".") for f in FREE_ON_RESUME)
+    if before == after or free or _is_future(field, old, new, stage, epochs):
+      continue
+    faults.append(f"{field}: was {before!r}, now {after!r}")
+  if faults:
+    raise InputError(
+      "this workdir holds a run with another config ("
+      + "; ".join(faults)
+      + "); name another --workdir, or undo the change"
+    )
+
+
+def _is_future(
+  field: str, old: ConfigDict, new: ConfigDict, stage: int, epochs: int
+) -> bool:
+  """Whether a field only concerns epochs that have not begun yet."""
+  if not field.startswith("stages["):
+    return False
+  index, name = field[len("stages[") :].split("].")
+  index = int(index)
+  if index >= len(old.stages):
+    return index < len(new.stages)  # a stage added at the end
+  if index >= len(new.stages) or name not in ("constant", "decay"):
+    return False
+  if index != stage:
+    return index > stage
+  a, b = old.stages[index], new.stages[index]
+  return b.constant + b.decay >= epochs and all(
+    config_lib.learning_rate(1.0, a.constant, a.decay, e)
+    == config_lib.learning_rate(1.0, b.constant, b.decay, e)
+    for e in range(1, epochs + 1)
+  )
 
 
 def _check_writable(workdir: pathlib.Path) -> None:
@@ -120,11 +178,21 @@ def _check_writable(workdir: pathlib.Path) -> None:
 def begin(
   workdir: pathlib.Path, config: ConfigDict, classes: tuple[dict, ...]
 ) -> None:
-  """Makes the folder and writes the config and the classes into it."""
-  workdir.mkdir(parents=True, exist_ok=True)
-  write_text(workdir / CONFIG, config_lib.to_json(config))
-  if classes:
-    write_text(workdir / CLASSES, json.dumps(list(classes), indent=1) + "\n")
+  """Makes the folder and writes the config and the classes into it.
+
+  Raises:
+    InputError: if it cannot be written.
+  """
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+    write_text(workdir / CONFIG, config_lib.to_json(config))
+    if classes:
+      write_text(workdir / CLASSES, json.dumps(list(classes), indent=1) + "\n")
+  except OSError as error:
+    raise InputError(
+      f"--workdir={workdir} cannot be written ({error.strerror or error}); "
+      "name another folder"
+    ) from error
 
 
 def load_params(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
@@ -65,6 +66,22 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def split(mesh: Mesh) -> NamedSharding:
   """The first axis, a batch's, cut over the devices."""
   return NamedSharding(mesh, PartitionSpec("data"))
+
+
+def place(tree: Any, mesh: Mesh) -> Any:
+  """Copies a tree of arrays to every device, into buffers of its own.
+
+  On CPUs `jax.device_put` may share a numpy array's memory; a step that is
+  given such a buffer to write into would write, and free, what numpy owns.
+
+  Args:
+    tree: of numpy or JAX arrays of any shape.
+    mesh: whose devices get a copy.
+
+  Returns:
+    The same tree of JAX arrays, each safe to donate once.
+  """
+  return jax.tree.map(jnp.copy, jax.device_put(tree, replicated(mesh)))
 
 
 def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:

@@ -1,6 +1,5 @@
 """Training: all stages of a config in one run, resumed by the same command."""
 
-import dataclasses
 import functools
 import pathlib
 import signal
@@ -10,80 +9,25 @@ from typing import Any
 
 import flax.traverse_util
 import jax
-import jax.numpy as jnp
 import numpy as np
 from clu import parameter_overview
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan import (
+  hand_over,
   index_page,
   input_pipeline,
   report,
   run_directory,
   sampling,
+  schedule,
   sharding,
   train_step,
   vgg,
 )
 from hdgan.config import InputError
-from hdgan.model import Model, build_model
 from hdgan.train_step import TrainState
-
-
-@dataclasses.dataclass(frozen=True)
-class StagePlan:
-  """A stage with its place in the run.
-
-  Attributes:
-    index: in `config.stages`.
-    stage: its config.
-    model: its networks.
-    first: steps of all stages before.
-    steps_per_epoch: max(1, images // batch size).
-  """
-
-  index: int
-  stage: ConfigDict
-  model: Model
-  first: int
-  steps_per_epoch: int
-
-  @property
-  def epochs(self) -> int:
-    """Epochs of this stage."""
-    return self.stage.constant + self.stage.decay
-
-  @property
-  def end(self) -> int:
-    """Steps of the run once this stage is over."""
-    return self.first + self.epochs * self.steps_per_epoch
-
-  def epoch(self, step: int) -> int:
-    """Epoch of this stage, from 1, that the step after `step` is part of."""
-    return min((step - self.first) // self.steps_per_epoch + 1, self.epochs)
-
-
-def plan_stages(
-  config: ConfigDict, images: int, max_instances: int
-) -> list[StagePlan]:
-  """Lays the stages out over the steps of a run.
-
-  Args:
-    config: validated.
-    images: of the training split.
-    max_instances: static bound on object ids.
-
-  Returns:
-    One plan per stage, in order.
-  """
-  steps_per_epoch = max(1, images // config.batch_size)
-  plans, first = [], 0
-  for index, stage in enumerate(config.stages):
-    model = build_model(config, stage, max_instances)
-    plans.append(StagePlan(index, stage, model, first, steps_per_epoch))
-    first = plans[-1].end
-  return plans
 
 
 class StopRequest:
@@ -178,10 +122,10 @@ class Run:
         f"training images, now there are {images}; put the data back, or "
         "start a new run with --config.init_from"
       )
-    self.plans = plan_stages(config, images, self.data.max_instances)
+    self.plans = schedule.plan_stages(config, images, self.data.max_instances)
     if self.initial:
       first = self.plans[0]
-      train_step.check_initial(
+      hand_over.check_initial(
         first.model.shapes(), self.initial, first.stage.trainable,
         config.init_from,
       )  # fmt: skip
@@ -206,12 +150,14 @@ class Run:
     )
     self.vgg = jax.device_put(self.vgg, sharding.replicated(self.mesh))
 
-  def _init(self, plan: StagePlan, params: train_step.Params) -> TrainState:
+  def _init(
+    self, plan: schedule.StagePlan, params: train_step.Params
+  ) -> TrainState:
     trainable = tuple(plan.stage.trainable)
     return train_step.init_state(params, trainable, self.config)
 
   def start_stage(
-    self, plan: StagePlan, before: TrainState | None
+    self, plan: schedule.StagePlan, before: TrainState | None
   ) -> TrainState:
     """Gives the state in which a stage begins or goes on.
 
@@ -230,16 +176,16 @@ class Run:
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
         jax.eval_shape(init, plan.model.shapes()),
       )
-      return self.checkpoints.restore(self.start, abstract)
+      state = self.checkpoints.restore(self.start, abstract)
+      return sharding.place(state, self.mesh)
     state = self._init(plan, plan.model.init((self.config.seed, plan.index)))
     if before is not None:
-      state = train_step.hand_over(state, before)
+      state = hand_over.hand_over(state, before)
     elif self.initial:
-      state = train_step.start_from(state, self.initial)
-    # A copy of everything: no buffer may be given away twice.
-    return jax.tree.map(jnp.copy, jax.device_put(state, where))
+      state = hand_over.start_from(state, self.initial)
+    return sharding.place(state, self.mesh)
 
-  def save(self, plan: StagePlan, state: TrainState) -> None:
+  def save(self, plan: schedule.StagePlan, state: TrainState) -> None:
     """Writes a checkpoint; a stage's last one is kept for good."""
     step = int(state.step)
     info = {
@@ -254,7 +200,7 @@ class Run:
     self.checkpoints.save(step, state, info, keep_forever=step == plan.end)
 
   def sample(
-    self, plan: StagePlan, sampler: sampling.Sampler, state: TrainState
+    self, plan: schedule.StagePlan, sampler: sampling.Sampler, state: TrainState
   ) -> None:
     """Writes the sample grid, the held-out losses and the page."""
     step = int(state.step)
@@ -278,35 +224,18 @@ class Run:
       title=self.workdir.resolve().name,
       status=f"step {step} of {end}",
       running=running,
-      stages=[describe_stage(p, self.config) for p in self.plans],
+      stages=[schedule.describe(p, self.config) for p in self.plans],
       boundaries=[(p.first, p.stage.name) for p in self.plans],
       config=config_lib.plain(self.config),
       parameters=self.parameters,
     )
 
 
-def describe_stage(plan: StagePlan, config: ConfigDict) -> dict[str, str]:
-  """One row of the table of stages."""
-  stage, rate = plan.stage, config.optimizer.learning_rate
-  units = config_lib.units(stage.enhancers, config.encoder.enabled)
-  frozen = [unit for unit in units if unit not in stage.trainable]
-  last = config_lib.learning_rate(
-    rate, stage.constant, stage.decay, plan.epochs
-  )
-  return {
-    "stage": stage.name,
-    "size": f"{stage.size[1]} x {stage.size[0]}",
-    "trains": ", ".join((*stage.trainable, f"D1..D{stage.scales}")),
-    "frozen": ", ".join(frozen) or "-",
-    "epochs": f"{stage.constant} + {stage.decay}",
-    "rate": f"{rate:g} to {last:.3g}",
-    "steps": f"{plan.first} to {plan.end}",
-  }
-
-
-def say_stage(run: Run, plan: StagePlan, params: train_step.Params) -> None:
+def say_stage(
+  run: Run, plan: schedule.StagePlan, params: train_step.Params
+) -> None:
   """Prints what a stage trains, in one paragraph."""
-  row = describe_stage(plan, run.config)
+  row = schedule.describe(plan, run.config)
   count = parameter_overview.count_parameters
   moving = {k: v for k, v in params.items() if k in plan.stage.trainable}
   frozen = {k: v for k, v in params.items() if k not in (*moving, "D")}
@@ -326,7 +255,7 @@ def say_stage(run: Run, plan: StagePlan, params: train_step.Params) -> None:
 
 
 def run_stage(
-  run: Run, plan: StagePlan, state: TrainState, stop: StopRequest
+  run: Run, plan: schedule.StagePlan, state: TrainState, stop: StopRequest
 ) -> TrainState:
   """Makes the steps of one stage that are left.
 
@@ -379,7 +308,7 @@ def run_stage(
 
 
 def open_stream(
-  run: Run, plan: StagePlan, step: int
+  run: Run, plan: schedule.StagePlan, step: int
 ) -> Iterator[dict[str, np.ndarray]]:
   """Batches of a stage from the run's `step` on, without end."""
   return input_pipeline.batches(
@@ -396,7 +325,10 @@ def open_stream(
 
 
 def compile_step(
-  run: Run, plan: StagePlan, state: TrainState, batch: dict[str, jax.Array]
+  run: Run,
+  plan: schedule.StagePlan,
+  state: TrainState,
+  batch: dict[str, jax.Array],
 ) -> Callable[..., tuple[TrainState, train_step.Metrics]]:
   """Compiles a stage's step once, for these shapes; the state is donated."""
   step = train_step.bind_step(
@@ -411,7 +343,10 @@ def compile_step(
 
 
 def write_metrics(
-  run: Run, plan: StagePlan, step: int, window: list[train_step.Metrics]
+  run: Run,
+  plan: schedule.StagePlan,
+  step: int,
+  window: list[train_step.Metrics],
 ) -> None:
   """Logs the means over the steps since the last log.
 

@@ -31,6 +31,9 @@ SMALL = {
     --config.discriminator.width=4 --config.generator.blocks=1
   """,
 }
+SMALL["configs/cityscapes_512.py"] = SMALL["configs/paired_folder.py"] + (
+  "--config.generator.downsamples=2"
+)
 INSTALLS = ("python3 -m venv", ". .venv/", "pip install", "python -m pytest")
 
 
@@ -78,6 +81,12 @@ def test_every_command_runs(tmp_path):
   shapes = state_dict.shapes_of(state_dict.vgg_table())
   weights = {name: 0.01 * torch.randn(shape) for name, shape in shapes.items()}
   torch.save(weights, tmp_path / "vgg19.pth")
+  tiny = state_dict.GeneratorSpec(36, 3, 4, 2, 1)
+  shapes = state_dict.shapes_of(state_dict.generator_table(tiny))
+  folder = tmp_path / "checkpoints" / "label2city"
+  folder.mkdir(parents=True)
+  weights = {name: 0.02 * torch.randn(shape) for name, shape in shapes.items()}
+  torch.save(weights, folder / "latest_net_G.pth")
   env = dict(os.environ, JAX_PLATFORMS="cpu")
   env.pop("XLA_FLAGS", None)
   found = commands()

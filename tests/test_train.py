@@ -15,7 +15,7 @@ from PIL import Image
 from tiny import assert_bits, leaves, null_bias, tiny_config
 
 from hdgan import config as config_lib
-from hdgan import report, run_directory, train, train_step
+from hdgan import report, run_directory, schedule, train, train_step
 from hdgan.config import InputError
 
 END = 9  # Three stages of one epoch of three steps.
@@ -301,11 +301,11 @@ def test_what_a_stage_says(
 
 def test_plans():
   config = tiny_config(batch_size=2, **{"stages[1].decay": 2})
-  plans = train.plan_stages(config, images=7, max_instances=64)
+  plans = schedule.plan_stages(config, images=7, max_instances=64)
   # 7 // 2 = 3 steps per epoch: 1, 3 and 1 epochs.
   assert [(p.first, p.end) for p in plans] == [(0, 3), (3, 12), (12, 15)]
   assert [plans[1].epoch(step) for step in (3, 5, 6, 11, 12)] == [1, 1, 2, 3, 3]
-  assert train.plan_stages(config, 1, 64)[0].steps_per_epoch == 1
+  assert schedule.plan_stages(config, 1, 64)[0].steps_per_epoch == 1
 
 
 @pytest.mark.slow

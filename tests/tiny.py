@@ -129,12 +129,15 @@ def command(*words: str) -> tuple[int, str, str]:
   import unittest.mock
   import warnings
 
+  # It defines flags, which must not be undone below.
+  import array_record.python.array_record_data_source  # noqa: F401
   from absl.testing import flagsaver
 
   from hdgan import main
 
   out, err, status = io.StringIO(), io.StringIO(), 0
   argv = ["hdgan", *words]
+  sys.modules.pop("config_config", None)  # The last config file's module.
   with (
     # ml_collections looks for overrides there.
     unittest.mock.patch.object(sys, "argv", argv),
