@@ -15,8 +15,8 @@ def get_config() -> ConfigDict:
     config.num_classes = 8
     config.batch_size = 2
     config.data.name = "synthetic_streets"
-    config.data.num_train = 300
-    config.data.num_val = 40
+    config.data.num_train = 220
+    config.data.num_val = 24
     config.data.size = (128, 256)
     config.generator.width = 24
     config.generator.downsamples = 3
@@ -24,8 +24,8 @@ def get_config() -> ConfigDict:
     config.generator.enhancer_blocks = 2
     config.discriminator.width = 16
     config.encoder.enabled = True  # colours that the labels do not tell
-    config.encoder.width = 8
-    config.encoder.downsamples = 3
+    config.encoder.width = 16
+    config.encoder.downsamples = 2
     config.loss.vgg = 0.0
     config.optimizer.learning_rate = 5e-4
     config.stages = (
@@ -64,6 +64,6 @@ def get_config() -> ConfigDict:
       ),
     )
     config.log_every = 50
-    config.sample_every = 600
-    config.checkpoint_every = 600
+    config.sample_every = 500
+    config.checkpoint_every = 500
   return config.lock()

@@ -203,6 +203,7 @@ def synthesis_inputs(
     raise InputError(f"size = '{size}' is no size; say 'stage' or 'input'")
   if (
     config.data.name == "synthetic_streets"
+    and pathlib.Path(source).name == source
     and not pathlib.Path(source).is_dir()
   ):
     drawn = prepare(config)

@@ -283,7 +283,8 @@ def run_stage(
     stream = open_stream(run, plan, step)
     batch = sharding.put_batch(next(stream), run.mesh)
     update = compile_step(run, plan, state, batch)
-  while step < plan.end and not stop.asked:
+  stopping = False
+  while step < plan.end and not stopping:
     state, metrics = update(state, batch, run.vgg)
     step += 1
     window.append(metrics)
@@ -291,7 +292,9 @@ def run_stage(
       # Read while the devices work, with at most two steps in flight.
       batch = sharding.put_batch(next(stream), run.mesh)
       jax.block_until_ready(window[-2:][0])
-    last = step == plan.end or stop.asked
+    # Asked for once per step: a later request must not end the loop unsaved.
+    stopping = stop.asked
+    last = step == plan.end or stopping
     log, sample, save = (
       last or step % config[f"{name}_every"] == 0
       for name in ("log", "sample", "checkpoint")
@@ -300,7 +303,7 @@ def run_stage(
       write_metrics(run, plan, step, window)
       window = []
     with run.progress.paused():
-      if sample and not stop.asked:
+      if sample and not stopping:
         run.sample(plan, sampler, state)
       if save:
         run.save(plan, state)

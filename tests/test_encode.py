@@ -10,9 +10,19 @@ import numpy as np
 import pytest
 from style_run import make_run
 
-from hdgan import encode, input_pipeline, render, style_bank, style_photo
+from hdgan import (
+  encode,
+  input_pipeline,
+  render,
+  run_directory,
+  sampling,
+  sharding,
+  style_bank,
+  style_photo,
+)
 from hdgan.config import InputError
 from hdgan.datasets.transforms import dense_objects
+from hdgan.model import build_model
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +187,22 @@ def test_photos_that_are_not_there(workdir):
     style_photo.find_photo(renderer, "test/street_00000")
   with pytest.raises(InputError, match="--style_from=x: there is no map"):
     style_photo.find_photo(renderer, "train/x")
+
+
+def test_samples_show_styles_of_a_bank_of_this_e(tmp_path):
+  config = make_run(tmp_path)
+  encode.make_styles(tmp_path, num_styles=2, min_area=0.0)
+  data = input_pipeline.prepare(config)
+  model = build_model(config, config.stages[0], data.max_instances)
+  params = run_directory.load_params(tmp_path)
+  grids = []
+  for folder in (tmp_path, tmp_path / "nothing"):
+    mesh = sharding.make_mesh(1)
+    sampler = sampling.Sampler(config, model, data, mesh, folder)
+    assert (sampler._bank(params) is None) == (folder != tmp_path)
+    grids.append(sampler.render(params, {})[0])
+  assert grids[0].shape == grids[1].shape and (grids[0] != grids[1]).any()
+  # While E still learns, the bank is of an older one: zeros, and no error.
+  moved = jax.tree.map(lambda x: x + 1, params["E"])
+  sampler = sampling.Sampler(config, model, data, mesh, tmp_path)
+  assert sampler._bank({**params, "E": moved}) is None

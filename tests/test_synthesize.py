@@ -1,0 +1,154 @@
+"""Photos from maps: names, sizes, padding, which weights."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import save_run, tiny_config
+
+from hdgan import config as config_lib
+from hdgan import run_directory
+from hdgan.config import InputError
+from hdgan.datasets import files, synthetic_streets
+from hdgan.model import build_model
+from hdgan.synthesize import synthesize
+
+PLAIN = {"encoder.enabled": False, "stages[0].trainable": ("G1",)}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+  """Runs of an enhancer stage (live and average differ) and of crops."""
+  home = tmp_path_factory.mktemp("home")
+  synthetic_streets.write_folder(
+    home / "data", num_train=1, num_val=2, num_test=2, size=(45, 70)
+  )
+  config = tiny_config(**PLAIN)
+  config.data.prepared_dir = str(home / "copies")
+  save_run(home / "run", config, stage=1, step=3, seed=5)
+  config.data.transform = "crop"
+  save_run(home / "crops", config, stage=0, step=3, seed=5)
+  return home
+
+
+@functools.cache
+def generator_of(stage):
+  config = config_lib.validate(tiny_config(**PLAIN))
+  model = build_model(config, config.stages[stage])
+  return model, jax.jit(lambda p, c: model.generate(p, c, None))
+
+
+def direct(params, label, instance, stage=1):
+  """G on maps that are padded by hand at the right and below, cut back."""
+  model, run = generator_of(stage)
+  unit = 2 ** (1 + stage)
+  height, width = label.shape
+  below, right = -height % unit, -width % unit
+  pad = [(0, 0), (0, below), (0, right)]
+  batch = {
+    "label": np.pad(label[None], pad, mode="edge").astype(np.int32),
+    "instance": np.pad(instance[None], pad, mode="edge").astype(np.int32),
+  }
+  params = {k: v for k, v in params.items() if k[0] == "G"}
+  fake = np.asarray(run(params, model.condition(batch)))[0, :height, :width]
+  return np.clip(np.rint((fake + 1) * 127.5), 0, 255).astype(int)
+
+
+def maps(home, split, name):
+  return (files.read_map(home / f"data/{split}_{r}/{name}.png") for r in
+          ("label", "inst"))  # fmt: skip
+
+
+def picture(path):
+  with Image.open(path) as image:
+    return np.array(image).astype(int)
+
+
+def assert_close(one, two):
+  # The last bit of a float may tip a level over.
+  assert one.shape == two.shape
+  assert np.abs(one - two).max() <= 1
+  assert np.abs(one - two).mean() < 0.01
+
+
+def test_stage_size(home, tmp_path, capsys):
+  """Maps of 45x70 are scaled to the stage's 32x64, as in training."""
+  synthesize(home / "run", str(home / "data/val"), tmp_path / "out")
+  names = sorted(p.name for p in (tmp_path / "out").iterdir())
+  assert names == ["grid.png", "street_00001.png", "street_00002.png"]
+  assert "2 pictures and grid.png written to" in capsys.readouterr().out
+  for name in names[1:]:
+    assert picture(tmp_path / "out" / name).shape == (32, 64, 3)
+
+
+def test_input_size_with_the_average_weights(home, tmp_path):
+  source = str(home / "data/test")
+  synthesize(home / "run", source, tmp_path / "out", size="input")
+  average = run_directory.load_params(home / "run")
+  label, instance = maps(home, "test", "street_00003")
+  got = picture(tmp_path / "out/street_00003.png")
+  assert got.shape == (45, 70, 3)
+  assert_close(got, direct(average, label, instance))
+  # The live weights give another picture.
+  checkpoints = run_directory.checkpoints_of(home / "run")
+  live = checkpoints.restore_subtree(3, ["params"])["params"]
+  other = direct(live, label, instance)
+  assert np.abs(got - other).mean() > 1
+
+
+def test_crop_trained_models_keep_the_size(home, tmp_path):
+  source = str(home / "data/test")
+  synthesize(home / "crops", source, tmp_path / "out")
+  params = run_directory.load_params(home / "crops")
+  label, instance = maps(home, "test", "street_00004")
+  got = picture(tmp_path / "out/street_00004.png")
+  assert_close(got, direct(params, label, instance, stage=0))
+
+
+def test_a_folder_of_labels_alone(home, tmp_path, capsys):
+  source = tmp_path / "maps"
+  source.mkdir()
+  label, _ = maps(home, "test", "street_00003")
+  np.save(source / "one.npy", label)
+  synthesize(home / "crops", str(source), tmp_path / "out")
+  assert "no instance maps: boundaries are taken" in capsys.readouterr().err
+  params = run_directory.load_params(home / "crops")
+  got = picture(tmp_path / "out/one.png")
+  assert_close(got, direct(params, label, label, stage=0))
+
+
+def test_a_split_of_the_run_s_data(home, tmp_path):
+  synthesize(home / "run", "val", tmp_path / "out")
+  names = sorted(p.name for p in (tmp_path / "out").iterdir())
+  # 3 streets are for training, so the held-out ones are 3 and 4.
+  assert names == ["grid.png", "street_00003.png", "street_00004.png"]
+
+
+def test_step(home, tmp_path):
+  """Each checkpoint has its stage's networks."""
+  run = tmp_path / "run"
+  config = tiny_config(**PLAIN)
+  save_run(run, config, stage=0, step=3, seed=1)
+  save_run(run, config, stage=1, step=4, seed=2)
+  source = str(home / "data/test")
+  synthesize(run, source, tmp_path / "new")
+  synthesize(run, source, tmp_path / "old", step=3)
+  assert picture(tmp_path / "new/street_00003.png").shape[:2] == (32, 64)
+  assert picture(tmp_path / "old/street_00003.png").shape[:2] == (16, 32)
+  with pytest.raises(InputError, match="--step=2: .* steps 3, 4"):
+    synthesize(run, source, tmp_path / "x", step=2)
+
+
+def test_pictures_are_not_written_over(home, tmp_path):
+  out = tmp_path / "out"
+  out.mkdir()
+  (out / "street_00003.png").write_text("mine")
+  with pytest.raises(InputError, match="holds street_00003.png already"):
+    synthesize(home / "run", str(home / "data/test"), out)
+  assert [p.name for p in out.iterdir()] == ["street_00003.png"]
+  assert (out / "street_00003.png").read_text() == "mine"
+  (tmp_path / "file").write_text("")
+  with pytest.raises(InputError, match="is a file; name a folder"):
+    synthesize(home / "run", str(home / "data/test"), tmp_path / "file")
