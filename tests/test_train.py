@@ -185,8 +185,10 @@ def test_asked_to_stop_at_any_moment(
   ):
     function = getattr(owner, attribute)
 
-    def stop_first(*args, function=function):
-      os.kill(os.getpid(), signal.SIGTERM)
+    def stop_first(*args, function=function, asked=[]):  # noqa: B006
+      if not asked:
+        os.kill(os.getpid(), signal.SIGTERM)
+      asked.append(True)
       return function(*args)
 
     workdir = interrupted(finished, tmp_path / name, 3)
