@@ -316,7 +316,10 @@ def get_config(path: str) -> ConfigDict:
   `main` says `--config=hdgan/config.py:W/config.json` for a user who gave
   only `--workdir=W`; overrides then work as for any config.
   """
-  return from_json(pathlib.Path(path).read_text())
+  try:
+    return from_json(pathlib.Path(path).read_text())
+  except (AttributeError, TypeError, ValueError) as error:
+    raise InputError(f"{path}: not a config of hdgan's ({error})") from error
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Any]:

@@ -64,9 +64,27 @@ def _train(config: ConfigDict) -> None:
   train.train(config, pathlib.Path(FLAGS.workdir))
 
 
-def _synthesize(_: ConfigDict) -> None:
+def _check_own_config(config: ConfigDict | None) -> None:
+  """Refuses fields that would have no effect: W's own config counts."""
+  from hdgan import run_directory
+
+  if config is None:
+    return
+  own = run_directory.read_config(pathlib.Path(FLAGS.workdir))
+  was, now = config_lib.flatten(own), config_lib.flatten(config)
+  for field in sorted(was.keys() | now.keys()):
+    if was.get(field) != now.get(field):
+      raise InputError(
+        f"--config.{field}={now.get(field)!r} has no effect with "
+        f"--mode={FLAGS.mode}, which uses the run's own config "
+        f"({was.get(field)!r}); leave it out"
+      )
+
+
+def _synthesize(config: ConfigDict) -> None:
   from hdgan import style_options, synthesize
 
+  _check_own_config(config)
   synthesize.synthesize(
     pathlib.Path(FLAGS.workdir), FLAGS.input, pathlib.Path(FLAGS.output),
     step=FLAGS.step, size=FLAGS.size, name=FLAGS.map,
@@ -76,18 +94,20 @@ def _synthesize(_: ConfigDict) -> None:
   )  # fmt: skip
 
 
-def _styles(_: ConfigDict) -> None:
+def _styles(config: ConfigDict) -> None:
   from hdgan import encode
 
+  _check_own_config(config)
   encode.make_styles(
     pathlib.Path(FLAGS.workdir), FLAGS.step, FLAGS.num_styles, FLAGS.min_area,
     FLAGS.style_seed or 0,
   )  # fmt: skip
 
 
-def _edit(_: ConfigDict) -> None:
+def _edit(config: ConfigDict) -> None:
   from hdgan import edit_file, style_options
 
+  _check_own_config(config)
   edit_file.edit(
     pathlib.Path(FLAGS.workdir), FLAGS.input, pathlib.Path(FLAGS.output),
     pathlib.Path(FLAGS.edits), step=FLAGS.step, size=FLAGS.size,
@@ -189,6 +209,7 @@ def add_config(argv: Sequence[str]) -> list[str]:
   path = pathlib.Path(workdir or ".") / "config.json"
   if find_value("config", argv) or not workdir or not path.is_file():
     return list(argv)
+  config_lib.get_config(str(path))  # Its faults are told before absl's.
   return [argv[0], f"--config={config_lib.__file__}:{path}", *argv[1:]]
 
 
@@ -242,12 +263,14 @@ def _explain(error: Exception, argv: Sequence[str]) -> str:
   if isinstance(error, IndexError) and stages:
     last = max(stages, key=int)
     return f"--config.stages[{last}]: there is no such stage, they count from 0"
-  text = " ".join(text.splitlines())
+  file, lines = find_value("config", argv), text.strip().splitlines()
+  if "Traceback" in text:  # ml_collections adds that of a file's ValueError
+    return f"--config={file}: {lines[-1]}"
+  text = " ".join(lines)
   if isinstance(error, flags.UnrecognizedFlagError) and "'config." in text:
     return "--config.field=value needs --config=FILE, or a workdir with a run"
   if isinstance(error, flags.Error):
     return text
-  file = find_value("config", argv)
   return f"--config={file}: {type(error).__name__}: {text}"
 
 

@@ -232,7 +232,7 @@ def find_step(
   steps = checkpoints.steps()
   if not steps:
     raise InputError(
-      f"--workdir={workdir} holds no finished checkpoint; train there for at "
+      f"{workdir} holds no finished checkpoint of a run; train there for at "
       "least config.checkpoint_every steps first"
     )
   if step is not None and step not in steps:

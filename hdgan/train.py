@@ -47,8 +47,8 @@ class StopRequest:
       signal.signal(number, handler)
 
   def _note(self, number: int, frame: types.FrameType | None) -> None:
-    if self.asked:
-      # A second Ctrl-C means it.
+    if self.asked and number == signal.SIGINT:
+      # A second Ctrl-C means it; schedulers repeat SIGTERM.
       raise KeyboardInterrupt
     self.asked = True
 

@@ -159,7 +159,7 @@ CASES = [
   (nothing, ["--config.loss.vgg=10"], "config.loss.vgg=10.0 needs weights: "),
   (nothing, ["--config.loss.vgg=10", "--config.loss.vgg_file=no.safetensors"],
    "loss.vgg_file='no.safetensors': no such file; make one with "),
-  (nothing, ["--config.init_from=no"], "--workdir=no holds no finished check"),
+  (nothing, ["--config.init_from=no"], "no holds no finished checkpoint of a"),
   (nothing, ["--config.data.root="], "config.data.root='' must name a folder"),
   (nothing, ["--config.data.root=/no"], "/no: no such folder; say data.root="),
 ]  # fmt: skip

@@ -84,13 +84,14 @@ def test_missing_flags(tmp_path, monkeypatch):
     ("import no_such_module_here", "No module named 'no_such_module_here'"),
     ("x = 1", "get_config"),
     ("def get_config():\n  return 1 / 0", "ZeroDivisionError"),
+    ("def get_config():\n  raise ValueError('six')", "ValueError: six"),
   ],
 )
 def test_bad_config_files(tmp_path, text, said):
   file = tmp_path / "mine.py"
   file.write_text(text)
   line = fault(f"--config={file}", f"--workdir={tmp_path / 'run'}")
-  assert str(file) in line and said in line
+  assert str(file) in line and said in line and "Traceback" not in line
   assert not (tmp_path / "run").exists()
 
 
@@ -114,7 +115,8 @@ def test_config_comes_from_the_workdir(tmp_path, monkeypatch):
 
 def test_a_damaged_config_of_a_run(tmp_path):
   (tmp_path / "config.json").write_text('{"seed": ')
-  assert str(tmp_path / "config.json") in fault(f"--workdir={tmp_path}")
+  line = fault(f"--workdir={tmp_path}")
+  assert line.startswith(f"{tmp_path / 'config.json'}: not a config of hdgan's")
 
 
 def test_every_flag_belongs_to_a_mode():
@@ -191,3 +193,18 @@ def test_the_smoke_command(tmp_path):
     "--repeats=2", env=env,
   )  # fmt: skip
   assert json.loads(done.stdout)["repeats"] == 2
+
+
+@pytest.mark.parametrize("mode", ["synthesize", "styles", "edit"])
+def test_modes_of_a_run_refuse_another_config(mode, tmp_path):
+  workdir = tmp_path / "run"
+  save_run(workdir, tiny_config(seed=3))
+  words = [f"--mode={mode}", f"--workdir={workdir}", "--config.seed=4"]
+  if mode != "styles":
+    words += ["--input=val", f"--output={tmp_path / 'out'}"]
+  if mode == "edit":
+    words += ["--edits=none.json"]
+  assert fault(*words) == (
+    f"--config.seed=4 has no effect with --mode={mode}, which uses the run's "
+    "own config (3); leave it out"
+  )

@@ -100,6 +100,11 @@ def test_every_command_runs(tmp_path):
       small(command), cwd=tmp_path, env=env, capture_output=True, text=True
     )
     assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
+  (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+  code = code.replace("street_00220", "street_00002")
+  subprocess.run(
+    [sys.executable, "-c", code], cwd=tmp_path, env=env, check=True
+  )
   assert (tmp_path / "runs/demo/index.html").is_file()
   assert len(list((tmp_path / "runs/demo/pictures").glob("*.png"))) == 2
   assert (tmp_path / "vgg19.safetensors").is_file()
