@@ -15,7 +15,7 @@ def get_config() -> ConfigDict:
     config.num_classes = 8
     config.batch_size = 2
     config.data.name = "synthetic_streets"
-    config.data.num_train = 220
+    config.data.num_train = 280
     config.data.num_val = 24
     config.data.size = (128, 256)
     config.generator.width = 24
@@ -36,8 +36,8 @@ def get_config() -> ConfigDict:
           "enhancers": 0,
           "scales": 2,
           "trainable": ("G1", "E"),
-          "constant": 6,
-          "decay": 4,
+          "constant": 5,
+          "decay": 3,
         }
       ),
       ConfigDict(
@@ -58,7 +58,7 @@ def get_config() -> ConfigDict:
           "enhancers": 1,
           "scales": 2,
           "trainable": ("G1", "G2"),
-          "constant": 1,
+          "constant": 2,
           "decay": 1,
         }
       ),

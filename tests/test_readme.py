@@ -49,7 +49,7 @@ def commands() -> list[str]:
 def small(command: str) -> list[str]:
   """A command's words, with the overrides of its config where it trains."""
   # The small demo's first held-out map.
-  words = shlex.split(command.replace("street_00220", "street_00002"))
+  words = shlex.split(command.replace("street_00280", "street_00002"))
   words[0] = {"python": sys.executable}.get(words[0], words[0])
   for config, overrides in SMALL.items():
     if f"--config={config}" in words:
@@ -101,7 +101,7 @@ def test_every_command_runs(tmp_path):
     )
     assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
   (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-  code = code.replace("street_00220", "street_00002")
+  code = code.replace("street_00280", "street_00002")
   subprocess.run(
     [sys.executable, "-c", code], cwd=tmp_path, env=env, check=True
   )
