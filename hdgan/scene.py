@@ -195,7 +195,7 @@ def fill_hole(scene: Scene, hole: np.ndarray) -> np.ndarray:
   Raises:
     InputError: if the hole is all there is.
   """
-  background = np.array([is_background(scene, o) for o in scene.table])
+  background = np.array([may_fill(scene, o) for o in scene.table])
   source = background[scene.objects] & ~hole
   if not source.any():
     source = ~hole
@@ -215,10 +215,17 @@ def has_instances(scene: Scene, label: int) -> bool:
 
 
 def is_background(scene: Scene, one: SceneObject) -> bool:
-  """Whether an object is a region that may flow into a hole."""
+  """Whether an object is one region of a class without instances."""
   known = 0 <= one.label < len(scene.classes)
   region = one.instance in range(FIRST_OBJECT_ID) or one.instance == one.label
   return known and region and not has_instances(scene, one.label)
+
+
+def may_fill(scene: Scene, one: SceneObject) -> bool:
+  """Whether an object may flow into a hole: as its class says, else regions."""
+  known = 0 <= one.label < len(scene.classes)
+  said = scene.classes[one.label].get("background") if known else None
+  return is_background(scene, one) if said is None else said
 
 
 def region_of(

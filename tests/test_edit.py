@@ -53,6 +53,17 @@ def test_objects_do_not_flow_into_a_hole():
   np.testing.assert_array_equal(after.label, [[1, 1, 3, 3, 1]])
 
 
+def test_a_class_says_whether_it_fills_holes():
+  """Houses have ids but flow; a lamp has none and does not."""
+  classes = [dict(entry) for entry in CLASSES]
+  classes[2]["background"], classes[1]["background"] = True, False
+  label = np.array([[0, 2, 3, 3, 1]])
+  one = edit.open_scene(label, np.array([[0, 2000, 3000, 3000, 1]]), classes)
+  after = edit.remove(one, "3000")
+  np.testing.assert_array_equal(after.label, [[0, 2, 2, 2, 1]])
+  np.testing.assert_array_equal(after.instance, [[0, 2000, 2000, 2000, 1]])
+
+
 def test_without_background_the_nearest_object_fills():
   one = edit.open_scene(
     np.array([[2, 2, 3]]), np.array([[2000, 2000, 3000]]), CLASSES

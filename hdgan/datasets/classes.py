@@ -8,6 +8,8 @@ from typing import Any
 
 from hdgan.config import InputError
 
+_SWITCHES = ("has_instances", "ignore", "background")
+
 
 def load_classes(
   root: pathlib.Path | str, num_classes: int
@@ -41,8 +43,19 @@ def class_entry(
   color: Sequence[int] = (),
   has_instances: bool = False,
   ignore: bool = False,
+  background: bool | None = None,
 ) -> dict[str, Any]:
-  """One class as classes.json has it; without a colour a fixed distinct one."""
+  """One class as classes.json has it; without a colour a fixed distinct one.
+
+  Args:
+    id: of the class.
+    name: for people.
+    color: (r, g, b) of 0..255.
+    has_instances: whether its objects have ids of their own.
+    ignore: whether it is left out of evaluations.
+    background: whether it may fill the hole that a removed object leaves; by
+      default classes without instances do.
+  """
   if not color:
     # Steps of the golden ratio spread any number of hues evenly.
     hue, turn = (id * 0.618034) % 1.0, id % 3
@@ -50,13 +63,14 @@ def class_entry(
       hue, (0.85, 0.55, 0.7)[turn], (0.95, 0.8, 0.55)[turn]
     )
     color = [round(255 * c) for c in rgb] if id else (20, 20, 20)
-  return {
+  entry = {
     "id": id,
     "name": name,
     "color": tuple(int(c) for c in color),
     "has_instances": has_instances,
     "ignore": ignore,
   }
+  return entry if background is None else {**entry, "background": background}
 
 
 def _read_classes(path: pathlib.Path) -> dict[int, dict[str, Any]]:
@@ -77,7 +91,7 @@ def _read_classes(path: pathlib.Path) -> dict[int, dict[str, Any]]:
     classes[entry["id"]] = class_entry(
       **{
         key: entry[key]
-        for key in ("id", "name", "color", "has_instances", "ignore")
+        for key in ("id", "name", "color", *_SWITCHES)
         if key in entry
       }
     )
@@ -101,7 +115,7 @@ def _entry_fault(entry: Any, before: Mapping[int, Any]) -> str:
     or not all(type(c) is int and 0 <= c <= 255 for c in color)
   ):
     return f"color = {color!r} must be three integers of 0..255"
-  for key in ("has_instances", "ignore"):
+  for key in _SWITCHES:
     if type(entry.get(key, False)) is not bool:
       return f"{key} = {entry[key]!r} must be true or false"
   return ""

@@ -28,11 +28,11 @@ CLASSES = tuple(
     (0, "sky", (92, 155, 213), False),
     (1, "road", (108, 84, 120), False),
     (2, "pavement", (222, 160, 190), False),
-    (3, "building", (104, 104, 108), True),
+    (3, "building", (104, 104, 108), True, False, True),
     (4, "tree", (98, 148, 54), True),
     (5, "car", (28, 60, 168), True),
     (6, "person", (214, 48, 64), True),
-    (7, "lamp", (240, 178, 50), False),
+    (7, "lamp", (240, 178, 50), False, False, False),
   )
 )
 
