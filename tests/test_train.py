@@ -357,15 +357,26 @@ def test_kill_9_of_a_real_process(finished, tmp_path, prepared_dir, compiled):
   config = tmp_path / "tiny_run.py"
   tests = str(pathlib.Path(__file__).parent)
   config.write_text(
-    f"import sys\nsys.path.insert(0, {tests!r})\n"
+    f"import os, sys, time\nsys.path.insert(0, {tests!r})\n"
+    "from hdgan.checkpoint import Checkpoints\n"
     "from tiny import tiny_config\ndef get_config():\n"
     f"  return tiny_config(data__prepared_dir={prepared_dir!r})\n"
+    # Waits after the save of step 5, so that the kill finds it there.
+    "save = Checkpoints.save\ndef save_and_wait(self, step, *args, **kwargs):\n"
+    "  save(self, step, *args, **kwargs)\n"
+    "  time.sleep(60 if step == 5 and 'TO_BE_KILLED' in os.environ else 0)\n"
+    "Checkpoints.save = save_and_wait\n"
   )
   command = [
     sys.executable, "-m", "hdgan.main", f"--config={config}",
     f"--workdir={workdir}",
   ]  # fmt: skip
-  process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+  process = subprocess.Popen(
+    command,
+    stdout=subprocess.PIPE,
+    text=True,
+    env=dict(os.environ, TO_BE_KILLED="1"),
+  )
   for line in process.stdout:
     if line.startswith("step 5/"):
       process.send_signal(signal.SIGKILL)
