@@ -112,11 +112,3 @@ def test_dense_objects_against_a_slow_twin():
     for x in range(9):
       pair = (int(label[y, x]), int(instance[y, x]))
       assert expected[objects[y, x]] == pair
-
-
-def test_colorize():
-  classes = [{"id": 0, "color": (1, 2, 3)}, {"id": 1, "color": (4, 5, 6)}]
-  painted = transforms.colorize(np.array([[1, 0, 255, -1]]), classes)
-  expected = [[[4, 5, 6], [1, 2, 3], [0, 0, 0], [0, 0, 0]]]
-  np.testing.assert_array_equal(painted, expected)
-  assert painted.dtype == np.uint8

@@ -7,8 +7,6 @@ ways to a size are the released code's resize, scale_width and crop.
 """
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -150,14 +148,3 @@ def dense_objects(
   classes = (found + 2**31) >> 32
   pairs = np.stack([classes, found - (classes << 32)], axis=-1)
   return objects.reshape(label.shape), pairs
-
-
-def colorize(
-  label: np.ndarray, classes: Sequence[dict[str, Any]]
-) -> np.ndarray:
-  """Paints [..., H, W] class ids as [..., H, W, 3] uint8; unknown ids black."""
-  table = np.zeros((len(classes) + 1, 3), np.uint8)
-  for entry in classes:
-    table[entry["id"]] = entry["color"]
-  known = (label >= 0) & (label < len(classes))
-  return table[np.where(known, label, len(classes))]
