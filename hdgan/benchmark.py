@@ -1,6 +1,7 @@
 """Seconds of one forward pass or training step, on made-up data."""
 
 import json
+import pathlib
 import resource
 import statistics
 import sys
@@ -12,12 +13,29 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from hdgan import config as config_lib
-from hdgan import sharding, train_step, vgg
-from hdgan.config import InputError
-from hdgan.model import Model, build_model
+from hdgan.devices import mesh as meshes
+from hdgan.errors import InputError
+from hdgan.networks import vgg
+from hdgan.networks.model import Model, build_model
+from hdgan.training import train_step
+from hdgan.validation import validate
 
 WORKS = ("forward", "step")
+
+
+def run(
+  config: ConfigDict,
+  workdir: pathlib.Path | None,
+  work: str,
+  stage: int,
+  repeats: int,
+) -> None:
+  """Runs `--mode=benchmark`, its flags by name; prints JSON.
+
+  The workdir has had its say: the config may be that of its run.
+  """
+  del workdir
+  print(json.dumps(benchmark(config, work, stage, repeats), indent=1))
 
 
 def random_batch(
@@ -36,14 +54,15 @@ def random_batch(
   """
   rng, (height, width) = np.random.RandomState(seed), model.size
   shape = (batch_size, -(-height // 16), -(-width // 16))
-  kinds = min(model.num_classes, max(model.max_instances, 1)) or 2
+  spec = model.pictures
+  kinds = min(spec.num_classes, max(model.max_instances, 1)) or 2
   blocks = rng.randint(0, kinds, shape).astype(np.int32)
   blocks = blocks.repeat(16, 1).repeat(16, 2)[:, :height, :width]
   pixels = (batch_size, height, width)
   channels = model.generator.channels
   label = blocks
-  if not model.num_classes:
-    label = rng.randint(0, 256, (*pixels, model.label_channels), np.uint8)
+  if not spec.num_classes:
+    label = rng.randint(0, 256, (*pixels, spec.label_channels), np.uint8)
   return {
     "label": label,
     "instance": blocks,
@@ -81,7 +100,7 @@ def benchmark(
   Raises:
     InputError: if a value is out of its range.
   """
-  config = config_lib.validate(config, files=False)
+  config = validate(config, files=False)
   if work not in WORKS:
     raise InputError(f"--work={work!r} must be one of {WORKS}")
   if not 0 <= stage < len(config.stages):
@@ -89,7 +108,7 @@ def benchmark(
   if repeats < 1:
     raise InputError(f"--repeats={repeats} must be at least 1")
   chosen = config.stages[stage]
-  mesh = sharding.make_mesh(config.batch_size, config.mesh.data)
+  mesh = meshes.make_mesh(config.batch_size, config.mesh.data)
   model = build_model(config, chosen, config.max_instances or 64)
   run = prepare_work(config, chosen, model, mesh, work)
   start = time.perf_counter()
@@ -127,10 +146,10 @@ def prepare_work(
   config: ConfigDict, stage: ConfigDict, model: Model, mesh: Any, work: str
 ) -> Callable[[], None]:
   """Puts all inputs in place and returns the function to time."""
-  batch = sharding.put_batch(
+  batch = meshes.put_batch(
     random_batch(model, config.batch_size, config.seed), mesh
   )
-  where = sharding.replicated(mesh)
+  where = meshes.replicated(mesh)
   params = jax.device_put(model.init((config.seed,)), where)
   if work == "forward":
 
@@ -146,7 +165,7 @@ def prepare_work(
   )
   update = jax.jit(step, donate_argnums=0)
   initial = train_step.init_state(params, tuple(stage.trainable), config)
-  state = [sharding.place(initial, mesh)]
+  state = [meshes.place(initial, where)]
 
   def once() -> None:
     state[0], _ = update(state[0], batch, vgg_params)
@@ -162,8 +181,3 @@ def peak_memory() -> int:
     return int(stats["peak_bytes_in_use"])
   unit = 1 if sys.platform == "darwin" else 1024
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def show(result: dict[str, Any]) -> None:
-  """Prints the result as JSON."""
-  print(json.dumps(result, indent=1))

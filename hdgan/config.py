@@ -1,282 +1,238 @@
-"""Rules and text form of an experiment's config.
+"""The one table of an experiment's fields, and a config's text forms.
 
-A config is an `ml_collections.ConfigDict` made by a file in `configs/`. Every
-rule that spans fields is checked here, in `validate`, before anything compiles.
+A config is an `ml_collections.ConfigDict` made by a file in `configs/`. Field
+names, types, defaults, bounds, what a resumed run may change and what the
+released code calls it are all in `FIELDS` and `STAGE_FIELDS`; `validation`
+checks them. A field's default is what runs did before it existed: reading an
+older config fills it in.
 """
 
-import difflib
+import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
 
+from hdgan.errors import InputError
 
-class InputError(ValueError):
-  """Something that a user gave is wrong: one clear line, no traceback.
 
-  The message names the file or field, the value, the rule and the way out.
+@dataclasses.dataclass(frozen=True)
+class Field:
+  """One field of a config.
+
+  Attributes:
+    name: dotted, such as "data.root"; of a stage's field its last part.
+    kind: bool, int, float or str; `(kind,)` for a tuple of any length.
+    default: what a config that lacks the field means.
+    meaning: one line for people.
+    least: the smallest value, or None.
+    below: what the value must stay under, or None.
+    choices: the values that are allowed; () for all.
+    option: what the released code calls it; an option that begins with "no_"
+      holds the opposite. '' where it has no such thing, or where more than a
+      copy is needed (`weights.original`).
+    free: whether a run that is resumed may change it.
+    local: whether it names a place on the machine, which is not published.
   """
 
-
-_STAGE = {
-  "name": str, "size": (int, int), "enhancers": int, "scales": int,
-  "trainable": (str,), "constant": int, "decay": int,
-}  # fmt: skip
-
-# Every field and its type; tuples stand for tuples of any length.
-_FIELDS = {
-  "seed": int, "batch_size": int, "num_classes": int, "ignore_label": int,
-  "max_instances": int, "boundary": bool,
-  "data": {
-    "name": str, "root": str, "prepared_dir": str,
-    "suffixes": {"label": str, "instance": str, "image": str},
-    "transform": str, "load_width": int, "flip": bool, "workers": int,
-    "label_channels": int, "label_range": (float,), "image_channels": int,
-    "image_range": (float,), "num_train": int, "num_val": int, "size": (int,),
-  },
-  "generator": {
-    "width": int, "downsamples": int, "blocks": int, "enhancer_blocks": int,
-  },
-  "discriminator": {"width": int, "layers": int},
-  "encoder": {
-    "enabled": bool, "channels": int, "width": int, "downsamples": int,
-  },
-  "loss": {
-    "gan": str, "feature_matching": float, "vgg": float, "vgg_file": str,
-  },
-  "optimizer": {"learning_rate": float, "beta1": float, "beta2": float},
-  "ema": float, "stages": (_STAGE,), "precision": str, "mesh": {"data": int},
-  "remat": bool, "init_from": str, "log_every": int, "sample_every": int,
-  "checkpoint_every": int, "keep": int,
-}  # fmt: skip
-
-_CHOICES = {
-  "data.name": ("synthetic_streets", "paired_folder"),
-  "data.transform": ("resize", "scale_width", "crop"),
-  "loss.gan": ("lsgan", "bce"),
-  "precision": ("float32", "bf16"),
-}
-
-_LEAST = {
-  "seed": 0, "batch_size": 1, "num_classes": 0, "ignore_label": -1,
-  "max_instances": 0, "data.workers": 0, "data.load_width": 0,
-  "data.num_train": 0, "data.num_val": 0, "data.label_channels": 1,
-  "data.image_channels": 1, "generator.width": 1, "generator.downsamples": 1,
-  "generator.blocks": 0, "generator.enhancer_blocks": 0,
-  "discriminator.width": 1, "discriminator.layers": 1, "encoder.channels": 1,
-  "encoder.width": 1, "encoder.downsamples": 1, "loss.feature_matching": 0,
-  "loss.vgg": 0, "optimizer.learning_rate": 0, "mesh.data": 0, "log_every": 1,
-  "sample_every": 1, "checkpoint_every": 1, "keep": 1,
-}  # fmt: skip
+  name: str
+  kind: Any
+  default: Any
+  meaning: str = ""
+  least: float | None = None
+  below: float | None = None
+  choices: tuple[Any, ...] = ()
+  option: str = ""
+  free: bool = False
+  local: bool = False
 
 
-def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
-  """Checks every rule and locks the config and its stages.
+# fmt: off
+FIELDS = (
+  Field("seed", int, 0, meaning="of everything that is drawn", least=0),
+  Field("batch_size", int, 1, least=1, option="batchSize",
+        meaning="of all devices together"),
+  Field("num_classes", int, 35, least=0,
+        meaning="0: the label is itself a picture"),
+  Field("ignore_label", int, -1, least=-1,
+        meaning="its pixels get an all-zero vector; -1: none"),
+  Field("max_instances", int, 0, least=0,
+        meaning="bound on objects per picture; 0: the most found"),
+  Field("boundary", bool, True, meaning="feed the instance boundary map"),
+  Field("data.name", str, "paired_folder",
+        meaning="of the data set, see hdgan/datasets/pipeline.py"),
+  Field("data.root", str, "", option="dataroot", free=True, local=True,
+        meaning="folder of a paired_folder"),
+  Field("data.prepared_dir", str, "", free=True, local=True,
+        meaning="where prepared copies go; '': the user's cache folder"),
+  Field("data.suffixes.label", str, "",
+        meaning="what label maps' names end in; Cityscapes' are known"),
+  Field("data.suffixes.instance", str, "", meaning="the same of instance maps"),
+  Field("data.suffixes.image", str, "", meaning="the same of photos"),
+  Field("data.transform", str, "resize",
+        choices=("resize", "scale_width", "crop"),
+        meaning="how pictures come to a stage's size; scale_width crops too"),
+  Field("data.load_width", int, 0, least=0,
+        meaning="width that scale_width scales to; 0: the stage's"),
+  Field("data.flip", bool, True, option="no_flip",
+        meaning="mirror half of the training pictures"),
+  Field("data.workers", int, 2, least=0, free=True,
+        meaning="threads that read and decode"),
+  Field("data.label_channels", int, 3, least=1,
+        meaning="of the label, with num_classes = 0"),
+  Field("data.label_range", (float,), (0.0, 255.0),
+        meaning="lowest and highest value of such a label"),
+  Field("data.image_channels", int, 3, least=1, meaning="of the photos"),
+  Field("data.image_range", (float,), (0.0, 255.0),
+        meaning="lowest and highest value of the photos; becomes [-1, 1]"),
+  Field("data.num_train", int, 0, least=0,
+        meaning="synthetic_streets: streets to train on"),
+  Field("data.num_val", int, 0, least=0,
+        meaning="synthetic_streets: streets to hold out"),
+  Field("data.size", (int,), (0, 0),
+        meaning="synthetic_streets: height, width"),
+  Field("generator.width", int, 64, least=1,
+        meaning="G1's; enhancer k has width / 2**k"),
+  Field("generator.downsamples", int, 4, least=1,
+        meaning="how often G1 halves the size"),
+  Field("generator.blocks", int, 9, least=0, meaning="residual blocks of G1"),
+  Field("generator.enhancer_blocks", int, 3, least=0,
+        meaning="residual blocks of each enhancer"),
+  Field("discriminator.width", int, 64, least=1,
+        meaning="channels of each D's first convolution"),
+  Field("discriminator.layers", int, 3, least=1,
+        meaning="strided convolutions of each D"),
+  Field("encoder.enabled", bool, False,
+        meaning="styles: E's features are an input of G"),
+  Field("encoder.channels", int, 3, least=1, meaning="numbers per style"),
+  Field("encoder.width", int, 16, least=1, meaning="of E at full size"),
+  Field("encoder.downsamples", int, 4, least=1,
+        meaning="how often E halves the size"),
+  Field("loss.gan", str, "lsgan", choices=("lsgan", "bce"),
+        meaning="bce: sigmoid and cross-entropy"),
+  Field("loss.feature_matching", float, 10.0, least=0,
+        meaning="weight; 0 leaves it out"),
+  Field("loss.vgg", float, 10.0, least=0,
+        meaning="weight; 0: the paper's variant without it"),
+  Field("loss.vgg_file", str, "", local=True,
+        meaning="VGG19's weights, from hdgan.convert"),
+  Field("optimizer.learning_rate", float, 2e-4, least=0, option="lr",
+        meaning="of the first epochs of each stage"),
+  Field("optimizer.beta1", float, 0.5, least=0, below=1, option="beta1",
+        meaning="of Adam"),
+  Field("optimizer.beta2", float, 0.999, least=0, below=1, meaning="of Adam"),
+  Field("ema", float, 0.0, least=0, below=1,
+        meaning="decay of the generator's moving average; 0: off"),
+  Field("precision", str, "float32", choices=("float32", "bf16"),
+        meaning="of the arithmetic; parameters are float32"),
+  Field("mesh.data", int, 0, least=0, free=True,
+        meaning="devices that share a batch; 0: most that divide it"),
+  Field("remat", bool, False, free=True,
+        meaning="recompute in the backward pass to save memory"),
+  Field("init_from", str, "", local=True,
+        meaning="workdir whose weights start this run"),
+  Field("log_every", int, 100, least=1, free=True, meaning="steps"),
+  Field("sample_every", int, 5000, least=1, free=True, meaning="steps"),
+  Field("checkpoint_every", int, 5000, least=1, free=True, meaning="steps"),
+  Field("keep", int, 3, least=1, free=True,
+        meaning="checkpoints, besides the last of every stage"),
+)
+
+STAGE_FIELDS = (
+  Field("name", str, "global", meaning="for people; no two are alike"),
+  Field("size", (int,), (512, 1024), meaning="height, width"),
+  Field("enhancers", int, 0, choices=(0, 1, 2), meaning="on top of G1"),
+  Field("scales", int, 2, least=1, meaning="discriminators"),
+  Field("trainable", (str,), ("G1",), meaning="networks that train besides D"),
+  Field("constant", int, 100, least=0, option="niter",
+        meaning="epochs at the full rate"),
+  Field("decay", int, 100, least=0, option="niter_decay",
+        meaning="epochs down to zero"),
+)
+# fmt: on
+
+
+def set_field(config: Any, name: str, value: Any) -> None:
+  """Sets a dotted field of an unlocked config, making what is above it."""
+  *above, last = name.split(".")
+  for part in above:
+    if part not in config:
+      config[part] = ConfigDict()
+    config = config[part]
+  config[last] = value
+
+
+def has_field(config: Any, name: str) -> bool:
+  """Whether a dotted field is there, or something stands in its way."""
+  for part in name.split("."):
+    if not isinstance(config, Mapping | ConfigDict):
+      return True
+    if part not in config:
+      return False
+    config = config[part]
+  return True
+
+
+def fill(config: Any) -> Any:
+  """Sets the fields that a config lacks to their defaults.
 
   Args:
-    config: as `get_config()` of a file in `configs/` gives it.
-    files: also ask for the data and weights that training reads.
+    config: as older versions wrote it; unlocked, changed in place.
 
   Returns:
-    A locked copy.
-
-  Raises:
-    InputError: naming the field, its value, the rule and the way out.
+    The config.
   """
-  _check_fields(config, _FIELDS, "config")
-  for field, choices in _CHOICES.items():
-    _require(
-      get(config, field) in choices, config, field, f"must be one of {choices}"
-    )
-  for field, least in _LEAST.items():
-    _require(
-      get(config, field) >= least, config, field, f"must be at least {least}"
-    )
-  for field in ("ema", "optimizer.beta1", "optimizer.beta2"):
-    _require(
-      0 <= get(config, field) < 1, config, field, "must be in [0, 1)"
-    )  # fmt: skip
-  _check_data(config)
-  if config.loss.vgg > 0 and config.data.image_channels != 3:
-    raise InputError(
-      f"config.loss.vgg={config.loss.vgg} needs 3 image channels, not "
-      f"data.image_channels={config.data.image_channels}; set loss.vgg to 0"
-    )
-  if files:
-    _check_files(config)
-  if not config.stages:
-    raise InputError("config.stages is empty: at least one stage is needed")
-  for i in range(len(config.stages)):
-    _check_stage(config, i)
-  names = [stage.name for stage in config.stages]
-  if len(set(names)) < len(names):
-    raise InputError(f"config.stages: names {names} must differ")
-  return from_json(to_json(config))
+  _fill(config, FIELDS)
+  if "stages" not in config:
+    config.stages = (ConfigDict(),)
+  for stage in config.stages if isinstance(config.stages, tuple) else ():
+    if isinstance(stage, ConfigDict):
+      _fill(stage, STAGE_FIELDS)
+  return config
 
 
-def _check_fields(config: Mapping, fields: Mapping, path: str) -> None:
-  """Compares names and types with the table above."""
-  for name in config:
-    if name not in fields:
-      near = difflib.get_close_matches(str(name), list(fields), 1)
-      hint = f"did you mean {near[0]!r}?" if near else f"has {sorted(fields)}"
-      raise InputError(f"{path}.{name}: there is no such field; {hint}")
-  for name, kind in fields.items():
-    where = f"{path}.{name}"
-    if name not in config:
-      raise InputError(f"{where} is missing; the files in configs/ set it")
-    value = config[name]
-    if isinstance(kind, dict):
-      if not isinstance(value, Mapping | ConfigDict):
-        raise InputError(f"{where}={value!r} must be a ConfigDict")
-      _check_fields(value, kind, where)
-    elif isinstance(kind, tuple):
-      if not isinstance(value, tuple):
-        raise InputError(f"{where}={value!r} must be a tuple")
-      for i, item in enumerate(value):
-        _check_type(item, kind[0], f"{where}[{i}]")
-    else:
-      _check_type(value, kind, where)
+def _fill(config: Any, fields: Iterable[Field]) -> None:
+  for field in fields:
+    if not has_field(config, field.name):
+      set_field(config, field.name, field.default)
 
 
-def _check_type(value: Any, kind: Any, where: str) -> None:
-  if isinstance(kind, dict):
-    _check_fields(value, kind, where)
-  elif kind is float and type(value) is int:
-    pass
-  elif type(value) is not kind:
-    raise InputError(f"{where}={value!r} must be of type {kind.__name__}")
+def defaults() -> ConfigDict:
+  """An unlocked config of defaults: the published first stage."""
+  return fill(ConfigDict())
+
+
+def describe_fields() -> str:
+  """The tables above in Markdown, as `configs/README.md` has them."""
+  rows = ["| field | default | allowed | meaning |", "|---|---|---|---|"]
+  for prefix, fields in (("", FIELDS), ("stages[i].", STAGE_FIELDS)):
+    for field in fields:
+      allowed = " or ".join(f"`{choice}`" for choice in field.choices)
+      if field.least is not None:
+        allowed = f"{field.least} or more"
+      if field.below is not None:
+        allowed += f", below {field.below}"
+      rows.append(
+        f"| `{prefix}{field.name}` | `{field.default!r}` | {allowed} | "
+        f"{field.meaning} |"
+      )
+  return "\n".join(rows) + "\n"
 
 
 def get(config: ConfigDict, field: str) -> Any:
   """Value of a dotted field such as "data.root"."""
+  value: Any = config
   for name in field.split("."):
-    config = config[name]
-  return config
-
-
-def _require(ok: bool, config: ConfigDict, field: str, rule: str) -> None:
-  if not ok:
-    raise InputError(f"config.{field}={get(config, field)!r} {rule}")
-
-
-def _check_data(config: ConfigDict) -> None:
-  data = config.data
-  if data.name == "synthetic_streets":
-    rule = "(synthetic_streets) must be at least 1"
-    _require(data.num_train >= 1, config, "data.num_train", rule)
-    rule = "must be (height, width) of at least 32"
-    ok = len(data.size) == 2 and min(data.size) >= 32
-    _require(ok, config, "data.size", rule)
-  for field in ("data.label_range", "data.image_range"):
-    value = get(config, field)
-    ok = len(value) == 2 and value[0] < value[1]
-    _require(ok, config, field, "must be (lowest, highest)")
-  if not config.num_classes and config.ignore_label >= 0:
-    raise InputError(
-      f"config.ignore_label={config.ignore_label} has no effect with "
-      "num_classes=0 (label is a picture); set it to -1"
-    )
-  if data.load_width and data.transform != "scale_width":
-    raise InputError(
-      f"config.data.load_width={data.load_width} has no effect with "
-      f"data.transform={data.transform!r}; set it to 0"
-    )
-
-
-def _check_files(config: ConfigDict) -> None:
-  """Asks for the fields that name what training reads."""
-  if config.data.name == "paired_folder" and not config.data.root:
-    raise InputError(
-      "config.data.root='' must name a folder with <split>_label/ and "
-      "<split>_img/; say --config.data.root=DIR"
-    )
-  if config.loss.vgg > 0 and not config.loss.vgg_file:
-    raise InputError(
-      f"config.loss.vgg={config.loss.vgg} needs weights: make a file with "
-      "`python -m hdgan.convert vgg --from=vgg19.pth --to=vgg19.safetensors` "
-      "and say --config.loss.vgg_file=vgg19.safetensors, or say "
-      "--config.loss.vgg=0"
-    )
+    value = value[name]
+  return value
 
 
 def units(enhancers: int, encoder: bool) -> tuple[str, ...]:
   """Names of the networks that one optimizer may train: G1, G2, ..., E."""
   names = tuple(f"G{k + 1}" for k in range(enhancers + 1))
   return (*names, "E") if encoder else names
-
-
-def _check_stage(config: ConfigDict, i: int) -> None:
-  stage, path = config.stages[i], f"config.stages[{i}]"
-  least = {"enhancers": 0, "scales": 1, "constant": 0, "decay": 0}
-  for name, low in least.items():
-    if stage[name] < low:
-      raise InputError(f"{path}.{name}={stage[name]} must be at least {low}")
-  if stage.constant + stage.decay < 1:
-    raise InputError(f"{path}: constant + decay must be at least one epoch")
-  if stage.enhancers > 2:
-    raise InputError(f"{path}.enhancers={stage.enhancers} must be 0, 1 or 2")
-  if config.generator.width % 2**stage.enhancers:
-    raise InputError(
-      f"{path}.enhancers={stage.enhancers} halves generator.width="
-      f"{config.generator.width} so often that it must be a multiple of "
-      f"{2**stage.enhancers}"
-    )
-  _check_size(config, i)
-  _check_trainable(config, i)
-
-
-def _check_size(config: ConfigDict, i: int) -> None:
-  stage, path = config.stages[i], f"config.stages[{i}].size"
-  if len(stage.size) != 2:
-    raise InputError(f"{path}={stage.size} must be (height, width)")
-  halvings = config.generator.downsamples + stage.enhancers
-  why = f"{config.generator.downsamples} down-samplings"
-  if stage.enhancers:
-    why += f" + {stage.enhancers} enhancers"
-  if i == 0 and config.encoder.enabled:
-    halvings = max(halvings, config.encoder.downsamples)
-  unit = 2**halvings
-  # Reflection by one pixel needs two at the smallest size.
-  nearest = tuple(max(2, round(n / unit)) * unit for n in stage.size)
-  if any(n % unit or n < 2 * unit for n in stage.size):
-    raise InputError(
-      f"{path}={stage.size} must be multiples of {unit}, at least {2 * unit} "
-      f"({why}); nearest is {nearest}"
-    )
-
-
-def _check_trainable(config: ConfigDict, i: int) -> None:
-  stage, path = config.stages[i], f"config.stages[{i}].trainable"
-  known = units(stage.enhancers, config.encoder.enabled)
-  for unit in stage.trainable:
-    if unit not in known:
-      raise InputError(
-        f"{path} names {unit!r}, which has no effect in this stage; it has "
-        f"{', '.join(known)}"
-      )
-  if len(set(stage.trainable)) < len(stage.trainable):
-    raise InputError(f"{path}={stage.trainable} names a network twice")
-  if not any(unit.startswith("G") for unit in stage.trainable):
-    raise InputError(f"{path}={stage.trainable} must name one of G1, G2, G3")
-  before = config.stages[i - 1] if i else None
-  if before and stage.enhancers < before.enhancers:
-    raise InputError(
-      f"config.stages[{i}].enhancers={stage.enhancers} must not be fewer than "
-      f"the {before.enhancers} of the stage before"
-    )
-  if before:
-    old = units(before.enhancers, config.encoder.enabled)
-  else:
-    old = known if config.init_from else ()
-  for unit in known:
-    if unit not in old and unit not in stage.trainable:
-      raise InputError(
-        f"{path}={stage.trainable}: {unit} would stay at its random start; "
-        "train it here or in an earlier stage"
-      )
 
 
 def plain(value: Any) -> Any:
@@ -302,10 +258,21 @@ def to_json(config: ConfigDict) -> str:
 
 
 def from_json(text: str) -> ConfigDict:
-  """Reads what `to_json` wrote; equal to a validated config, and locked."""
-  config = _unplain(json.loads(text))
-  # Locking does not reach into tuples.
-  for stage in config.get("stages", ()):
+  """Reads what `to_json` wrote, also before some fields existed.
+
+  Args:
+    text: JSON of an object.
+
+  Returns:
+    A locked config with every field; equal to the validated config that was
+    written.
+  """
+  return lock(fill(_unplain(json.loads(text))))
+
+
+def lock(config: ConfigDict) -> ConfigDict:
+  """Locks a config and its stages: locking does not reach into tuples."""
+  for stage in config.stages if isinstance(config.stages, tuple) else ():
     stage.lock()
   return config.lock()
 
@@ -317,9 +284,27 @@ def get_config(path: str) -> ConfigDict:
   only `--workdir=W`; overrides then work as for any config.
   """
   try:
-    return from_json(pathlib.Path(path).read_text())
+    return from_json(pathlib.Path(path).read_text(encoding="utf-8"))
   except (AttributeError, TypeError, ValueError) as error:
     raise InputError(f"{path}: not a config of hdgan's ({error})") from error
+
+
+def public(config: ConfigDict, keep_names: bool) -> dict[str, Any]:
+  """A config as plain data without the paths of the machine.
+
+  Args:
+    config: of a run.
+    keep_names: leave a path's last part rather than nothing.
+
+  Returns:
+    What can be published, as JSON has it.
+  """
+  copy = from_json(to_json(config)).unlock()
+  for field in FIELDS:
+    if field.local:
+      name = pathlib.Path(get(copy, field.name)).name if keep_names else ""
+      set_field(copy, field.name, name)
+  return plain(copy)
 
 
 def flatten(value: Any, path: str = "") -> dict[str, Any]:
@@ -331,6 +316,17 @@ def flatten(value: Any, path: str = "") -> dict[str, Any]:
   else:
     return {path: value}
   return {k: v for name, item in items for k, v in flatten(item, name).items()}
+
+
+def differences(one: ConfigDict, two: ConfigDict) -> list[tuple[str, Any, Any]]:
+  """Fields in which two configs differ, by name, with both values."""
+  was, now = flatten(one), flatten(two)
+  absent = "not set"
+  return [
+    (field, was.get(field, absent), now.get(field, absent))
+    for field in sorted(was.keys() | now.keys())
+    if was.get(field, absent) != now.get(field, absent)
+  ]
 
 
 def learning_rate(base: float, constant: int, decay: int, epoch: int) -> float:

@@ -11,7 +11,6 @@ training by `--config.init_from=W`, which is another run with its own workdir.
 """
 
 import argparse
-import os
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
@@ -19,12 +18,13 @@ from typing import Any
 
 import numpy as np
 
-from hdgan.config import InputError
+from hdgan.errors import InputError
 from hdgan.weights import pth, recognise, release
 from hdgan.weights import state_dict as names
 from hdgan.weights.exporting import Saved, export, write_release
 from hdgan.weights.importing import import_original, import_release
 from hdgan.weights.original import Answers
+from hdgan.whole_files import whole_file
 
 
 def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -55,13 +55,10 @@ def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
     for name, leaves in params.items()
     for leaf, array in leaves.items()
   }
-  temporary = target.with_name(target.name + ".tmp")
   try:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    release.save_arrays(temporary, arrays)
-    os.replace(temporary, target)
+    with whole_file(target) as draft:
+      release.save_arrays(draft, arrays)
   except OSError as error:
-    temporary.unlink(missing_ok=True)
     raise InputError(
       f"--to={target}: not written ({error}); name another file or make room"
     ) from error

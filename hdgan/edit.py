@@ -1,279 +1,180 @@
-"""Edits of a scene: classes, styles, objects added, removed and moved.
+"""`--mode=edit`: one map edited by a file of edits, before beside after.
 
-Pure functions from scene to scene, and `render`; an editor of any kind calls
-them, there is no drawing here. Section 3.4 of the paper shows such edits.
-
-  scene = open_scene(label, instance, renderer.classes)
-  scene = change_class(scene, objects_of(scene, "tree"), "building")
-  scene = restyle(scene, "5002", 3)
-  picture = render(scene, renderer)
-  scene = undo(scene)
+Nothing is written unless every edit applies.
 """
 
-import dataclasses
-from collections.abc import Sequence
+import pathlib
+from typing import Any
 
 import numpy as np
+from ml_collections import ConfigDict
 
-from hdgan import style_file
-from hdgan.config import InputError
-from hdgan.render import Renderer, to_levels
-from hdgan.scene import (
-  Scene,
-  SceneObject,
-  fill_hole,
-  find_class,
-  find_rows,
-  follow,
-  fresh_id,
-  has_instances,
-  keys_of,
-  objects_of,
-  open_scene,
-  region_of,
-)
-from hdgan.style_choice import Chooser
-from hdgan.style_file import Style, StyleFile
+from hdgan.datasets import pipeline
+from hdgan.datasets.synthesis_inputs import SynthesisInputs
+from hdgan.datasets.transforms import dense_objects
+from hdgan.editing.file import apply, read_edits
+from hdgan.editing.operations import render, styles_of
+from hdgan.editing.scene import Scene, open_scene
+from hdgan.errors import InputError
+from hdgan.rendering import outputs
+from hdgan.rendering.renderer import Renderer, open_renderer
+from hdgan.rendering.source import StyleOptions, StyleSource
+from hdgan.report import pictures
+from hdgan.runs import directory
+from hdgan.styles import file as style_file
+from hdgan.whole_files import whole_file, write_text
+
+GRID = "before_after.png"
 
 
-def change_class(
-  scene: Scene, keys: str | int | Sequence[str | int], name: str | int
-) -> Scene:
-  """Gives objects another class; their styles are drawn anew.
+def run(
+  config: ConfigDict | None,
+  workdir: pathlib.Path,
+  input: str,
+  output: pathlib.Path,
+  edits: pathlib.Path,
+  step: int | None,
+  size: str,
+  map: str,
+  **style_flags: Any,
+) -> None:
+  """Runs `--mode=edit`, its flags by name; see `edit`."""
+  directory.check_own_config(workdir, config, "edit")
+  edit(
+    workdir, input, output, edits, step=step, size=size, name=map,
+    options=StyleOptions(**style_flags),
+  )  # fmt: skip
 
-  In a class without instances they join its one region, if there is one.
+
+def edit(
+  workdir: pathlib.Path,
+  source: str,
+  output: pathlib.Path,
+  edits: pathlib.Path,
+  step: int | None = None,
+  size: str = "stage",
+  name: str = "",
+  options: StyleOptions = StyleOptions(),  # noqa: B008
+) -> None:
+  """Edits one map and writes maps, picture, styles, and before beside after.
 
   Args:
-    scene: before.
-    keys: of one object or several.
-    name: of the class.
-
-  Returns:
-    The scene after.
+    workdir: of a trained run.
+    source: a folder of maps, or the name of a split of the run's data.
+    output: gets `<map>.png`, `<map>.styles.json`, label/, inst/ and a grid;
+      itself an input of `--mode=synthesize`.
+    edits: file of edits.
+    step: of the checkpoint; None for the newest.
+    size: "stage" or "input", see `synthesize`.
+    name: of the map; '' for the one that the file names, or the only one.
+    options: styles before the edits.
 
   Raises:
-    InputError: for an object or a class that is not there.
+    InputError: for anything that keeps an edit from being made.
   """
-  label, rows = find_class(scene, name), find_rows(scene, keys)
-  objects, table = scene.objects.copy(), list(scene.table)
-  single = not has_instances(scene, label)
-  region = region_of(scene, label, rows) if single else None
-  touched = []
-  for row in rows:
-    one = table[row]
-    if one.label == label:
-      region = row if single else region
-    elif region is not None:
-      objects[objects == row] = region
-      row = region
-    else:
-      taken = any(
-        o.label == label and o.instance == one.instance for o in table
-      )
-      id = one.instance
-      if single or taken:
-        id = fresh_id(scene, table, label)
-      table[row] = SceneObject(label, id)
-      region = row if single else None
-    touched.append(row)
-  return follow(scene, objects, table, touched)
-
-
-def restyle(
-  scene: Scene, keys: str | int | Sequence[str | int], style: Style | None
-) -> Scene:
-  """Gives objects a style.
-
-  Args:
-    scene: before.
-    keys: of one object or several.
-    style: number in the class, or features; None to have it drawn.
-
-  Returns:
-    The scene after.
-  """
-  rows, table = find_rows(scene, keys), list(scene.table)
-  if style is not None and not isinstance(style, int):
-    style = tuple(float(x) for x in style)
-  for row in rows:
-    table[row] = dataclasses.replace(table[row], style=style)
-  return follow(scene, scene.objects, table, rows)
-
-
-def add(
-  scene: Scene, mask: np.ndarray, name: str | int, style: Style | None = None
-) -> Scene:
-  """Paints a new object over what is there.
-
-  It gets an id that no other has; in a class without instances the mask joins
-  its one region and takes its style, if there is one.
-
-  Args:
-    scene: before.
-    mask: [H, W] bool.
-    name: of the class.
-    style: number or features; None to have it drawn.
-
-  Returns:
-    The scene after; `touched` names the object.
-
-  Raises:
-    InputError: for an unknown class, or a mask of another size or without
-      pixels.
-  """
-  label, mask = find_class(scene, name), np.asarray(mask, bool)
-  if mask.shape != scene.objects.shape:
+  entries, meant = read_edits(edits)
+  renderer = open_renderer(workdir, step)
+  if not renderer.config.num_classes:
     raise InputError(
-      f"mask {list(mask.shape)} must have the scene's size "
-      f"{list(scene.objects.shape)}"
+      f"--mode=edit: the labels of {workdir} are pictures, without classes "
+      "and objects to edit"
     )
-  if not mask.any():
-    raise InputError("mask has no pixels inside the scene; nothing to add")
-  table = list(scene.table)
-  row = None if has_instances(scene, label) else region_of(scene, label)
-  if row is None:
-    row = len(table)
-    table.append(SceneObject(label, fresh_id(scene, table, label), style))
-  objects = np.where(mask, np.int32(row), scene.objects)
-  return follow(scene, objects, table, [row])
+  inputs = pipeline.synthesis_inputs(
+    renderer.config, source, stage_size=renderer.size, size=size
+  )
+  example = _pick(inputs, name or meant)
+  name = example["name"]
+  styles = StyleSource(renderer, options, [name], size=size)
+  before = open_with_styles(renderer, example, styles)
+  outputs.check_output(output, (name,))
+  scene = before
+  for i, entry in enumerate(entries):
+    try:
+      scene = apply(scene, entry, edits.parent, renderer)
+    except InputError as error:
+      raise InputError(
+        "\n".join(
+          f"{edits}: edit {i}: {line}" for line in str(error).split("\n")
+        )
+      ) from error
+  if styles.line():
+    print(styles.line())
+  seed = options.style_seed or 0
+  _write(renderer, styles, output, name, before, scene, seed)
+  old, new = len(before.rows()), len(scene.rows())
+  print(
+    f"{len(entries)} edits of {name}, {old} objects before and {new} after: "
+    f"picture, maps, styles and {GRID} written to {output}"
+  )
 
 
-def remove(
-  scene: Scene,
-  keys: str | int | Sequence[str | int],
-  fill: str | int | None = None,
-) -> Scene:
-  """Takes objects out; the hole goes to the nearest background.
-
-  Args:
-    scene: before.
-    keys: of one object or several.
-    fill: class that fills the hole instead.
-
-  Returns:
-    The scene after.
-
-  Raises:
-    InputError: for an object that is not there, or if nothing would be left.
-  """
-  rows = find_rows(scene, keys)
-  hole = np.isin(scene.objects, rows)
-  table = list(scene.table)
-  if fill is None:
-    return follow(scene, fill_hole(scene, hole), table, [])
-  label = find_class(scene, fill)
-  row = None if has_instances(scene, label) else region_of(scene, label, rows)
-  if row is None:
-    row = len(table)
-    table.append(SceneObject(label, fresh_id(scene, table, label)))
-  objects = np.where(hole, np.int32(row), scene.objects)
-  return follow(scene, objects, table, [row])
-
-
-def move(scene: Scene, key: str | int, dy: int, dx: int) -> Scene:
-  """Shifts an object; what leaves the picture is cut off.
-
-  Args:
-    scene: before.
-    key: of the object.
-    dy: rows down.
-    dx: columns to the right.
-
-  Returns:
-    The scene after; the place it left goes to the nearest background.
-
-  Raises:
-    InputError: if it would leave the picture, or nothing else is in it.
-  """
-  (row,) = find_rows(scene, key)
-  old = scene.objects == row
-  new = np.zeros_like(old)
-  height, width = old.shape
-  y, x = np.nonzero(old)
-  y, x = y + dy, x + dx
-  inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-  if not inside.any():
+def _pick(inputs: SynthesisInputs, name: str) -> dict[str, Any]:
+  """The map to edit."""
+  if name:
+    return inputs.only(name)[0]
+  if len(inputs) > 1:
     raise InputError(
-      f"object {key}: moved by {dy}, {dx} it would leave the picture of "
-      f"{height} x {width}; remove it instead"
+      f"--input holds {len(inputs)} maps; pick one with --map, such as "
+      f"--map={inputs.names[0]}"
     )
-  new[y[inside], x[inside]] = True
-  objects = scene.objects if (old & ~new).sum() == 0 else fill_hole(scene, old)
-  objects = np.where(new, np.int32(row), objects)
-  return follow(scene, objects, scene.table, [row])
+  return inputs[0]
 
 
-def undo(scene: Scene) -> Scene:
-  """The scene before the last edit; the same one where there was none."""
-  return scene.before or scene
-
-
-def styles_of(
-  scene: Scene, renderer: Renderer, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray, tuple[Style, ...]]:
-  """Chooses the style of every object: its own, or the seeded draw.
-
-  Args:
-    scene: to be rendered.
-    renderer: of a run with E.
-    seed: of the draw.
-
-  Returns:
-    [N, C] float32 by row, [n, 2] pairs of the rows that have pixels, and
-    their styles.
-
-  Raises:
-    InputError: for a style that the bank does not have.
-  """
-  chooser = Chooser(scene.names, renderer.channels, renderer.bank, seed)
-  rows = scene.rows()
-  pairs = scene.pairs()[rows]
-  given = {
-    f"{label}:{id % 2**32}": scene.table[row].style
-    for (label, id), row in zip(pairs.tolist(), rows, strict=True)
-    if scene.table[row].style is not None
-  }
-  for key, style in given.items():
-    rule = style_file.style_fault(style, renderer.channels)
-    if rule:
-      raise InputError(f"object {key}: {rule}")
-  file = StyleFile("the scene", given, {}, {})
-  choice = dataclasses.replace(chooser, file=file).choose(pairs, "the scene")
-  table = np.zeros((len(scene.table), renderer.channels), np.float32)
-  table[rows] = choice.table
-  return table, pairs, choice.styles
-
-
-def render(scene: Scene, renderer: Renderer, seed: int = 0) -> np.ndarray:
-  """Makes the picture of a scene.
-
-  Args:
-    scene: maps and styles.
-    renderer: of a trained run.
-    seed: draws the styles that the scene leaves open.
-
-  Returns:
-    [H, W, 1 or 3] uint8, or [H, W] uint16, as a PNG holds it.
-  """
-  maps = scene.label, scene.instance
+def open_with_styles(
+  renderer: Renderer, example: dict[str, Any], styles: StyleSource
+) -> Scene:
+  """Opens a map as a scene whose objects have their styles."""
+  classes = renderer.classes or [
+    {"id": i, "name": n} for i, n in enumerate(renderer.class_names)
+  ]
+  maps = example["label"], example["instance"]
   if not renderer.channels:
-    return to_levels(renderer(*maps), renderer.model.image_range)
-  table, _, _ = styles_of(scene, renderer, seed)
-  fake = renderer(*maps, scene.objects, table)
-  return to_levels(fake, renderer.model.image_range)
+    return open_scene(*maps, classes)
+  _, pairs = dense_objects(*maps)
+  chosen = styles.choose(example["name"], pairs).styles
+  return open_scene(*maps, classes, chosen)
 
 
-__all__ = [
-  "Scene",
-  "add",
-  "change_class",
-  "keys_of",
-  "move",
-  "objects_of",
-  "open_scene",
-  "remove",
-  "render",
-  "restyle",
-  "styles_of",
-  "undo",
-]
+def _write(
+  renderer: Renderer,
+  styles: StyleSource,
+  output: pathlib.Path,
+  name: str,
+  before: Scene,
+  after: Scene,
+  seed: int,
+) -> None:
+  """Writes everything about an edited map."""
+  cells = []
+  for scene in (before, after):
+    shown = render(scene, renderer, seed)
+    if shown.dtype != np.uint8:
+      shown = (shown // 257).astype(np.uint8)
+    cells.append([outputs.label_picture(renderer, scene.label), shown])
+  write_map(output / "label", name, after.label)
+  write_map(output / "inst", name, after.instance)
+  if renderer.channels:
+    _, pairs, chosen = styles_of(after, renderer, seed)
+    text = styles.text(name, pairs, chosen)
+    write_text(output / f"{name}{style_file.SUFFIX}", text)
+  picture = render(after, renderer, seed)
+  pictures.save_png(output / f"{name}.png", picture)
+  grid = pictures.grid(cells, ["label", "synthesised"], ["before", "after"])
+  pictures.save_png(output / GRID, grid)
+
+
+def write_map(folder: pathlib.Path, name: str, ids: np.ndarray) -> None:
+  """Writes [H, W] int32 ids as PNG of 8 or 16 bits, as .npy if they need more.
+
+  Args:
+    folder: made when missing.
+    name: of the file, without its ending.
+    ids: class or instance ids.
+  """
+  low, high = int(ids.min()), int(ids.max())
+  if low < 0 or high > 65535:
+    with whole_file(folder / f"{name}.npy") as draft, draft.open("wb") as file:
+      np.save(file, ids)
+    return
+  levels = ids.astype(np.uint8 if high < 256 else np.uint16)
+  pictures.save_png(folder / f"{name}.png", levels)

@@ -5,35 +5,48 @@ ends in one line and exit status 2.
 """
 
 import dataclasses
+import importlib
 import os
 import pathlib
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 from absl import app, flags, logging
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from hdgan import config as config_lib
-from hdgan.config import InputError
+from hdgan.errors import InputError
 
 FLAGS = flags.FLAGS
+
+
+class _PathParser(flags.ArgumentParser):
+  """Turns a flag's text into a path; no text is no path."""
+
+  def parse(self, argument: str | pathlib.Path) -> pathlib.Path | None:
+    return pathlib.Path(argument) if str(argument) else None
+
+
+def _define_path(name: str, text: str) -> None:
+  flags.DEFINE(_PathParser(), name, default=None, help=text)
+
 
 config_flags.DEFINE_config_file(
   "config", None, "A file of configs/; fields by --config.field=value.",
   lock_config=True,
 )  # fmt: skip
-flags.DEFINE_string("workdir", "", "The run directory.")
+_define_path("workdir", "The run directory.")
 flags.DEFINE_string("mode", "train", "What to do; see the README.")
 flags.DEFINE_string("input", "", "A folder of maps, or the name of a split.")
-flags.DEFINE_string("output", "", "The folder to write to.")
+_define_path("output", "The folder to write to.")
 flags.DEFINE_integer(
   "step", None, "The checkpoint's step; the newest if unset."
 )
 flags.DEFINE_enum(
   "size", "stage", ["stage", "input"],
-  "Scale maps as in training, or keep each map's own size.",
+  help="Scale maps as in training, or keep each map's own size.",
 )  # fmt: skip
 flags.DEFINE_string("map", "", "The one map of --input to take, by its name.")
 flags.DEFINE_integer("style_seed", None, "Draws styles; 0 if unset.")
@@ -50,80 +63,12 @@ flags.DEFINE_integer("num_styles", 10, "The most styles of a class.")
 flags.DEFINE_float(
   "min_area", 1 / 64, "Share of the picture that an object must exceed."
 )
-flags.DEFINE_string("edits", "", "A file of edits, see the README.")
+_define_path("edits", "A file of edits, see hdgan/editing/README.md.")
 flags.DEFINE_enum(
-  "work", "step", ["forward", "step"], "What the benchmark times."
+  "work", "step", ["forward", "step"], help="What the benchmark times."
 )
 flags.DEFINE_integer("stage", 0, "Index in config.stages.")
 flags.DEFINE_integer("repeats", 10, "Timed runs.")
-
-
-def _train(config: ConfigDict) -> None:
-  from hdgan import train
-
-  train.train(config, pathlib.Path(FLAGS.workdir))
-
-
-def _check_own_config(config: ConfigDict | None) -> None:
-  """Refuses fields that would have no effect: W's own config counts."""
-  from hdgan import run_directory
-
-  if config is None:
-    return
-  own = run_directory.read_config(pathlib.Path(FLAGS.workdir))
-  was, now = config_lib.flatten(own), config_lib.flatten(config)
-  for field in sorted(was.keys() | now.keys()):
-    if was.get(field) != now.get(field):
-      raise InputError(
-        f"--config.{field}={now.get(field)!r} has no effect with "
-        f"--mode={FLAGS.mode}, which uses the run's own config "
-        f"({was.get(field)!r}); leave it out"
-      )
-
-
-def _synthesize(config: ConfigDict) -> None:
-  from hdgan import style_options, synthesize
-
-  _check_own_config(config)
-  synthesize.synthesize(
-    pathlib.Path(FLAGS.workdir), FLAGS.input, pathlib.Path(FLAGS.output),
-    step=FLAGS.step, size=FLAGS.size, name=FLAGS.map,
-    options=style_options.StyleOptions(
-      FLAGS.style_seed, FLAGS.styles, FLAGS.style_from, FLAGS.style_grid
-    ),
-  )  # fmt: skip
-
-
-def _styles(config: ConfigDict) -> None:
-  from hdgan import encode
-
-  _check_own_config(config)
-  encode.make_styles(
-    pathlib.Path(FLAGS.workdir), FLAGS.step, FLAGS.num_styles, FLAGS.min_area,
-    FLAGS.style_seed or 0,
-  )  # fmt: skip
-
-
-def _edit(config: ConfigDict) -> None:
-  from hdgan import edit_file, style_options
-
-  _check_own_config(config)
-  edit_file.edit(
-    pathlib.Path(FLAGS.workdir), FLAGS.input, pathlib.Path(FLAGS.output),
-    pathlib.Path(FLAGS.edits), step=FLAGS.step, size=FLAGS.size,
-    name=FLAGS.map,
-    options=style_options.StyleOptions(
-      FLAGS.style_seed, FLAGS.styles, FLAGS.style_from
-    ),
-  )  # fmt: skip
-
-
-def _benchmark(config: ConfigDict) -> None:
-  from hdgan import benchmark
-
-  benchmark.show(
-    benchmark.benchmark(config, FLAGS.work, FLAGS.stage, FLAGS.repeats)
-  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,44 +76,51 @@ class Mode:
   """What a mode runs and which flags it has.
 
   Attributes:
-    run: takes the config.
+    door: module of hdgan whose `run` takes the flags below by name.
     needs: flags that must be set.
     may: flags that may be set too.
   """
 
-  run: Callable[[ConfigDict], None]
+  door: str
   needs: tuple[str, ...] = ()
   may: tuple[str, ...] = ()
+
+  @property
+  def flags(self) -> tuple[str, ...]:
+    """All flags of the mode."""
+    return (*self.needs, *self.may)
 
 
 _STYLE_FLAGS = ("map", "style_seed", "styles", "style_from")
 
 # The one table of modes. A config may be left out where W holds one.
 MODES = {
-  "train": Mode(_train, ("config", "workdir")),
+  "train": Mode("train", needs=("config", "workdir")),
   "synthesize": Mode(
-    _synthesize,
-    ("workdir", "input", "output"),
-    ("config", "step", "size", *_STYLE_FLAGS, "style_grid"),
+    "synthesize",
+    needs=("workdir", "input", "output"),
+    may=("config", "step", "size", *_STYLE_FLAGS, "style_grid"),
   ),
   "styles": Mode(
-    _styles,
-    ("workdir",),
-    ("config", "step", "num_styles", "min_area", "style_seed"),
+    "make_styles",
+    needs=("workdir",),
+    may=("config", "step", "num_styles", "min_area", "style_seed"),
   ),
   "edit": Mode(
-    _edit,
-    ("workdir", "input", "output", "edits"),
-    ("config", "step", "size", *_STYLE_FLAGS),
+    "edit",
+    needs=("workdir", "input", "output", "edits"),
+    may=("config", "step", "size", *_STYLE_FLAGS),
   ),
   "benchmark": Mode(
-    _benchmark, ("config",), ("workdir", "work", "stage", "repeats")
+    "benchmark",
+    needs=("config",),
+    may=("workdir", "work", "stage", "repeats"),
   ),
 }
 
 
 def _mode_flags() -> set[str]:
-  return {f for mode in MODES.values() for f in (*mode.needs, *mode.may)}
+  return {flag for mode in MODES.values() for flag in mode.flags}
 
 
 def check_flags(mode: str, given: set[str]) -> None:
@@ -185,8 +137,8 @@ def check_flags(mode: str, given: set[str]) -> None:
     raise InputError(f"--mode={mode}: must be one of {', '.join(MODES)}")
   entry = MODES[mode]
   for flag in sorted(given & _mode_flags()):
-    if flag not in (*entry.needs, *entry.may):
-      owners = [m for m, e in MODES.items() if flag in (*e.needs, *e.may)]
+    if flag not in entry.flags:
+      owners = [name for name, e in MODES.items() if flag in e.flags]
       raise InputError(
         f"--{flag} has no effect with --mode={mode}; it belongs to "
         f"{', '.join(owners)}"
@@ -227,16 +179,21 @@ def parse(argv: Sequence[str]) -> list[str]:
   try:
     argv = add_config(argv)
     config = find_value("config", argv)
-    if config and not pathlib.Path(config.partition(":")[0]).is_file():
+    file = pathlib.Path(config.partition(":")[0])
+    if config and not file.is_file():
       raise InputError(f"--config={config}: there is no such file")
+    # Files in a folder configs/ start from one another, as configs.NAME.
+    neighbours = str(file.absolute().parent.parent)
+    if config and neighbours not in sys.path:
+      sys.path.append(neighbours)
     rest = FLAGS(argv)
     if len(rest) > 1:
       raise InputError(f"{rest[1]!r} is not a flag; flags start with --")
     given = {
-      f for f in _mode_flags() if FLAGS[f].present and FLAGS[f].value != ""
+      flag
+      for flag in _mode_flags()
+      if FLAGS[flag].present and FLAGS[flag].value not in ("", None)
     }
-    if FLAGS["config"].present:
-      given.add("config")
     check_flags(FLAGS.mode, given)
     return rest
   except InputError as error:
@@ -256,8 +213,8 @@ def _explain(error: Exception, argv: Sequence[str]) -> str:
     f".{name}" in word for word in argv
   ):
     return (
-      f"--config: there is no field {name!r}; configs/cityscapes_512.py "
-      "explains all fields"
+      f"--config: there is no field {name!r}; all fields are in "
+      "configs/README.md"
     )
   stages = re.findall(r"config\.stages\[(\d+)\]", " ".join(argv))
   if isinstance(error, IndexError) and stages:
@@ -293,7 +250,9 @@ def main(_: Sequence[str]) -> None:
   logging.set_verbosity(logging.WARNING)
   keep_compiled()
   try:
-    MODES[FLAGS.mode].run(FLAGS.config)
+    mode = MODES[FLAGS.mode]
+    door = importlib.import_module(f"hdgan.{mode.door}")
+    door.run(**{flag: FLAGS[flag].value for flag in mode.flags})
   except InputError as error:
     _fail(error)
 

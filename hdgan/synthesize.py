@@ -5,34 +5,38 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from ml_collections import ConfigDict
 
-from hdgan import (
-  input_pipeline,
-  pictures,
-  render,
-  run_directory,
-  sampling,
-  style_file,
-)
-from hdgan.config import InputError
+from hdgan.datasets import pipeline
+from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects
-from hdgan.render import Renderer, to_levels
-from hdgan.style_options import StyleOptions, StyleSource
-from hdgan.style_page import label_plane
+from hdgan.errors import InputError, near_names
+from hdgan.rendering import outputs
+from hdgan.rendering.renderer import Renderer, open_renderer
+from hdgan.rendering.source import StyleOptions, StyleSource
+from hdgan.report import pictures
+from hdgan.runs import directory
+from hdgan.styles import file as style_file
 
 GRID_ROWS = 8
-GRID = "grid.png"
 
 
-def write_picture(path: pathlib.Path, picture: np.ndarray) -> None:
-  """Writes a PNG of 8 or 16 bits as a whole."""
-  if picture.dtype == np.uint8:
-    pictures.save_png(path, picture)
-    return
-  temporary = path.with_suffix(".tmp")
-  Image.fromarray(picture).save(temporary, format="PNG")
-  temporary.replace(path)
+def run(
+  config: ConfigDict | None,
+  workdir: pathlib.Path,
+  input: str,
+  output: pathlib.Path,
+  step: int | None,
+  size: str,
+  map: str,
+  **style_flags: Any,
+) -> None:
+  """Runs `--mode=synthesize`, its flags by name; see `synthesize`."""
+  directory.check_own_config(workdir, config, "synthesize")
+  options = StyleOptions(**style_flags)
+  synthesize(
+    workdir, input, output, step=step, size=size, name=map, options=options
+  )
 
 
 def synthesize(
@@ -61,42 +65,46 @@ def synthesize(
     InputError: for a workdir without a checkpoint, bad maps, styles that do
       not fit, or an output folder that holds one of the names already.
   """
-  renderer = render.open_renderer(workdir, step)
-  inputs = input_pipeline.synthesis_inputs(
+  renderer = open_renderer(workdir, step)
+  inputs = pipeline.synthesis_inputs(
     renderer.config, source, stage_size=renderer.size, size=size
   )
   if name:
     inputs = inputs.only(name)
-  styles = StyleSource(renderer, options, inputs.names, size)
-  if options.grid:
+  styles = StyleSource(renderer, options, inputs.names, size=size)
+  if options.style_grid:
     write_style_grid(renderer, inputs, styles, output)
     return
-  check_output(output, inputs.names)
+  outputs.check_output(output, inputs.names)
   if options.styles:
     # Every fault of the files is told before the first picture is made.
     for example in inputs:
-      styles.choose(example["name"], number_objects(example)[1])
+      _, pairs = dense_objects(example["label"], example["instance"])
+      styles.choose(example["name"], pairs)
   if styles.line():
     print(styles.line())
   rows = []
   output.mkdir(parents=True, exist_ok=True)
   for example, fake, text in generate_all(renderer, inputs, styles):
-    write_result(output, example["name"], renderer, fake, text)
+    outputs.write_result(output, example["name"], renderer, fake, text)
     if len(rows) < GRID_ROWS:
-      row = [label_picture(renderer, example["label"]), pictures.to_uint8(fake)]
+      row = [
+        outputs.label_picture(renderer, example["label"]),
+        pictures.to_uint8(fake),
+      ]
       if example["image"] is not None:
         real = np.asarray(renderer.model.image({"image": example["image"]}))
         row.append(pictures.to_uint8(real))
       rows.append((example["name"], row))
   columns = ["label", "synthesised", "real"][: max(len(r) for _, r in rows)]
   grid = pictures.grid([r for _, r in rows], columns, [n for n, _ in rows])
-  pictures.save_png(output / GRID, grid)
-  print(f"{len(inputs)} pictures and {GRID} written to {output}")
+  pictures.save_png(output / outputs.GRID, grid)
+  print(f"{len(inputs)} pictures and {outputs.GRID} written to {output}")
 
 
 def generate_all(
   renderer: Renderer,
-  inputs: input_pipeline.SynthesisInputs,
+  inputs: SynthesisInputs,
   styles: StyleSource,
 ) -> Iterator[tuple[dict[str, Any], np.ndarray, str]]:
   """Runs G on every map, at the map's size.
@@ -115,45 +123,15 @@ def generate_all(
     if not renderer.channels:
       yield example, renderer(*maps), ""
       continue
-    objects, pairs = number_objects(example)
+    objects, pairs = dense_objects(example["label"], example["instance"])
     choice = styles.choose(example["name"], pairs)
     fake = renderer(*maps, objects, choice.table)
     yield example, fake, styles.text(example["name"], pairs, choice.styles)
 
 
-def number_objects(example: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-  """Dense ids [H, W] and pairs [N, 2] of an input's objects."""
-  instance = example["instance"]
-  return dense_objects(label_plane(example["label"], instance), instance)
-
-
-def label_picture(renderer: Renderer, label: np.ndarray) -> np.ndarray:
-  """[H, W, 3] uint8: class colours of a label, or the picture that it is."""
-  colors = sampling.class_colors(renderer.classes, renderer.config.num_classes)
-  shown = sampling.label_picture(
-    label[None], colors, renderer.model.label_range
-  )
-  return shown[0]
-
-
-def write_result(
-  output: pathlib.Path,
-  name: str,
-  renderer: Renderer,
-  fake: np.ndarray,
-  text: str,
-) -> None:
-  """Writes a picture [H, W, C] in [-1, 1] and the text of its style file."""
-  picture = to_levels(fake, renderer.model.image_range)
-  if text:
-    # First: a picture is never without its styles.
-    run_directory.write_text(output / f"{name}{style_file.SUFFIX}", text)
-  write_picture(output / f"{name}.png", picture)
-
-
 def write_style_grid(
   renderer: Renderer,
-  inputs: input_pipeline.SynthesisInputs,
+  inputs: SynthesisInputs,
   styles: StyleSource,
   output: pathlib.Path,
 ) -> None:
@@ -175,11 +153,11 @@ def write_style_grid(
   what = renderer.class_names[label]
   if not len(centers):
     raise InputError(
-      f"--style_grid={styles.options.grid}: the style bank has no styles of "
-      f"{what!r}; make one with a smaller --min_area"
+      f"--style_grid={styles.options.style_grid}: the style bank has no styles "
+      f"of {what!r}; make one with a smaller --min_area"
     )
   names = [f"{name}_style_{k}" for k in range(len(centers))]
-  check_output(output, names)
+  outputs.check_output(output, names)
   if styles.line():
     print(styles.line())
   output.mkdir(parents=True, exist_ok=True)
@@ -190,35 +168,35 @@ def write_style_grid(
     chosen = [k if i in rows else s for i, s in enumerate(choice.styles)]
     fake = renderer(*maps, objects, table)
     text = styles.text(name, pairs, chosen)
-    write_result(output, names[k], renderer, fake, text)
+    outputs.write_result(output, names[k], renderer, fake, text)
     shown.append(pictures.to_uint8(fake))
   across = min(4, len(shown))
   cells = [
-    [label_picture(renderer, example["label"])],
+    [outputs.label_picture(renderer, example["label"])],
     *(shown[i : i + across] for i in range(0, len(shown), across)),
   ]
   titles = ["label"] + [
     f"{i} to {min(i + across, len(shown)) - 1}"
     for i in range(0, len(shown), across)
   ]
-  pictures.save_png(output / GRID, pictures.grid(cells, (), titles))
+  pictures.save_png(output / outputs.GRID, pictures.grid(cells, (), titles))
   print(
     f"{name} in {len(shown)} styles of {what} ({len(rows)} objects) and "
-    f"{GRID} written to {output}"
+    f"{outputs.GRID} written to {output}"
   )
 
 
 def find_grid_rows(
   renderer: Renderer,
-  inputs: input_pipeline.SynthesisInputs,
+  inputs: SynthesisInputs,
   styles: StyleSource,
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray, list[int]]:
   """The first map with the class or object, its objects, and which they are."""
-  wanted = styles.options.grid
+  wanted = styles.options.style_grid
   names = renderer.class_names
   label = style_file.class_id(wanted, names) if wanted in names else None
   for example in inputs:
-    objects, pairs = number_objects(example)
+    objects, pairs = dense_objects(example["label"], example["instance"])
     if label is not None:
       rows = np.flatnonzero(pairs[:, 0] == label).tolist()
     else:
@@ -229,22 +207,5 @@ def find_grid_rows(
       return example, objects, pairs, rows
   raise InputError(
     f"--style_grid={wanted}: none of the {len(inputs)} maps has a class or an "
-    f"object of that name; {style_file.near_names(wanted, names)}"
+    f"object of that name; {near_names(wanted, names)}"
   )
-
-
-def check_output(output: pathlib.Path, names: tuple[str, ...]) -> None:
-  """Refuses to write over pictures and style files."""
-  if output.exists() and not output.is_dir():
-    raise InputError(f"--output={output} is a file; name a folder")
-  there = [
-    f"{name}{ending}"
-    for name in names
-    for ending in (".png", style_file.SUFFIX)
-    if (output / f"{name}{ending}").exists()
-  ]
-  if there:
-    raise InputError(
-      f"--output={output} holds {there[0]} already ({len(there)} files of "
-      f"{len(names)} names); name another folder, or empty this one"
-    )

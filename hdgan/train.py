@@ -1,6 +1,5 @@
 """Training: all stages of a config in one run, resumed by the same command."""
 
-import functools
 import pathlib
 import signal
 import types
@@ -13,21 +12,12 @@ import numpy as np
 from clu import parameter_overview
 from ml_collections import ConfigDict
 
-from hdgan import config as config_lib
-from hdgan import (
-  hand_over,
-  index_page,
-  input_pipeline,
-  report,
-  run_directory,
-  sampling,
-  schedule,
-  sharding,
-  train_step,
-  vgg,
-)
-from hdgan.config import InputError
-from hdgan.train_step import TrainState
+from hdgan.datasets import pipeline
+from hdgan.devices import mesh as meshes
+from hdgan.errors import InputError
+from hdgan.training import sampling, schedule, train_step
+from hdgan.training.run import Run
+from hdgan.training.train_step import TrainState
 
 
 class StopRequest:
@@ -53,6 +43,11 @@ class StopRequest:
     self.asked = True
 
 
+def run(config: ConfigDict, workdir: pathlib.Path) -> None:
+  """Runs `--mode=train`, its flags by name; see `train`."""
+  train(config, workdir)
+
+
 def train(config: ConfigDict, workdir: pathlib.Path) -> None:
   """Trains all stages, from where the run in `workdir` stopped if there is one.
 
@@ -64,29 +59,29 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
     InputError: for anything wrong with config, folder or data, before
       anything compiles or is written; or if a loss is no longer finite.
   """
-  run = Run(config, workdir)
-  if run.start >= run.plans[-1].end:
-    print(finished_line(run))
+  job = Run(config, workdir)
+  if job.start >= job.plans[-1].end:
+    print(finished_line(job))
     return
-  run.begin()
-  with run.checkpoints, run.log, StopRequest() as stop:
+  job.begin()
+  with job.checkpoints, job.log, StopRequest() as stop:
     state = None
-    for plan in run.plans[run.first_stage :]:
-      with run.progress.paused():
-        state = run.start_stage(plan, state)
-      state = run_stage(run, plan, state, stop)
+    for plan in job.plans[job.first_stage :]:
+      with job.progress.paused():
+        state = job.start_stage(plan, state)
+      state = run_stage(job, plan, state, stop)
       if stop.asked:
         break
-    run.progress.close()
+    job.progress.close()
   step = int(state.step)
-  run.write_index(step, running=False)
-  if step < run.plans[-1].end:
+  job.write_index(step, running=False)
+  if step < job.plans[-1].end:
     print(f"Stopped and saved at step {step}; the same command goes on.")
   else:
     print(f"Finished after {step} steps; open {workdir / 'index.html'}")
 
 
-def finished_line(run: "Run") -> str:
+def finished_line(run: Run) -> str:
   """Says that a run is over, and how to extend it."""
   last = len(run.plans) - 1
   field = {0: "constant", 1: "decay"}.get(run.plans[-1].stage.decay)
@@ -99,136 +94,6 @@ def finished_line(run: "Run") -> str:
     f"This run is finished (step {run.start}). To extend it, {way}; or start "
     f"another from its weights with --config.init_from={run.workdir}"
   )
-
-
-class Run:
-  """What all stages of one run share."""
-
-  def __init__(self, config: ConfigDict, workdir: pathlib.Path):
-    """Checks everything that can be checked; writes and compiles nothing."""
-    self.config = config = config_lib.validate(config)
-    self.workdir = workdir
-    self.mesh = sharding.make_mesh(config.batch_size, config.mesh.data)
-    self.resumed = run_directory.resume_point(workdir, config)
-    self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
-    self.initial = {}
-    if config.init_from and not self.resumed:
-      self.initial = run_directory.load_params(pathlib.Path(config.init_from))
-    self.data = input_pipeline.prepare(config)
-    images = self.data.num_train
-    if self.resumed and self.resumed["images"] != images:
-      raise InputError(
-        f"--workdir={workdir}: the run began with {self.resumed['images']} "
-        f"training images, now there are {images}; put the data back, or "
-        "start a new run with --config.init_from"
-      )
-    self.plans = schedule.plan_stages(config, images, self.data.max_instances)
-    if self.initial:
-      first = self.plans[0]
-      hand_over.check_initial(
-        first.model.shapes(), self.initial, first.stage.trainable,
-        config.init_from,
-      )  # fmt: skip
-    self.start = self.resumed["step"] if self.resumed else 0
-    self.first_stage = self.resumed["stage"] if self.resumed else 0
-
-  def begin(self) -> None:
-    """Makes the folder, opens what is written to, says what is used."""
-    used, there = self.mesh.size, jax.device_count()
-    if used < there:
-      print(
-        f"{used} of {there} devices share a batch of "
-        f"{self.config.batch_size}; {there - used} stay idle"
-      )
-    run_directory.begin(self.workdir, self.config, self.data.classes)
-    self.checkpoints = run_directory.checkpoints_of(
-      self.workdir, self.config.keep
-    )
-    self.log = report.MetricsLog(self.workdir, self.start)
-    self.progress = report.Progress(
-      self.plans[-1].end, self.config.batch_size, self.start
-    )
-    self.vgg = jax.device_put(self.vgg, sharding.replicated(self.mesh))
-
-  def _init(
-    self, plan: schedule.StagePlan, params: train_step.Params
-  ) -> TrainState:
-    trainable = tuple(plan.stage.trainable)
-    return train_step.init_state(params, trainable, self.config)
-
-  def start_stage(
-    self, plan: schedule.StagePlan, before: TrainState | None
-  ) -> TrainState:
-    """Gives the state in which a stage begins or goes on.
-
-    Args:
-      plan: of the stage.
-      before: the last state of the stage before; None for the first stage
-        that this process runs.
-
-    Returns:
-      A state with a copy on every device of the mesh.
-    """
-    where = sharding.replicated(self.mesh)
-    if before is None and self.resumed:
-      init = functools.partial(self._init, plan)
-      abstract = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
-        jax.eval_shape(init, plan.model.shapes()),
-      )
-      state = self.checkpoints.restore(self.start, abstract)
-      return sharding.place(state, self.mesh)
-    state = self._init(plan, plan.model.init((self.config.seed, plan.index)))
-    if before is not None:
-      state = hand_over.hand_over(state, before)
-    elif self.initial:
-      state = hand_over.start_from(state, self.initial)
-    return sharding.place(state, self.mesh)
-
-  def save(self, plan: schedule.StagePlan, state: TrainState) -> None:
-    """Writes a checkpoint; a stage's last one is kept for good."""
-    step = int(state.step)
-    info = {
-      "step": step,
-      "stage": plan.index,
-      "stage_name": plan.stage.name,
-      "epoch": plan.epoch(step - 1),
-      "images": self.data.num_train,
-      "max_instances": self.data.max_instances,
-      "config": config_lib.plain(self.config),
-    }
-    self.checkpoints.save(step, state, info, keep_forever=step == plan.end)
-
-  def sample(
-    self, plan: schedule.StagePlan, sampler: sampling.Sampler, state: TrainState
-  ) -> None:
-    """Writes the sample grid, the held-out losses and the page."""
-    step = int(state.step)
-    params = {**state.params, **state.ema}
-    grid, losses = sampler.render(params, self.vgg)
-    sampling.save(self.workdir, step, grid)
-    self.log.image(step, "samples", grid)
-    if losses:
-      epoch = plan.epoch(step - 1)
-      self.log.write(
-        step, losses, epoch=epoch, stage=plan.stage.name,
-        split="held_out",
-      )  # fmt: skip
-    self.write_index(step, running=True)
-
-  def write_index(self, step: int, running: bool) -> None:
-    """Writes index.html."""
-    end = self.plans[-1].end
-    index_page.write_index(
-      self.workdir,
-      title=self.workdir.resolve().name,
-      status=f"step {step} of {end}",
-      running=running,
-      stages=[schedule.describe(p, self.config) for p in self.plans],
-      boundaries=[(p.first, p.stage.name) for p in self.plans],
-      config=config_lib.plain(self.config),
-      parameters=self.parameters,
-    )
 
 
 def say_stage(
@@ -278,10 +143,10 @@ def run_stage(
   window: list[train_step.Metrics] = []
   with run.progress.paused():
     sampler = sampling.Sampler(
-      config, plan.model, run.data, run.mesh, run.workdir
+      config, plan.model, run.data, mesh=run.mesh, workdir=run.workdir
     )
     stream = open_stream(run, plan, step)
-    batch = sharding.put_batch(next(stream), run.mesh)
+    batch = meshes.put_batch(next(stream), run.mesh)
     update = compile_step(run, plan, state, batch)
   stopping = False
   while step < plan.end and not stopping:
@@ -290,7 +155,7 @@ def run_stage(
     window.append(metrics)
     if step < plan.end:
       # Read while the devices work, with at most two steps in flight.
-      batch = sharding.put_batch(next(stream), run.mesh)
+      batch = meshes.put_batch(next(stream), run.mesh)
       jax.block_until_ready(window[-2:][0])
     # Asked for once per step: a later request must not end the loop unsaved.
     stopping = stop.asked
@@ -314,7 +179,7 @@ def open_stream(
   run: Run, plan: schedule.StagePlan, step: int
 ) -> Iterator[dict[str, np.ndarray]]:
   """Batches of a stage from the run's `step` on, without end."""
-  return input_pipeline.batches(
+  return pipeline.batches(
     run.data,
     "train",
     stage_size=plan.model.size,

@@ -5,14 +5,18 @@ import pathlib
 import jax
 from tiny import tiny_config
 
-from hdgan import checkpoint, input_pipeline, run_directory, train_step
 from hdgan import config as config_lib
-from hdgan.model import build_model
+from hdgan.datasets import pipeline as input_pipeline
+from hdgan.networks.model import build_model
+from hdgan.runs import checkpoint
+from hdgan.runs import directory as run_directory
+from hdgan.training import train_step
+from hdgan.validation import validate
 
 
 def make_run(workdir: pathlib.Path, stage: int = 0, **changes: object):
   """Saves one checkpoint of a tiny config; gives the validated config."""
-  config = config_lib.validate(tiny_config(**changes))
+  config = validate(tiny_config(**changes))
   model = build_model(config, config.stages[stage], 64)
   params = model.init((config.seed, stage))
   # Random weights leave E's features near zero; here they shall differ.

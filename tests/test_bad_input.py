@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from tiny import command, save_run, tiny_config
 
-from hdgan.datasets import synthetic_streets
+from hdgan.datasets.streets import builder as synthetic_streets
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMOKE = f"--config={ROOT / 'configs/smoke.py'}"

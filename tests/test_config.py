@@ -1,164 +1,22 @@
-"""Every rule, its line, and the text form."""
+"""The table of fields, and a config's text forms."""
 
-import json
+import pathlib
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from tiny import tiny_config
 
-from configs import cityscapes_1024, smoke
+from configs import cityscapes_512, cityscapes_1024, smoke
 from hdgan import config as config_lib
-from hdgan.config import InputError
+from hdgan.validation import validate
 
-STYLED = {"encoder.enabled": True}
-
-
-def fault(files=True, **changes) -> str:
-  with pytest.raises(InputError) as error:
-    config_lib.validate(tiny_config(**changes), files)
-  (line,) = str(error.value).splitlines()
-  return line
-
-
-@pytest.mark.parametrize(
-  "changes, said",
-  [
-    ({"batch_size": 0}, "config.batch_size=0 must be at least 1"),
-    ({"num_classes": -1}, "config.num_classes=-1 must be at least 0"),
-    ({"keep": 0}, "config.keep=0 must be at least 1"),
-    ({"data.name": "ade"}, "config.data.name='ade' must be one of ('synth"),
-    ({"data.transform": "pad"}, "config.data.transform='pad' must be one of"),
-    ({"loss.gan": "wgan"}, "config.loss.gan='wgan' must be one of ('lsgan',"),
-    ({"precision": "fp8"}, "config.precision='fp8' must be one of"),
-    ({"ema": 1.0}, "config.ema=1.0 must be in [0, 1)"),
-    ({"optimizer.beta1": -0.5}, "config.optimizer.beta1=-0.5 must be in"),
-    ({"stages": ()}, "config.stages is empty: at least one stage is needed"),
-    ({"stages[1].scales": 0}, "config.stages[1].scales=0 must be at least 1"),
-    ({"stages[1].constant": 0}, "config.stages[1]: constant + decay must be"),
-    ({"stages[1].enhancers": 3}, "config.stages[1].enhancers=3 must be 0, 1"),
-    ({"stages[2].name": "global"}, "config.stages: names ['global', 'enh"),
-    ({"generator.width": 3},
-     "config.stages[1].enhancers=1 halves generator.width=3 so often that it "
-     "must be a multiple of 2"),
-    ({"data.num_train": 0},
-     "config.data.num_train=0 (synthetic_streets) must be at least 1"),
-    ({"data.size": (16, 64)}, "config.data.size=(16, 64) must be (height, "),
-    ({"data.image_range": (255.0, 0.0)}, "config.data.image_range=(255.0, 0"),
-    ({"data.load_width": 99},
-     "config.data.load_width=99 has no effect with data.transform='resize'; "
-     "set it to 0"),
-    ({"num_classes": 0, "ignore_label": 255},
-     "config.ignore_label=255 has no effect with num_classes=0 (label is a "
-     "picture); set it to -1"),
-    ({"loss.vgg": 10.0},
-     "config.loss.vgg=10.0 needs weights: make a file with `python -m "
-     "hdgan.convert vgg "),
-    ({"loss.vgg": 10.0, "loss.vgg_file": "x", "data.image_channels": 1},
-     "config.loss.vgg=10.0 needs 3 image channels, not data.image_channels=1;"),
-    ({"data.name": "paired_folder"}, "config.data.root='' must name a folder"),
-  ],
-)  # fmt: skip
-def test_rules(changes, said):
-  assert fault(**changes).startswith(said)
-
-
-@pytest.mark.parametrize(
-  "changes, said",
-  [
-    # Widths 2 ** (1 down-sampling + 1 enhancer) = 4, so that 34 is 2 off.
-    ({"stages[1].size": (34, 64)},
-     "config.stages[1].size=(34, 64) must be multiples of 4, at least 8 (1 "
-     "down-samplings + 1 enhancers); nearest is (32, 64)"),
-    ({"stages[0].size": (2, 30)},
-     "config.stages[0].size=(2, 30) must be multiples of 2, at least 4 (1 "
-     "down-samplings); nearest is (4, 30)"),
-    ({"stages[0].size": (16,)}, "config.stages[0].size=(16,) must be (height,"),
-    ({"encoder.downsamples": 3, "stages[0].size": (20, 32)},
-     "config.stages[0].size=(20, 32) must be multiples of 8"),
-  ],
-)  # fmt: skip
-def test_sizes_that_the_networks_cannot_take(changes, said):
-  assert fault(**changes).startswith(said)
-
-
-@pytest.mark.parametrize(
-  "changes, said",
-  [
-    ({"stages[0].trainable": ("G1", "G2")},
-     "config.stages[0].trainable names 'G2', which has no effect in this "
-     "stage; it has G1, E"),
-    ({"stages[1].trainable": ("D",)}, "config.stages[1].trainable names 'D',"),
-    ({"encoder.enabled": False}, "config.stages[0].trainable names 'E', which"),
-    ({"stages[0].trainable": ("E",)}, "config.stages[0].trainable=('E',) must"),
-    ({"stages[2].trainable": ("G1", "G1")}, "config.stages[2].trainable=('G1"),
-    ({"stages[1].trainable": ("G1",)},
-     "config.stages[1].trainable=('G1',): G2 would stay at its random start; "
-     "train it here or in an earlier stage"),
-    ({"stages[0].trainable": ("G1",)},
-     "config.stages[0].trainable=('G1',): E would stay at its random start"),
-    ({"stages[2].enhancers": 0, "stages[2].trainable": ("G1",)},
-     "config.stages[2].enhancers=0 must not be fewer than the 1 of the stage "
-     "before"),
-  ],
-)  # fmt: skip
-def test_what_a_stage_may_train(changes, said):
-  assert fault(**changes).startswith(said)
-
-
-def test_a_first_stage_may_be_joint_or_start_from_weights():
-  whole = tiny_config()
-  with whole.unlocked():
-    whole.stages = whole.stages[1:2]
-  with pytest.raises(InputError, match="G1 would stay at its random start"):
-    config_lib.validate(whole)
-  with whole.unlocked():
-    whole.init_from = "W"
-  config_lib.validate(whole)
-
-
-@pytest.mark.parametrize(
-  "where, name, value, said",
-  [
-    ("", "sead", 1, "config.sead: there is no such field; did you mean 'seed'"),
-    ("data", "rot", "", "config.data.rot: there is no such field; did you"),
-    ("stages[1]", "epoch", 9, "config.stages[1].epoch: there is no such field"),
-    ("stages[1]", "scale", 9,
-     "config.stages[1].scale: there is no such field; did you mean 'scales'?"),
-    ("", "seed", "1", "config.seed='1' must be of type int"),
-    ("", "seed", True, "config.seed=True must be of type int"),
-    ("", "boundary", 1, "config.boundary=1 must be of type bool"),
-    ("stages[0]", "size", (16, 32.0), "config.stages[0].size[1]=32.0 must be"),
-    ("stages[0]", "trainable", "G1", "config.stages[0].trainable='G1' must be"),
-    ("", "data", 3, "config.data=3 must be a ConfigDict"),
-  ],
-)  # fmt: skip
-def test_names_and_types(where, name, value, said):
-  plain = node = config_lib.plain(tiny_config())
-  if where:
-    node = plain["stages"][int(where[7])] if where[0] == "s" else plain[where]
-  node[name] = value
-  with pytest.raises(InputError) as error:
-    config_lib.validate(config_lib.from_json(json.dumps(plain)))
-  assert str(error.value).startswith(said)
-
-
-def test_a_missing_field_is_named():
-  config = tiny_config()
-  with config.unlocked():
-    del config.ema
-  with pytest.raises(InputError, match="config.ema is missing; the files in"):
-    config_lib.validate(config)
-
-
-def test_an_int_may_stand_for_a_float():
-  plain = config_lib.to_json(tiny_config()).replace('"ema": 0.9', '"ema": 0')
-  assert config_lib.validate(config_lib.from_json(plain)).ema == 0
+ROOT = pathlib.Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("module", [smoke, cityscapes_1024])
 def test_json_round_trip(module):
-  config = config_lib.validate(module.get_config(), files=False)
+  config = validate(module.get_config(), files=False)
   text = config_lib.to_json(config)
   again = config_lib.from_json(text)
   assert again == config
@@ -169,9 +27,61 @@ def test_json_round_trip(module):
 
 
 def test_get_config_reads_a_run_s_file(tmp_path):
-  config = config_lib.validate(tiny_config())
+  config = validate(tiny_config())
   (tmp_path / "config.json").write_text(config_lib.to_json(config))
   assert config_lib.get_config(str(tmp_path / "config.json")) == config
+
+
+def test_every_field_of_the_table_is_sound():
+  """A default keeps to its own type, choices and bounds."""
+  names = [f.name for f in config_lib.FIELDS]
+  assert len(set(names)) == len(names)
+  for field in (*config_lib.FIELDS, *config_lib.STAGE_FIELDS):
+    assert field.meaning, field.name
+    value = field.default
+    kind = field.kind
+    if isinstance(kind, tuple):
+      assert isinstance(value, tuple) and len(kind) == 1, field.name
+      assert all(type(item) is kind[0] for item in value), field.name
+    else:
+      assert type(value) is kind, field.name
+    assert not field.choices or value in field.choices, field.name
+    assert field.least is None or value >= field.least, field.name
+    assert field.below is None or value < field.below, field.name
+
+
+def test_the_base_config_has_the_table_s_fields_and_defaults():
+  """configs/ imports nothing of hdgan, so that its values stand there too."""
+  base = cityscapes_512.get_config()
+  assert config_lib.flatten(base) == config_lib.flatten(config_lib.defaults())
+
+
+def test_the_readme_of_configs_has_the_table():
+  text = (ROOT / "configs" / "README.md").read_text()
+  assert config_lib.describe_fields() in text
+
+
+def test_what_a_resumed_run_may_change():
+  assert {f.name for f in config_lib.FIELDS if f.free} == {
+    "data.root", "data.prepared_dir", "data.workers", "mesh.data", "remat",
+    "log_every", "sample_every", "checkpoint_every", "keep",
+  }  # fmt: skip
+
+
+def test_what_is_published_names_no_place():
+  config = tiny_config(**{"data.root": "/home/me/photos", "init_from": "/x/y"})
+  bare = config_lib.public(config, keep_names=False)
+  assert bare["data"]["root"] == bare["init_from"] == ""
+  named = config_lib.public(config, keep_names=True)
+  assert named["data"]["root"] == "photos" and named["init_from"] == "y"
+  assert bare["seed"] == config.seed and config.init_from == "/x/y"
+
+
+def test_differences_by_hand():
+  one, two = tiny_config(), tiny_config(**{"stages[1].scales": 1, "seed": 4})
+  scales = ("stages[1].scales", 2, 1)
+  assert config_lib.differences(one, two) == [("seed", 0, 4), scales]
+  assert config_lib.differences(one, one) == []
 
 
 def test_flatten_names_leaves():

@@ -12,8 +12,9 @@ import pytest
 from tiny import leaves, tiny_batch
 
 from hdgan import config as config_lib
-from hdgan import hand_over, train_step
-from hdgan.model import build_model
+from hdgan.networks.model import build_model
+from hdgan.training import hand_over, train_step
+from hdgan.validation import validate
 
 FILES = sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
 NAMES = [path.stem for path in FILES if path.stem != "__init__"]
@@ -37,7 +38,7 @@ def test_loads_locked_and_valid(name):
     other.stages[0].size = (1, 1)
     other.seed = 99
   assert load(name) == config
-  valid = config_lib.validate(config, files=False)
+  valid = validate(config, files=False)
   assert all(stage.is_locked for stage in valid.stages)
   assert config_lib.from_json(config_lib.to_json(valid)) == valid
 
@@ -55,8 +56,8 @@ def abstract_batch(model, batch_size):
 
   photo = shape(model.generator.channels, dtype=jnp.uint8)
   batch = {"label": shape(), "instance": shape(), "image": photo}
-  if not model.num_classes:
-    batch["label"] = shape(model.label_channels, dtype=jnp.uint8)
+  if not model.pictures.num_classes:
+    batch["label"] = shape(model.pictures.label_channels, dtype=jnp.uint8)
   return batch | ({"objects": shape()} if model.encoder else {})
 
 
@@ -77,7 +78,7 @@ def step_shapes(model, trainable, text):
 
 
 def vgg_shapes(config):
-  from hdgan import vgg
+  from hdgan.networks import vgg
 
   if not config.loss.vgg:
     return {}
@@ -99,7 +100,7 @@ def of_stage(config, index):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shapes_through_all_stages(name):
-  config = config_lib.validate(load(name), files=False)
+  config = validate(load(name), files=False)
   before = None
   for index, stage in enumerate(config.stages):
     model = build_model(config, stage, 64)
@@ -170,7 +171,7 @@ def shrink(config):
     for stage in config.stages:
       side = 16 * 2**stage.enhancers
       stage.size = (side, 2 * side)
-  return config_lib.validate(config, files=False)
+  return validate(config, files=False)
 
 
 @pytest.mark.slow
@@ -189,8 +190,8 @@ def test_runs_in_small(name):
     )
     quick = {"xla_backend_optimization_level": 0}
     batch = tiny_batch(model, config.batch_size)
-    if not model.num_classes:
-      batch["label"] = batch["image"][..., : model.label_channels]
+    if not model.pictures.num_classes:
+      batch["label"] = batch["image"][..., : model.pictures.label_channels]
     before, metrics = jax.jit(step, compiler_options=quick)(state, batch, {})
     assert int(before.step) == index + 1
     assert all(np.isfinite(v) for v in metrics.values())

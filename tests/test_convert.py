@@ -6,7 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from hdgan import convert, vgg
+from hdgan import convert
+from hdgan.networks import vgg
 from hdgan.weights import pth, state_dict
 from hdgan.weights.state_dict import GeneratorSpec, generator_table, shapes_of
 

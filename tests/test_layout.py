@@ -1,30 +1,42 @@
-"""The layout that README.md draws: imports only point down its list."""
+"""The house that README.md draws: who may import whom, and what a room says."""
 
 import ast
+import graphlib
 import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).parent.parent
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
 PACKAGE = ROOT / "hdgan"
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if p.name != "__init__.py")
+FOLDERS = sorted(p.parent for p in PACKAGE.glob("*/**/__init__.py"))
 
 
-def room(path: str) -> str:
-  """What the list calls a module: its file, or its folder."""
-  parts = path.split(".")[1:]
-  return f"{parts[0]}/" if (PACKAGE / parts[0]).is_dir() else f"{parts[0]}.py"
+def name_of(path: pathlib.Path) -> str:
+  """`hdgan.networks.layers` of its file."""
+  return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 def imported(path: pathlib.Path) -> set[str]:
-  """Rooms of hdgan that a file imports, inside functions too."""
-  found = set()
+  """Modules of hdgan that a file imports, inside functions too."""
+  known, found = {name_of(p) for p in MODULES}, set()
   for node in ast.walk(ast.parse(path.read_text())):
     if isinstance(node, ast.ImportFrom) and node.module:
-      if node.module == "hdgan":
-        found |= {f"hdgan.{alias.name}" for alias in node.names}
-      elif node.module.startswith("hdgan."):
-        found.add(node.module)
-  return {room(name) for name in found}
+      names = {node.module} | {f"{node.module}.{a.name}" for a in node.names}
+    elif isinstance(node, ast.Import):
+      names = {alias.name for alias in node.names}
+    else:
+      continue
+    found |= names & known
+  return found
+
+
+def room(module: str) -> str:
+  """What the list calls a module: its file, or the folder that it is in."""
+  part = module.split(".")[1]
+  return f"{part}/" if (PACKAGE / part).is_dir() else f"{part}.py"
 
 
 def rows() -> list[list[str]]:
@@ -33,20 +45,59 @@ def rows() -> list[list[str]]:
   return [line.split() for line in block.strip().splitlines()]
 
 
+def test_the_list_has_every_room_once():
+  listed = [name for row in rows() for name in row]
+  rooms = {room(name_of(path)) for path in MODULES}
+  assert sorted(listed) == sorted(rooms)
+
+
 def test_imports_point_down():
+  """To lower rows only; inside a row only within a folder."""
   rank = {name: i for i, row in enumerate(rows()) for name in row}
   faults = []
-  for path in sorted(PACKAGE.rglob("*.py")):
-    if path.name == "__init__.py":
-      continue
-    relative = path.relative_to(PACKAGE)
-    own = f"{relative.parts[0]}/" if len(relative.parts) > 1 else path.name
-    assert own in rank, f"README.md's list lacks {own}"
+  for path in MODULES:
+    own = room(name_of(path))
     faults += [
-      f"{own} imports {other}"
-      for other in sorted(imported(path) - {own})
-      if rank[other] < rank[own]
+      f"{path.relative_to(PACKAGE)} imports {other}"
+      for other in sorted(imported(path))
+      if room(other) != own and rank[room(other)] <= rank[own]
     ]
+  assert not faults
+
+
+def test_no_module_is_in_a_circle():
+  graph = {name_of(path): imported(path) for path in MODULES}
+  order = list(graphlib.TopologicalSorter(graph).static_order())
+  assert len(order) == len(MODULES)
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
+def test_a_folder_says_what_it_is_for(folder):
+  tree = ast.parse((folder / "__init__.py").read_text())
+  assert len(tree.body) == 1 and "May\nimport" in ast.get_docstring(
+    tree
+  ).replace("May import", "May\nimport")
+  # The readme has a row for it, or it is part of a folder that has one.
+  text = (ROOT / "README.md").read_text()
+  assert f"| `{folder.relative_to(PACKAGE).parts[0]}/` |" in text
+
+
+def test_a_test_lies_where_its_module_does():
+  """tests/ has no folder that hdgan/ has not, besides the goldens."""
+  folders = {p.parent.relative_to(ROOT / "tests") for p in
+             (ROOT / "tests").rglob("test_*.py")}  # fmt: skip
+  for folder in folders:
+    assert (PACKAGE / folder).is_dir(), folder
+
+
+def test_no_constructor_takes_more_than_three_by_position():
+  faults = []
+  for path in [*MODULES, *ROOT.glob("configs/*.py")]:
+    for node in ast.walk(ast.parse(path.read_text())):
+      if isinstance(node, ast.Call) and len(node.args) > 3:
+        called = ast.unparse(node.func).split(".")[-1]
+        if called[0].isupper():
+          faults.append(f"{path.name}:{node.lineno}: {called}")
   assert not faults
 
 
@@ -60,13 +111,8 @@ def test_configs_and_package_do_not_import_each_other():
 
 def test_importing_everything_has_no_side_effects():
   """No TensorFlow, no PyTorch, no device."""
-  modules = [
-    "hdgan." + ".".join(p.relative_to(PACKAGE).with_suffix("").parts)
-    for p in PACKAGE.rglob("*.py")
-    if p.name != "__init__.py"
-  ]
   code = "import sys, importlib\n" + "\n".join(
-    f"importlib.import_module({name!r})" for name in sorted(modules)
+    f"importlib.import_module({name_of(path)!r})" for path in MODULES
   )
   code += """
 bad = [m for m in ("tensorflow", "torch") if m in sys.modules]

@@ -16,15 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
+from tiny import pool
 
 from configs import cityscapes_512
-from hdgan import conditioning, losses, train_step, vgg
 from hdgan.config import learning_rate
-from hdgan.discriminator import MultiscaleDiscriminator
-from hdgan.encoder import FeatureEncoder, instance_average_pool
-from hdgan.generator import Generator, GlobalGenerator
-from hdgan.layers import pyramid
-from hdgan.model import build_model
+from hdgan.networks import conditioning, losses, vgg
+from hdgan.networks.discriminator import MultiscaleDiscriminator
+from hdgan.networks.encoder import FeatureEncoder
+from hdgan.networks.generator import Generator, GlobalGenerator
+from hdgan.networks.layers import pyramid
+from hdgan.networks.model import build_model
+from hdgan.picture_spec import PictureSpec
+from hdgan.training import train_step
 from hdgan.weights import recognise, state_dict
 
 GOLDENS = pathlib.Path(__file__).parent / "goldens"
@@ -166,7 +169,7 @@ def test_encoder(path):
 
   def encode(image, objects):
     raw = net.apply({"params": params["E"]}, image)
-    return instance_average_pool(raw, objects, 8), raw
+    return pool(raw, objects, 8), raw
 
   pooled, raw = jax.jit(encode)(arrays["input"], objects)
   compare("network outputs", raw, arrays["raw"], path.stem)
@@ -186,7 +189,9 @@ def test_edges_and_one_hot(path):
   inst, label = arrays["inst"][..., 0], arrays["label"][..., 0]
   edges = conditioning.boundary_map(inst)[..., None]
   compare("edges and one-hot", edges, arrays["edges"], path.stem)
-  inputs = conditioning.condition(label, inst, num_classes=config["label_nc"])
+  inputs = conditioning.condition(
+    label, inst, spec=PictureSpec(config["label_nc"])
+  )
   compare("edges and one-hot", inputs, arrays["input_label"], path.stem)
 
 
@@ -245,7 +250,7 @@ def test_losses(path):
   arrays, config = load(path)
   condition = conditioning.condition(
     arrays["label"][..., 0], arrays["inst"][..., 0],
-    num_classes=config["options"]["label_nc"],
+    spec=PictureSpec(config["options"]["label_nc"]),
   )  # fmt: skip
   for variant in config["variants"]:
     check_losses(variant, arrays, config, condition, path.stem)

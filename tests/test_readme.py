@@ -1,4 +1,4 @@
-"""Every command of README.md runs, in order, as a newcomer would type it.
+"""Every command of the READMEs runs, in order, as a newcomer would type it.
 
 Commands run word for word; only trainings get overrides behind them that make
 them small. Installing is left to the environment that the tests run in.
@@ -13,8 +13,9 @@ import sys
 
 import pytest
 
+from hdgan import config as config_lib
 from hdgan import main
-from hdgan.datasets import synthetic_streets
+from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.weights import state_dict
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -34,12 +35,21 @@ SMALL = {
 SMALL["configs/cityscapes_512.py"] = SMALL["configs/paired_folder.py"] + (
   "--config.generator.downsamples=2"
 )
+# In the order in which a newcomer meets them.
+READMES = (
+  "README.md", "hdgan/styles/README.md", "hdgan/editing/README.md",
+  "hdgan/weights/README.md",
+)  # fmt: skip
 INSTALLS = ("python3 -m venv", ". .venv/", "pip install", "python -m pytest")
+
+
+def read(name: str) -> str:
+  return (ROOT / name).read_text()
 
 
 def commands() -> list[str]:
   """Lines of all ```sh blocks, split at &&, without installation."""
-  text = (ROOT / "README.md").read_text()
+  text = "\n".join(read(name) for name in READMES)
   blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
   lines = [line for block in blocks for line in block.strip().splitlines()]
   parts = [part.strip() for line in lines for part in line.split(" && ")]
@@ -65,11 +75,39 @@ def test_commands_parse_alike_in_bash_and_zsh():
 
 
 def test_names_every_mode_and_config():
-  text = (ROOT / "README.md").read_text()
+  text = read("README.md")
   for mode in main.MODES:
     assert f"`{mode}`" in text, mode
   for config in ROOT.glob("configs/*.py"):
     assert f"`configs/{config.name}`" in text, config
+
+
+def test_every_readme_is_short_and_its_links_lead_somewhere():
+  found = sorted(
+    str(path.relative_to(ROOT))
+    for top in ("hdgan", "configs", "launch")
+    for path in (ROOT / top).rglob("*.md")
+  )
+  for name in ("README.md", *found):
+    text = read(name)
+    assert len(text.splitlines()) <= 200, name
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+      assert ((ROOT / name).parent / link).exists(), (name, link)
+  # Each with a command is among those whose commands run below.
+  assert {n for n in found if "```sh" in read(n)} <= set(READMES)
+
+
+def test_the_released_code_s_options_are_in_the_table():
+  """README names the field that the config's table gives to each option."""
+  text = read("hdgan/weights/README.md")
+  for prefix, fields in (
+    ("", config_lib.FIELDS),
+    ("stages[i].", config_lib.STAGE_FIELDS),
+  ):
+    for field in fields:
+      if field.option:
+        (line,) = re.findall(rf"^.*`--{field.option}`.*$", text, re.MULTILINE)
+        assert f"{prefix}{field.name}" in line, field.name
 
 
 @pytest.mark.slow
@@ -88,7 +126,7 @@ def test_every_command_runs(tmp_path):
   folder.mkdir(parents=True)
   weights = {name: 0.02 * torch.randn(shape) for name, shape in shapes.items()}
   torch.save(weights, folder / "latest_net_G.pth")
-  text = (ROOT / "README.md").read_text()
+  text = read("hdgan/editing/README.md")
   (edits,) = re.findall(r"```json\n(\{[^`]*\"edits\"[^`]*)```", text)
   (tmp_path / "edits.json").write_text(edits)
   env = dict(os.environ, JAX_PLATFORMS="cpu")

@@ -12,20 +12,18 @@ from PIL import Image
 from style_run import make_run
 from tiny import tiny_config
 
-from hdgan import (
-  edit,
-  edit_file,
-  encode,
-  input_pipeline,
-  render,
-  style_bank,
-  style_photo,
-  synthesize,
-)
-from hdgan.config import InputError
-from hdgan.datasets import synthetic_streets
+from hdgan import edit, synthesize
+from hdgan.datasets import pipeline
+from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.datasets.transforms import dense_objects
-from hdgan.style_options import StyleOptions
+from hdgan.editing.operations import render as render_scene
+from hdgan.editing.scene import open_scene
+from hdgan.errors import InputError
+from hdgan.make_styles import make_styles
+from hdgan.rendering import photo as style_photo
+from hdgan.rendering.renderer import open_renderer
+from hdgan.rendering.source import StyleOptions
+from hdgan.styles import bank as style_bank
 
 NAME = "street_00003"  # The first of two held-out ones.
 ROOT = pathlib.Path(__file__).parents[1]
@@ -35,7 +33,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 def workdir(tmp_path_factory):
   folder = tmp_path_factory.mktemp("run")
   make_run(folder)
-  encode.make_styles(folder, num_styles=3, min_area=0.05)
+  make_styles(folder, num_styles=3, min_area=0.05)
   return folder
 
 
@@ -51,7 +49,7 @@ def objects_of(output):
 
 
 def test_replay_gives_the_same_bytes(workdir, tmp_path):
-  one = run(workdir, tmp_path / "a", seed=5)
+  one = run(workdir, tmp_path / "a", style_seed=5)
   assert len(one) == 5  # two pictures, two style files, the grid
   again = run(workdir, tmp_path / "b", styles=str(tmp_path / "a"))
   assert again == one
@@ -63,7 +61,7 @@ def test_replay_gives_the_same_bytes(workdir, tmp_path):
 
 def test_the_seed_is_the_same_each_time(workdir, tmp_path):
   outputs = [
-    run(workdir, tmp_path / str(i), name=NAME, seed=seed)[f"{NAME}.png"]
+    run(workdir, tmp_path / str(i), name=NAME, style_seed=seed)[f"{NAME}.png"]
     for i, seed in enumerate((None, 0, 1))
   ]
   assert outputs[0] == outputs[1] != outputs[2]
@@ -71,16 +69,16 @@ def test_the_seed_is_the_same_each_time(workdir, tmp_path):
 
 def test_every_object_is_in_the_file(workdir, tmp_path):
   run(workdir, tmp_path / "a", name=NAME)
-  example = input_pipeline.synthesis_inputs(
-    render.open_renderer(workdir).config, "val", stage_size=(16, 32)
+  example = pipeline.synthesis_inputs(
+    open_renderer(workdir).config, "val", stage_size=(16, 32)
   )[0]
   ids = {str(i) for i in np.unique(example["instance"])}
   assert set(objects_of(tmp_path / "a")) == ids
 
 
 def test_the_photo_of_the_same_map_gives_its_own_features(workdir, tmp_path):
-  run(workdir, tmp_path / "a", name=NAME, photo=f"val/{NAME}")
-  renderer = render.open_renderer(workdir)
+  run(workdir, tmp_path / "a", name=NAME, style_from=f"val/{NAME}")
+  renderer = open_renderer(workdir)
   example = style_photo.find_photo(renderer, f"val/{NAME}")
   photo = style_photo.photo_styles(renderer, example)
   got = objects_of(tmp_path / "a")
@@ -89,8 +87,8 @@ def test_the_photo_of_the_same_map_gives_its_own_features(workdir, tmp_path):
 
 
 def test_a_photo_of_another_map_gives_its_class_means(workdir, tmp_path):
-  run(workdir, tmp_path / "a", name=NAME, photo="val/street_00004")
-  renderer = render.open_renderer(workdir)
+  run(workdir, tmp_path / "a", name=NAME, style_from="val/street_00004")
+  renderer = open_renderer(workdir)
   example = style_photo.find_photo(renderer, "val/street_00004")
   photo = style_photo.photo_styles(renderer, example)
   road = objects_of(tmp_path / "a")["1"]
@@ -105,20 +103,20 @@ def test_a_photo_in_a_folder(workdir, tmp_path):
     tmp_path / "D", num_train=1, size=(32, 64), seed=4
   )
   photo = tmp_path / "D" / "train_img" / "street_00000.png"
-  run(workdir, tmp_path / "a", name=NAME, photo=str(photo))
+  run(workdir, tmp_path / "a", name=NAME, style_from=str(photo))
   Image.new("RGB", (64, 30)).save(photo)
   with pytest.raises(InputError, match="64 x 30|30 x 64|30.*64"):
-    run(workdir, tmp_path / "b", name=NAME, photo=str(photo))
+    run(workdir, tmp_path / "b", name=NAME, style_from=str(photo))
   lonely = tmp_path / "x.png"
   shutil.copy(photo, lonely)
   with pytest.raises(InputError, match="needs its maps"):
-    run(workdir, tmp_path / "b", name=NAME, photo=str(lonely))
+    run(workdir, tmp_path / "b", name=NAME, style_from=str(lonely))
   assert not (tmp_path / "b").exists()
 
 
 def test_style_grid(workdir, tmp_path):
-  files = run(workdir, tmp_path / "a", grid="road")
-  renderer = render.open_renderer(workdir)
+  files = run(workdir, tmp_path / "a", style_grid="road")
+  renderer = open_renderer(workdir)
   count = len(renderer.bank.styles.of_class(1))
   names = [f"{NAME}_style_{k}" for k in range(count)]
   assert count >= 2
@@ -143,7 +141,7 @@ def test_zeros_without_a_bank_are_said_once(tmp_path, capsys):
   assert said.count("all of them are zero") == 1
   assert set(map(tuple, objects_of(tmp_path / "a").values())) == {(0, 0, 0)}
   with pytest.raises(InputError, match="--style_seed=1 draws from a style"):
-    run(tmp_path / "W", tmp_path / "b", seed=1)
+    run(tmp_path / "W", tmp_path / "b", style_seed=1)
 
 
 def test_fallbacks_are_said_once(workdir, tmp_path, capsys):
@@ -157,8 +155,10 @@ def test_a_model_without_e(tmp_path):
   stages[0].trainable = ("G1",)
   make_run(tmp_path / "W", encoder__enabled=False, stages=stages)
   assert len(run(tmp_path / "W", tmp_path / "a")) == 3  # no style files
-  for options in ({"seed": 1}, {"grid": "car"}, {"photo": f"val/{NAME}"},
-                  {"styles": "x.json"}):  # fmt: skip
+  for options in (
+    {"style_seed": 1}, {"style_grid": "car"}, {"styles": "x.json"},
+    {"style_from": f"val/{NAME}"},
+  ):  # fmt: skip
     with pytest.raises(InputError, match="trained without an encoder"):
       run(tmp_path / "W", tmp_path / "b", **options)
 
@@ -185,10 +185,10 @@ def test_faults_leave_nothing(workdir, tmp_path, data, line):
   ("options", "line"),
   [
     ({"styles": "none.json"}, "there is no such file or folder"),
-    ({"grid": "bicycle"}, "none of the 2 maps has a class or an object"),
+    ({"style_grid": "bicycle"}, "none of the 2 maps has a class or an object"),
     ({"name": "x"}, "--map=x: there is no map of that name"),
-    ({"photo": "nothing"}, "--style_from=nothing: there is no such file"),
-    ({"seed": -1}, "--style_seed=-1 must be at least 0"),
+    ({"style_from": "nothing"}, "--style_from=nothing: there is no such file"),
+    ({"style_seed": -1}, "--style_seed=-1 must be at least 0"),
   ],
 )
 def test_faults_of_flags(workdir, tmp_path, options, line):
@@ -208,7 +208,7 @@ def run_edits(workdir, tmp_path, edits, **more):
   path = tmp_path / "edits.json"
   path.write_text(json.dumps({"edits": edits, **more}))
   output = tmp_path / "out"
-  edit_file.edit(workdir, "val", output, path)
+  edit.edit(workdir, "val", output, path)
   return output
 
 
@@ -235,15 +235,15 @@ def test_edits_from_a_file(workdir, tmp_path):
 
 def test_rendering_a_scene_is_synthesis(workdir, tmp_path):
   files = run(workdir, tmp_path / "a", name=NAME)
-  renderer = render.open_renderer(workdir)
-  example = input_pipeline.synthesis_inputs(
+  renderer = open_renderer(workdir)
+  example = pipeline.synthesis_inputs(
     renderer.config, "val", stage_size=renderer.size
   )[0]
   maps = example["label"], example["instance"]
-  scene = edit.open_scene(*maps, renderer.classes)
-  Image.fromarray(edit.render(scene, renderer)).save(tmp_path / "b.png")
+  scene = open_scene(*maps, renderer.classes)
+  Image.fromarray(render_scene(scene, renderer)).save(tmp_path / "b.png")
   want = np.asarray(Image.open(tmp_path / "a" / f"{NAME}.png"))
-  np.testing.assert_array_equal(edit.render(scene, renderer), want)
+  np.testing.assert_array_equal(render_scene(scene, renderer), want)
   assert files and len(scene.table) == len(dense_objects(*maps)[1])
 
 
@@ -294,6 +294,6 @@ def test_bad_input_ends_in_one_line_and_status_2(workdir):
 
 def test_large_ids_are_kept_in_npy(tmp_path):
   ids = np.array([[70000, -5]], np.int32)
-  edit_file.write_map(tmp_path, "a", ids)
+  edit.write_map(tmp_path, "a", ids)
   np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), ids)
   assert [p.name for p in tmp_path.iterdir()] == ["a.npy"]

@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 from tiny import save_run, tiny_config
 
-from hdgan import config as config_lib
-from hdgan import run_directory
-from hdgan.config import InputError
-from hdgan.datasets import files, synthetic_streets
-from hdgan.model import build_model
+from hdgan.datasets import files
+from hdgan.datasets.streets import builder as synthetic_streets
+from hdgan.errors import InputError
+from hdgan.networks.model import build_model
+from hdgan.runs import directory as run_directory
 from hdgan.synthesize import synthesize
+from hdgan.validation import validate
 
 PLAIN = {"encoder.enabled": False, "stages[0].trainable": ("G1",)}
 
@@ -35,7 +36,7 @@ def home(tmp_path_factory):
 
 @functools.cache
 def generator_of(stage):
-  config = config_lib.validate(tiny_config(**PLAIN))
+  config = validate(tiny_config(**PLAIN))
   model = build_model(config, config.stages[stage])
   return model, jax.jit(lambda p, c: model.generate(p, c, None))
 

@@ -16,8 +16,11 @@ from PIL import Image
 from tiny import assert_bits, leaves, null_bias, tiny_config
 
 from hdgan import config as config_lib
-from hdgan import report, run_directory, schedule, train, train_step
-from hdgan.config import InputError
+from hdgan import train
+from hdgan.errors import InputError
+from hdgan.report import log as report
+from hdgan.runs import directory as run_directory
+from hdgan.training import schedule, train_step
 
 END = 9  # Three stages of one epoch of three steps.
 
@@ -207,7 +210,7 @@ def test_asked_to_stop(
   finished, tmp_path, prepared_dir, number, monkeypatch, capsys
 ):
   """In the middle of stage two; nothing would have been saved there."""
-  put, calls = train.sharding.put_batch, []
+  put, calls = train.meshes.put_batch, []
 
   def stop_at_five(*args):
     calls.append(1)
@@ -216,7 +219,7 @@ def test_asked_to_stop(
     return put(*args)
 
   before = signal.getsignal(number)
-  monkeypatch.setattr(train.sharding, "put_batch", stop_at_five)
+  monkeypatch.setattr(train.meshes, "put_batch", stop_at_five)
   run(tmp_path / "run", prepared_dir, checkpoint_every=100)
   monkeypatch.undo()
   assert signal.getsignal(number) is before

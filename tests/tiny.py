@@ -5,6 +5,7 @@ from ml_collections import ConfigDict
 
 from configs import smoke
 from hdgan import config as config_lib
+from hdgan.validation import validate
 
 
 def tiny_config(**changes: object) -> ConfigDict:
@@ -38,6 +39,18 @@ def tiny_config(**changes: object) -> ConfigDict:
   return config
 
 
+def data_config(tmp_path, **changes: object) -> ConfigDict:
+  """A folder of 8 classes at 16x32, prepared beside it; an unlocked config."""
+  config = config_lib.defaults()
+  config.num_classes = 8
+  config.data.root = str(tmp_path / "data")
+  config.data.prepared_dir = str(tmp_path / "copies")
+  config.data.size = (32, 64)
+  config.stages[0].size = (16, 32)
+  config.update_from_flattened_dict(changes)
+  return config
+
+
 def tiny_batch(model, batch_size=1, seed=0):
   """Objects of 8x8 pixels, 3 classes, a photo of noise."""
   rng, (height, width) = np.random.default_rng(seed), model.size
@@ -51,6 +64,39 @@ def tiny_batch(model, batch_size=1, seed=0):
     "objects": objects,
     "image": image,
   }
+
+
+def draw_weights(net, x):
+  """Small random weights; `net.init` takes seconds to compile."""
+  import jax
+  import jax.numpy as jnp
+  from flax.core.meta import unbox
+
+  rng = np.random.default_rng(1)
+  shapes = unbox(jax.eval_shape(net.init, jax.random.key(0), x))
+  return jax.tree.map(
+    lambda leaf: jnp.asarray(rng.normal(0, 0.05, leaf.shape), jnp.float32),
+    shapes,
+  )
+
+
+def pool(x, ids, count):
+  """Replaces each pixel by the mean over its object, as the model does."""
+  from hdgan.networks import encoder
+
+  return encoder.broadcast(encoder.segment_means(x, ids, count)[0], ids)
+
+
+def scan(root, split, suffixes=None):
+  """A split's examples in name order, or every fault of its folders."""
+  from hdgan.datasets import folder
+  from hdgan.errors import raise_faults
+
+  faults: list[str] = []
+  folders = folder.split_folders(root, split, faults)
+  examples = folder.pair(folders, suffixes or {}, faults)
+  raise_faults(faults)
+  return examples
 
 
 def leaves(tree) -> dict[str, np.ndarray]:
@@ -86,7 +132,7 @@ def null_bias(name: str) -> bool:
 
 def validated(**changes: object) -> ConfigDict:
   """`tiny_config`, checked and locked."""
-  return config_lib.validate(tiny_config(**changes))
+  return validate(tiny_config(**changes))
 
 
 def save_run(workdir, config, stage=0, step=3, seed=5) -> dict:
@@ -97,11 +143,12 @@ def save_run(workdir, config, stage=0, step=3, seed=5) -> dict:
   """
   import jax
 
-  from hdgan import run_directory, train_step
-  from hdgan.datasets import synthetic_streets
-  from hdgan.model import build_model
+  from hdgan.datasets.streets import builder as synthetic_streets
+  from hdgan.networks.model import build_model
+  from hdgan.runs import directory as run_directory
+  from hdgan.training import train_step
 
-  config = config_lib.validate(config)
+  config = validate(config)
   model = build_model(config, config.stages[stage], 64)
   params = model.init((seed,))
   trainable = tuple(config.stages[stage].trainable)
@@ -129,8 +176,9 @@ def command(*words: str) -> tuple[int, str, str]:
   import unittest.mock
   import warnings
 
-  # It defines flags, which must not be undone below.
+  # They define flags, which must not be undone below.
   import array_record.python.array_record_data_source  # noqa: F401
+  import grain  # noqa: F401
   from absl.testing import flagsaver
 
   from hdgan import main

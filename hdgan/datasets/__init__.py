@@ -1,1 +1,6 @@
-"""Data sets: one builder per data set, the folder checker, files and arrays."""
+"""Data sets: what checks, prepares, reads and batches examples.
+
+A builder per data set (`paired_folder`, `streets/`), what all of them share,
+and `pipeline`, which knows them all. May import the ground rooms only: nothing
+here knows a network.
+"""

@@ -11,18 +11,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
+from ml_collections import ConfigDict
 
-from hdgan.config import InputError
 from hdgan.datasets import files
 from hdgan.datasets.folder import (
   ROLES,
   WHAT,
-  Example,
+  ExampleFiles,
   first_names,
-  raise_faults,
   short_name,
 )
+from hdgan.datasets.reading import reading_of
 from hdgan.datasets.transforms import Geometry, dense_objects
+from hdgan.errors import InputError, raise_faults
+from hdgan.picture_spec import PictureSpec, picture_spec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,24 +32,24 @@ class Rules:
   """What the files must keep to, in the config's words.
 
   Attributes:
-    num_classes: label values are below it; 0 means the label is a picture.
-    ignore_label: one more value that is allowed; -1 means none.
+    pictures: what label maps and photos mean.
     max_instances: the most objects in a picture; 0 means any number.
-    label_channels: C_label of a label that is a picture.
-    label_range: the values that such a label may have.
-    image_channels: C of the photos.
-    image_range: the values that photos may have.
     geometries: how pictures come to each stage's size.
   """
 
-  num_classes: int
-  ignore_label: int = -1
+  pictures: PictureSpec
   max_instances: int = 0
-  label_channels: int = 3
-  label_range: tuple[float, float] = (0.0, 255.0)
-  image_channels: int = 3
-  image_range: tuple[float, float] = (0.0, 255.0)
   geometries: tuple[Geometry, ...] = ()
+
+
+def rules_of(config: ConfigDict) -> Rules:
+  """What the files must keep to, from a config."""
+  reading = reading_of(config)
+  return Rules(
+    picture_spec(config),
+    max_instances=config.max_instances,
+    geometries=tuple(reading.geometry(s.size) for s in config.stages),
+  )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +83,7 @@ class _Found:
 
 
 def check(
-  splits: Mapping[str, Sequence[Example]],
+  splits: Mapping[str, Sequence[ExampleFiles]],
   rules: Rules,
   *,
   faults: Sequence[str] = (),
@@ -130,7 +132,7 @@ def check(
   )
 
 
-def _check_example(example: Example, rules: Rules) -> _Found:
+def _check_example(example: ExampleFiles, rules: Rules) -> _Found:
   """Reads the files of one example; faults are collected, not raised."""
   found = _Found([])
   arrays = {}
@@ -168,13 +170,14 @@ def _read(
   name = short_name(path)
   if role == "instance":
     return files.as_int32(files.read_map(path, name), name)
-  if role == "label" and rules.num_classes:
+  spec = rules.pictures
+  if role == "label" and spec.num_classes:
     label = files.read_map(path, name)
     found.values = _value_counts(label)
-    found.faults += _label_faults(found.values, rules, name)
+    found.faults += _label_faults(found.values, spec, name)
     return label
-  channels = rules.label_channels if role == "label" else rules.image_channels
-  bounds = rules.label_range if role == "label" else rules.image_range
+  channels = spec.label_channels if role == "label" else spec.image_channels
+  bounds = spec.label_range if role == "label" else spec.image_range
   picture = files.read_picture(path, channels, name)
   found.kinds[role] = str(picture.dtype)
   low, high = picture.min(), picture.max()
@@ -199,21 +202,21 @@ def _value_counts(label: np.ndarray) -> dict[int, int]:
 
 
 def _label_faults(
-  values: Mapping[int, int], rules: Rules, name: str
+  values: Mapping[int, int], spec: PictureSpec, name: str
 ) -> list[str]:
   """Names label values outside 0..num_classes-1 and the two ways out."""
   bad = {
     value: count
     for value, count in values.items()
-    if not 0 <= value < rules.num_classes
-    and not (value == rules.ignore_label >= 0)
+    if not 0 <= value < spec.num_classes
+    and not (value == spec.ignore_label >= 0)
   }
   if not bad:
     return []
   listed = [f"{value} ({count} pixels)" for value, count in bad.items()]
   rule = f"{name}: label value{'s' * (len(bad) > 1)} {first_names(listed, 3)} "
-  rule += f"outside 0..{rules.num_classes - 1} (num_classes = "
-  rule += f"{rules.num_classes}); "
+  rule += f"outside 0..{spec.num_classes - 1} (num_classes = "
+  rule += f"{spec.num_classes}); "
   ways = []
   if len(bad) == 1 and max(bad) >= 0:
     ways.append(f"ignore_label={max(bad)} if these pixels have no class")
@@ -230,18 +233,18 @@ def _label_faults(
 
 
 def _check_objects(
-  example: Example,
+  example: ExampleFiles,
   arrays: Mapping[str, np.ndarray],
   rules: Rules,
   found: _Found,
 ) -> None:
   """Counts the objects of an example and compares with the limit."""
   label = arrays["label"]
-  if label.ndim == 3:
-    label = np.zeros(label.shape[:2], np.int32)
-  objects, pairs = dense_objects(label, arrays.get("instance", label))
+  instance = arrays.get("instance", label)
+  if instance.ndim == 3:
+    instance = np.zeros(label.shape[:2], np.int32)
+  _, pairs = dense_objects(label, instance)
   found.objects = len(pairs)
-  del objects
   if 0 < rules.max_instances < len(pairs):
     found.faults.append(
       f"{short_name(example.instance or example.label)}: {len(pairs)} objects, "
@@ -267,7 +270,7 @@ def size_faults(size: tuple[int, int], rules: Rules, name: str) -> list[str]:
 
 
 def _kind_faults(
-  examples: Sequence[Example], found: Sequence[_Found]
+  examples: Sequence[ExampleFiles], found: Sequence[_Found]
 ) -> list[str]:
   """Says where pictures of different depth are mixed: batches need one."""
   faults = []

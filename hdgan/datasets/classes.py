@@ -1,13 +1,16 @@
 """The table of classes: ids, names and colours, given or made up."""
 
-import colorsys
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hdgan.config import InputError
+import numpy as np
 
+from hdgan.errors import InputError
+
+# Hues of neighbouring ids are far apart: steps of the golden section.
+_GOLDEN = 0.618033988749895
 _SWITCHES = ("has_instances", "ignore", "background")
 
 
@@ -57,12 +60,7 @@ def class_entry(
       default classes without instances do.
   """
   if not color:
-    # Steps of the golden ratio spread any number of hues evenly.
-    hue, turn = (id * 0.618034) % 1.0, id % 3
-    rgb = colorsys.hsv_to_rgb(
-      hue, (0.85, 0.55, 0.7)[turn], (0.95, 0.8, 0.55)[turn]
-    )
-    color = [round(255 * c) for c in rgb] if id else (20, 20, 20)
+    color = palette(id + 1)[id].tolist()
   entry = {
     "id": id,
     "name": name,
@@ -119,3 +117,23 @@ def _entry_fault(entry: Any, before: Mapping[int, Any]) -> str:
     if type(entry.get(key, False)) is not bool:
       return f"{key} = {entry[key]!r} must be true or false"
   return ""
+
+
+def palette(count: int) -> np.ndarray:
+  """The fixed colours of label ids where a data set names none.
+
+  Args:
+    count: number of ids, >= 0; the colour of an id does not depend on it.
+
+  Returns:
+    [count, 3] uint8 RGB, no two of the first 256 alike and none black.
+  """
+  ids = np.arange(count)
+  hue = (0.58 + ids * _GOLDEN) % 1.0
+  saturation = np.array([0.62, 0.38, 0.78])[ids % 3]
+  value = np.array([0.86, 0.66, 0.95, 0.50])[ids % 4]
+  # One channel of HSV -> RGB: value * (1 - saturation * ramp of the hue).
+  distance = (hue[:, None] * 6.0 + np.array([5.0, 3.0, 1.0])) % 6.0
+  ramp = np.clip(np.minimum(distance, 4.0 - distance), 0.0, 1.0)
+  rgb = value[:, None] * (1.0 - saturation[:, None] * ramp)
+  return np.rint(rgb * 255.0).astype(np.uint8)

@@ -15,7 +15,7 @@ import warnings
 import numpy as np
 from PIL import Image
 
-from hdgan.config import InputError
+from hdgan.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 Source = str | os.PathLike | bytes

@@ -9,7 +9,6 @@ import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
 
-from hdgan.config import InputError
 from hdgan.datasets import files
 
 ROLES = ("label", "instance", "image")
@@ -25,51 +24,16 @@ KNOWN_SUFFIXES = {
   "instance": "_gtFine_instanceIds",
   "image": "_leftImg8bit",
 }
-SHOWN_FAULTS = 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Example:
+class ExampleFiles:
   """The files of one scene; `stem` is the name that they share."""
 
   stem: str
   label: pathlib.Path
   instance: pathlib.Path | None
   image: pathlib.Path | None
-
-
-def raise_faults(faults: Sequence[str]) -> None:
-  """Raises one InputError with the first faults, one line each, if any."""
-  if not faults:
-    return
-  lines = list(faults[:SHOWN_FAULTS])
-  if len(faults) > SHOWN_FAULTS:
-    lines.append(f"... and {len(faults) - SHOWN_FAULTS} more faults")
-  raise InputError("\n".join(lines))
-
-
-def scan(
-  root: pathlib.Path | str,
-  split: str,
-  suffixes: Mapping[str, str] | None = None,
-) -> list[Example]:
-  """Lists a split's examples in the order of their names.
-
-  Args:
-    root: the folder that holds `<split>_label/` and its siblings.
-    split: e.g. 'train'.
-    suffixes: per role, what stands behind the stem that files share.
-
-  Returns:
-    One Example per label map; without photos where there is no such folder.
-
-  Raises:
-    InputError: missing or empty folders, files without their partner.
-  """
-  faults: list[str] = []
-  examples = pair(split_folders(root, split, faults), suffixes or {}, faults)
-  raise_faults(faults)
-  return examples
 
 
 def split_folders(
@@ -124,7 +88,7 @@ def pair(
   folders: Mapping[str, pathlib.Path],
   suffixes: Mapping[str, str],
   faults: list[str],
-) -> list[Example]:
+) -> list[ExampleFiles]:
   """Pairs the files of a split's folders by stem; collects the faults."""
   by_role = {
     role: _stems(folder, role, suffixes.get(role, ""), faults)
@@ -135,11 +99,11 @@ def pair(
     if role in by_role and by_role[role] and labels:
       _partner_faults(folders, by_role, role, faults)
   return [
-    Example(
+    ExampleFiles(
       stem,
-      path,
-      by_role.get("instance", {}).get(stem),
-      by_role.get("image", {}).get(stem),
+      label=path,
+      instance=by_role.get("instance", {}).get(stem),
+      image=by_role.get("image", {}).get(stem),
     )
     for stem, path in sorted(labels.items())
   ]

@@ -12,10 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
 
+from hdgan.datasets import folder as folders
 from hdgan.datasets import prepared
-from hdgan.datasets.check import Rules, Summary, check
-from hdgan.datasets.folder import Example
+from hdgan.datasets.check import Rules, Summary, check, rules_of
+from hdgan.datasets.classes import load_classes
+from hdgan.datasets.folder import ExampleFiles
+from hdgan.datasets.reading import reading_of
+from hdgan.errors import InputError
 
 
 @dataclasses.dataclass(eq=False)
@@ -27,7 +32,7 @@ class PairedFolderConfig(tfds.core.BuilderConfig):
     progress: called with examples done and their total.
   """
 
-  splits: Mapping[str, Sequence[Example]] = dataclasses.field(
+  splits: Mapping[str, Sequence[ExampleFiles]] = dataclasses.field(
     default_factory=dict
   )
   progress: Callable[[int, int], None] = lambda done, total: None
@@ -58,7 +63,7 @@ class PairedFolder(tfds.core.GeneratorBasedBuilder):
     return generators
 
   def _generate_examples(
-    self, examples: Sequence[Example], done: int, total: int
+    self, examples: Sequence[ExampleFiles], done: int, total: int
   ) -> Iterator[tuple[int, dict[str, str | bytes]]]:
     for i, example in enumerate(examples):
       yield (
@@ -74,7 +79,7 @@ class PairedFolder(tfds.core.GeneratorBasedBuilder):
 
 
 def fingerprint(
-  root: pathlib.Path, splits: Mapping[str, Sequence[Example]]
+  root: pathlib.Path, splits: Mapping[str, Sequence[ExampleFiles]]
 ) -> str:
   """Hashes how the files are named and paired, their sizes and their times."""
   digest = hashlib.sha256()
@@ -92,7 +97,7 @@ def fingerprint(
 
 def prepare(
   root: pathlib.Path | str,
-  splits: Mapping[str, Sequence[Example]],
+  splits: Mapping[str, Sequence[ExampleFiles]],
   rules: Rules,
   *,
   folder: pathlib.Path,
@@ -153,3 +158,74 @@ def prepare(
 def _bytes(path: pathlib.Path | None) -> bytes:
   """A file's bytes; empty where the split has no such file."""
   return path.read_bytes() if path else b""
+
+
+def prepare_config(config: ConfigDict) -> prepared.Prepared:
+  """Scans, checks and prepares the folder that a config names.
+
+  Raises:
+    InputError: every fault of the folder and its files, one line each.
+  """
+  if not config.data.root:
+    raise InputError(
+      "config.data.root='' must name a folder with <split>_label/ and "
+      "<split>_img/; say --config.data.root=DIR"
+    )
+  root = pathlib.Path(config.data.root).expanduser().absolute()
+  held_out = folders.held_out_split(root)
+  faults: list[str] = []
+  splits, instances = {}, {}
+  for split in ["train", *([held_out] if held_out else [])]:
+    found = folders.split_folders(root, split, faults)
+    if "label" in found and "image" not in found:
+      faults.append(
+        f"{root}: split '{split}' has no photos to train on; add {split}_img/ "
+        f"(or {split}_B/)"
+      )
+    splits[split] = folders.pair(found, config.data.suffixes, faults)
+    instances[split] = "instance" in found
+  if len(set(instances.values())) > 1:
+    without = min(instances, key=lambda split: instances[split])
+    faults.append(
+      f"{root}: {without}_inst/ is missing, the other split has instance maps; "
+      "give both splits instance maps or none"
+    )
+  classes = load_classes(root, config.num_classes)
+  sources, summary = prepare(
+    root,
+    splits,
+    rules_of(config),
+    folder=prepared.copies_folder(config.data.prepared_dir),
+    faults=faults,
+    workers=config.data.workers,
+  )
+  _say_what_is_missing(root, held_out, summary.has_instances, config)
+  return prepared.Prepared(
+    sources=sources,
+    held_out=held_out,
+    max_instances=config.max_instances
+    or prepared.bound_instances(summary.max_objects),
+    classes=classes,
+    reading=reading_of(config),
+  )
+
+
+def _say_what_is_missing(
+  root: pathlib.Path,
+  held_out: str,
+  has_instances: bool,
+  config: ConfigDict,
+) -> None:
+  """Tells, once, what is done without."""
+  if not held_out:
+    prepared.say(
+      f"{root}: no val or test split with photos: nothing is held out"
+    )
+  if not has_instances and config.num_classes:
+    prepared.say(
+      f"{root}: no instance maps: boundaries are taken from the labels"
+    )
+  elif not has_instances:
+    prepared.say(
+      f"{root}: no instance maps and the labels are pictures: no boundaries"
+    )

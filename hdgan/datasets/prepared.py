@@ -7,6 +7,7 @@ leaves behind is removed by the next one.
 """
 
 import contextlib
+import dataclasses
 import fcntl
 import io
 import json
@@ -21,7 +22,39 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 
-from hdgan.config import InputError
+from hdgan.datasets.reading import Encoded, Reading
+from hdgan.errors import InputError
+from hdgan.whole_files import write_text
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+  """Data that has been checked and prepared.
+
+  Attributes:
+    sources: per split, random access to encoded examples in name order.
+    held_out: the split that is not trained on; '' where there is none.
+    max_instances: N, the static bound on the objects of a picture.
+    classes: id, name, color, has_instances and ignore per class; () where the
+      label is a picture.
+    reading: how examples are read.
+  """
+
+  sources: Mapping[str, Sequence[Encoded]]
+  held_out: str
+  max_instances: int
+  classes: tuple[dict[str, Any], ...]
+  reading: Reading
+
+  @property
+  def num_train(self) -> int:
+    """Examples of the split 'train'."""
+    return len(self.sources["train"])
+
+
+def bound_instances(most: int) -> int:
+  """Rounds a number of objects up to a multiple of 64, at least 64."""
+  return max(64, -(-most // 64) * 64)
 
 
 def copies_folder(given: str) -> pathlib.Path:
@@ -113,10 +146,7 @@ def load_record(path: pathlib.Path) -> dict[str, Any]:
 def save_record(path: pathlib.Path, record: Mapping[str, Any]) -> None:
   """Writes a JSON object, whole or not at all."""
   try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    os.replace(part, path)
+    write_text(path, json.dumps(record, indent=1))
   except OSError as error:
     raise InputError(
       f"{path}: cannot be written ({error.strerror}); say "

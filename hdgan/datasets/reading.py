@@ -15,6 +15,7 @@ from hdgan.datasets.transforms import (
   place_map,
   place_picture,
 )
+from hdgan.picture_spec import PictureSpec, picture_spec
 
 Batch = dict[str, np.ndarray]
 Encoded = Mapping[str, Any]
@@ -25,20 +26,14 @@ class Reading:
   """How encoded examples are decoded, and brought to a stage's size.
 
   Attributes:
-    num_classes: 0 where the label is a picture.
-    label_channels: C_label of such a label.
-    image_channels: C of the photos.
-    has_instances: whether examples have instance maps.
+    pictures: what label maps and photos mean.
     transform: 'resize', 'scale_width' or 'crop'.
     load_width: the width of scale_width; 0 means the stage's.
     flip: whether training mirrors half of the examples.
     workers: threads that read.
   """
 
-  num_classes: int
-  label_channels: int
-  image_channels: int
-  has_instances: bool
+  pictures: PictureSpec
   transform: str
   load_width: int
   flip: bool
@@ -47,19 +42,16 @@ class Reading:
   def geometry(self, stage_size: Sequence[int]) -> Geometry:
     """How pictures come to the (H, W) of a stage."""
     size = (int(stage_size[0]), int(stage_size[1]))
-    return Geometry(self.transform, size, self.load_width, self.flip)
+    return Geometry(
+      self.transform, size, load_width=self.load_width, flip=self.flip
+    )
 
 
-def reading_of(
-  config: ml_collections.ConfigDict, has_instances: bool
-) -> Reading:
+def reading_of(config: ml_collections.ConfigDict) -> Reading:
   """How examples are read, from a config."""
   data = config.data
   return Reading(
-    num_classes=config.num_classes,
-    label_channels=data.label_channels,
-    image_channels=data.image_channels,
-    has_instances=has_instances,
+    pictures=picture_spec(config),
     transform=data.transform,
     load_width=data.load_width,
     flip=data.flip,
@@ -81,7 +73,7 @@ def decode(encoded: Encoded, reading: Reading) -> Batch:
   name = name.decode() if isinstance(name, bytes) else str(name)
   image = encoded["image"]
   return decode_maps(encoded, reading, name) | {
-    "image": files.read_picture(image, reading.image_channels, name)
+    "image": files.read_picture(image, reading.pictures.image_channels, name)
   }
 
 
@@ -97,12 +89,12 @@ def decode_maps(encoded: Encoded, reading: Reading, name: str) -> Batch:
     label [H, W] int32, or [H, W, C] where it is a picture, and instance
     [H, W] int32: the label itself, or zeros, where there is none.
   """
-  if reading.num_classes:
+  spec = reading.pictures
+  if spec.num_classes:
     label = files.as_int32(files.read_map(encoded["label"], name), name)
     ids = label
   else:
-    channels = reading.label_channels
-    label = files.read_picture(encoded["label"], channels, name)
+    label = files.read_picture(encoded["label"], spec.label_channels, name)
     ids = np.zeros(label.shape[:2], np.int32)
   if encoded["instance"]:
     ids = files.as_int32(files.read_map(encoded["instance"], name), name)
@@ -125,8 +117,5 @@ def place(arrays: Batch, placement: Placement, objects: bool) -> Batch:
     for key, array in arrays.items()
   }
   if objects:
-    label, instance = placed["label"], placed["instance"]
-    if label.ndim == 3:
-      label = np.zeros_like(instance)
-    placed["objects"] = dense_objects(label, instance)[0]
+    placed["objects"] = dense_objects(placed["label"], placed["instance"])[0]
   return placed

@@ -5,7 +5,6 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hdgan.config import InputError
 from hdgan.datasets import files, folder, prepared
 from hdgan.datasets.check import Rules, check
 from hdgan.datasets.reading import Encoded, Reading, decode_maps
@@ -15,6 +14,7 @@ from hdgan.datasets.transforms import (
   place_picture,
   whole_placement,
 )
+from hdgan.errors import InputError, raise_faults
 
 # What a folder of a single split may call its parts.
 PARTS = {
@@ -58,7 +58,7 @@ class SynthesisInputs(Sequence):
     name, example = self.names[i], self.examples[i]
     arrays: dict[str, Any] = decode_maps(example, self.reading, name)
     if example["image"]:
-      channels = self.reading.image_channels
+      channels = self.reading.pictures.image_channels
       arrays["image"] = files.read_picture(example["image"], channels, name)
     size = arrays["label"].shape[:2]
     scaled = size if self.own_size else self.geometry.scaled(size)
@@ -92,7 +92,7 @@ class SynthesisInputs(Sequence):
 
 def find_examples(
   source: str, root: str, suffixes: Mapping[str, str]
-) -> list[folder.Example]:
+) -> list[folder.ExampleFiles]:
   """Lists the files that a user named.
 
   Args:
@@ -109,18 +109,18 @@ def find_examples(
   """
   faults: list[str] = []
   folders = _find_folders(source, root, faults)
-  folder.raise_faults(faults)
+  raise_faults(faults)
   labels = [path.stem for path in folders["label"].iterdir()]
   if not any(stem.endswith(suffixes.get("label", "")) for stem in labels):
     suffixes = {}  # Another folder's names need not follow the training's.
   examples = folder.pair(folders, suffixes, faults)
-  folder.raise_faults(faults)
+  raise_faults(faults)
   return examples
 
 
 def check_inputs(
   source: str,
-  examples: Sequence[folder.Example],
+  examples: Sequence[folder.ExampleFiles],
   rules: Rules,
   workers: int,
 ) -> None:
@@ -131,7 +131,7 @@ def check_inputs(
   """
   progress = prepared.progress_line(f"checking {source}")
   check({source: examples}, rules, workers=workers, progress=progress)
-  if rules.num_classes and not any(one.instance for one in examples):
+  if rules.pictures.num_classes and not any(one.instance for one in examples):
     prepared.say(
       f"{source}: no instance maps: boundaries are taken from the labels"
     )

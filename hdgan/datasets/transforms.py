@@ -61,7 +61,8 @@ def random_placement(
   top = int(rng.integers(scaled[0] - height + 1))
   left = int(rng.integers(scaled[1] - width + 1))
   flip = bool(rng.integers(2)) and geometry.flip
-  return Placement(scaled, top, left, (height, width), flip)
+  size = geometry.stage_size
+  return Placement(scaled, top=top, left=left, size=size, flip=flip)
 
 
 def centre_placement(size: Size, geometry: Geometry) -> Placement:
@@ -69,12 +70,13 @@ def centre_placement(size: Size, geometry: Geometry) -> Placement:
   scaled = geometry.scaled(size)
   height, width = geometry.stage_size
   top, left = (scaled[0] - height) // 2, (scaled[1] - width) // 2
-  return Placement(scaled, top, left, (height, width), False)
+  size = geometry.stage_size
+  return Placement(scaled, top=top, left=left, size=size, flip=False)
 
 
 def whole_placement(scaled: Size) -> Placement:
   """Scales to (H, W) and cuts nothing."""
-  return Placement(scaled, 0, 0, scaled, False)
+  return Placement(scaled, top=0, left=0, size=scaled, flip=False)
 
 
 def place_map(ids: np.ndarray, placement: Placement) -> np.ndarray:
@@ -125,19 +127,25 @@ def _bicubic(picture: np.ndarray, size: Size) -> np.ndarray:
   return np.clip(scaled, picture.min(), picture.max())
 
 
+def label_plane(label: np.ndarray, instance: np.ndarray) -> np.ndarray:
+  """Class ids [H, W]; zeros where the label is a picture [H, W, C]."""
+  return label if label.ndim == 2 else np.zeros_like(instance)
+
+
 def dense_objects(
   label: np.ndarray, instance: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
   """Numbers the objects, the distinct (label, instance) pairs, densely.
 
   Args:
-    label: [H, W] integers; zeros where the label is a picture.
+    label: [H, W] integers, or a picture [H, W, C], which has no classes.
     instance: [H, W] integers.
 
   Returns:
     [H, W] int32 numbers 0..N-1 in the order of the pairs, and the pairs,
     [N, 2] int64 of label and original instance id.
   """
+  label = label_plane(label, instance)
   ids = instance.astype(np.int64)
   keys = (label.astype(np.int64).ravel() << 32) + ids.ravel()
   # Maps are made of runs: sorting one key per run is ten times quicker.

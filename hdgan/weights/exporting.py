@@ -5,11 +5,12 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from hdgan import run_directory
-from hdgan.config import InputError
+from hdgan.errors import InputError
+from hdgan.runs import directory
 from hdgan.weights import options, pth, release
 from hdgan.weights import state_dict as names
 from hdgan.weights.options import NETS, OPTIONS
+from hdgan.whole_files import whole_folder, write_text
 
 
 class Saved:
@@ -26,9 +27,9 @@ class Saved:
     Raises:
       InputError: if there is no such checkpoint, or no EMA in it.
     """
-    self.config = run_directory.read_config(workdir)
-    self.checkpoints = run_directory.checkpoints_of(workdir)
-    self.step = run_directory.find_step(workdir, self.checkpoints, step)
+    self.config = directory.read_config(workdir)
+    self.checkpoints = directory.checkpoints_of(workdir)
+    self.step = directory.find_step(workdir, self.checkpoints, step)
     self.info = self.checkpoints.info(self.step)
     self.stage = self.config.stages[self.info["stage"]]
     structure = self.checkpoints.structure(self.step)
@@ -60,7 +61,7 @@ def export(saved: Saved, target: pathlib.Path, which_epoch: str) -> None:
     target: a new or empty folder.
     which_epoch: how the files' names begin.
   """
-  with release.whole_folder(target, "--to") as folder:
+  with whole_folder(target, "--to") as folder:
     for net, table in saved.tables.items():
       params, state_dict = saved.read(net), {}
       for layer in table:
@@ -111,12 +112,12 @@ def write_release(saved: Saved, target: pathlib.Path) -> None:
   """
   metadata = release.metadata_of(saved.config, saved.info, saved.weights)
   workdir = saved.checkpoints.directory.parent
-  with release.whole_folder(target, "--to") as folder:
+  with whole_folder(target, "--to") as folder:
     for net, table in saved.tables.items():
       path = folder / f"{net}.safetensors"
       release.write_network(path, table, saved.read(net), metadata)
     release.copy_classes(workdir, folder)
     text = release.card(saved.config, metadata, saved.tables)
-    (folder / release.CARD).write_text(text)
+    write_text(folder / release.CARD, text)
     release.write_sums(folder)
   print(f"step {saved.step}, {saved.weights} weights, written to {target}")

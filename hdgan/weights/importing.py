@@ -14,13 +14,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan import run_directory
-from hdgan.checkpoint import Checkpoints
-from hdgan.config import InputError
+from hdgan.errors import InputError
+from hdgan.runs import directory
+from hdgan.runs.checkpoint import Checkpoints
 from hdgan.weights import options, original, pth, recognise, release
 from hdgan.weights import state_dict as names
 from hdgan.weights.options import NETS, OPTIONS, Networks
 from hdgan.weights.original import Answers
+from hdgan.whole_files import whole_folder
 
 
 def import_original(
@@ -51,7 +52,11 @@ def import_original(
     table = names.table_of(specs[net])
     params |= names.to_params(table, state_dict)
     print(f"{file.name}: {describe(specs[net])}")
-  networks = Networks(specs["G"], specs.get("E"), specs.get("D"))
+  networks = Networks(
+    generator=specs["G"],
+    encoder=specs.get("E"),
+    discriminator=specs.get("D"),
+  )
   options.check_options(said, networks, str(path))
   config = original.config_of(networks, original.merge(answers, said), said)
   if config.loss.vgg == 0 and said.get("no_vgg_loss", "False") == "False":
@@ -157,8 +162,8 @@ def write_workdir(
   state = {"step": np.zeros((), np.int32), "params": params}
   size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
   # orbax ends badly where a disk fills up under it, so this is asked first.
-  with release.whole_folder(workdir, "--workdir", size) as folder:
-    run_directory.begin(folder, config, ())
+  with whole_folder(workdir, "--workdir", size) as folder:
+    directory.begin(folder, config, ())
     release.copy_classes(source, folder)
     with Checkpoints(folder / "checkpoints") as checkpoints:
       checkpoints.save(0, state, info, keep_forever=True)

@@ -2,11 +2,13 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from ml_collections import ConfigDict
 
-from hdgan.config import InputError
+from hdgan import config as config_lib
+from hdgan.config import Field
+from hdgan.errors import InputError
 from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
@@ -14,6 +16,7 @@ from hdgan.weights.state_dict import (
   Layer,
   table_of,
 )
+from hdgan.whole_files import write_text
 
 OPTIONS = "opt.txt"
 NETS = ("G", "E", "D")
@@ -40,8 +43,9 @@ def read_options(path: pathlib.Path) -> dict[str, str]:
 def write_options(path: pathlib.Path, options: Mapping[str, object]) -> None:
   """Writes options as the released code does: sorted, between two rules."""
   lines = [f"{name}: {value}" for name, value in sorted(options.items())]
-  text = ["------------ Options -------------", *lines]
-  path.write_text("\n".join([*text, "-------------- End ----------------", ""]))
+  first = "------------ Options -------------"
+  last = "-------------- End ----------------"
+  write_text(path, "\n".join([first, *lines, last, ""]))
 
 
 def network_options(networks: Networks) -> dict[str, object]:
@@ -109,6 +113,36 @@ def number(options: Mapping[str, str], name: str, default: float) -> float:
     ) from error
 
 
+def _as_option(field: Field, value: object) -> object:
+  """A field's value as the released code's option."""
+  return not value if field.option.startswith("no_") else value
+
+
+def copy_options(
+  config: ConfigDict, fields: Iterable[Field], options: Mapping[str, str]
+) -> None:
+  """Takes over what opt.txt says of fields that are copies of an option.
+
+  Args:
+    config: unlocked; the experiment's, or one of its stages.
+    fields: of it.
+    options: of opt.txt; fields that it does not mention stay as they are.
+
+  Raises:
+    InputError: if an option that must be a number is none.
+  """
+  for field in fields:
+    if not field.option or field.option not in options:
+      continue
+    value: object = options[field.option]
+    if field.kind is bool:
+      value = _as_option(field, is_true(options, field.option))
+    elif field.kind in (int, float):
+      value = field.kind(number(options, field.option, 0))
+    if value != "":
+      config_lib.set_field(config, field.name, value)
+
+
 def options_of(
   config: ConfigDict, stage: ConfigDict, networks: Networks
 ) -> dict[str, object]:
@@ -125,21 +159,23 @@ def options_of(
   data, loss = config.data, config.loss
   mode = "crop" if data.transform == "crop" else "scale_width"
   height, width = stage.size
+  fields = [(field, config) for field in config_lib.FIELDS]
+  fields += [(field, stage) for field in config_lib.STAGE_FIELDS]
   options = {
+    field.option: _as_option(field, config_lib.get(where, field.name))
+    for field, where in fields
+    if field.option
+  }
+  del options["dataroot"]  # A place on this machine.
+  options |= {
     "label_nc": config.num_classes,
     "input_nc": data.label_channels,
     "no_instance": not config.boundary,
     "instance_feat": config.encoder.enabled,
     "norm": "instance",
-    "batchSize": config.batch_size,
     "loadSize": data.load_width or width,
     "fineSize": min(height, width),
     "resize_or_crop": mode + "_and_crop" * bool(data.load_width),
-    "no_flip": not data.flip,
-    "lr": config.optimizer.learning_rate,
-    "beta1": config.optimizer.beta1,
-    "niter": stage.constant,
-    "niter_decay": stage.decay,
     "niter_fix_global": 0,
     "lambda_feat": loss.feature_matching or loss.vgg or 10.0,
     "no_vgg_loss": not loss.vgg,
@@ -167,19 +203,20 @@ def networks_of(
   colors = config.data.image_channels
   label = (config.num_classes or config.data.label_channels) + config.boundary
   return Networks(
-    GeneratorSpec(
-      label + (e.channels if e.enabled else 0), colors, g.width, g.downsamples,
-      g.blocks, stage.enhancers, g.enhancer_blocks if stage.enhancers else 0,
+    generator=GeneratorSpec(
+      inputs=label + (e.channels if e.enabled else 0), channels=colors,
+      width=g.width, downsamples=g.downsamples, blocks=g.blocks,
+      enhancers=stage.enhancers,
+      enhancer_blocks=g.enhancer_blocks if stage.enhancers else 0,
     ),
-    EncoderSpec(colors, e.channels, e.width, e.downsamples)
-    if encoder
-    else None,
-    DiscriminatorSpec(
-      label + colors, d.width, d.layers, stage.scales,
-      config.loss.feature_matching > 0,
-    )
-    if discriminator
-    else None,
+    encoder=EncoderSpec(
+      inputs=colors, channels=e.channels, width=e.width,
+      downsamples=e.downsamples,
+    ) if encoder else None,
+    discriminator=DiscriminatorSpec(
+      inputs=label + colors, width=d.width, layers=d.layers,
+      scales=stage.scales, features=config.loss.feature_matching > 0,
+    ) if discriminator else None,
   )  # fmt: skip
 
 

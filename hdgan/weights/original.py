@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan.config import InputError
-from hdgan.weights.options import OPTIONS, Networks, is_true, number
+from hdgan.errors import InputError
+from hdgan.validation import validate
+from hdgan.weights.options import (
+  OPTIONS,
+  Networks,
+  copy_options,
+  is_true,
+  number,
+)
 from hdgan.weights.state_dict import DiscriminatorSpec, EncoderSpec
 
 
@@ -98,14 +105,18 @@ def explain_channels(networks: Networks, answers: Answers) -> Inputs:
   boundary = answers.boundary
   if classes:
     _check_classes(classes, boundary, label)
-    return Inputs(classes, label > classes, 3, total - label)
+    return Inputs(
+      classes, label > classes, label_channels=3, features=total - label
+    )
   if boundary is None or answers.label_range is None:
     raise InputError(
       f"--num_classes=0: G takes {label} channels of a picture label, or "
       f"{label - 1} and a boundary map, and nothing tells its values' range; "
       "say --boundary=false or true, and --label_range=LOWEST,HIGHEST"
     )
-  return Inputs(0, boundary, label - boundary, total - label)
+  return Inputs(
+    0, boundary, label_channels=label - boundary, features=total - label
+  )
 
 
 def _check_features(
@@ -180,79 +191,56 @@ def config_of(
     )
   halvings = min(4, g.downsamples)  # A new E must not ask for larger sizes.
   e = networks.encoder or EncoderSpec(
-    g.channels, inputs.features or 3, 16, halvings
+    g.channels, inputs.features or 3, width=16, downsamples=halvings
   )
-  d = networks.discriminator or DiscriminatorSpec(0, 64, 3, 2)
+  d = networks.discriminator or DiscriminatorSpec(
+    inputs=0, width=64, layers=3, scales=2
+  )
   matching = not is_true(options, "no_ganFeat_loss") and d.features
   weight = number(options, "lambda_feat", 10.0)
   vgg = not is_true(options, "no_vgg_loss") and bool(answers.vgg_file)
-  names = config_lib.units(g.enhancers, inputs.features > 0)
-  config = {
-    "seed": 0,
-    "batch_size": int(number(options, "batchSize", 1)),
-    "num_classes": inputs.num_classes,
-    "ignore_label": -1,
-    "max_instances": 0,
-    "boundary": inputs.boundary,
-    "data": _data(inputs, answers, options, g.channels),
-    "generator": {
-      "width": g.width, "downsamples": g.downsamples, "blocks": g.blocks,
-      "enhancer_blocks": g.enhancer_blocks if g.enhancers else 3,
-    },
-    "discriminator": {"width": d.width, "layers": d.layers},
-    "encoder": {
-      "enabled": inputs.features > 0, "channels": e.channels,
-      "width": e.width, "downsamples": e.downsamples,
-    },
-    "loss": {
-      "gan": "bce" if is_true(options, "no_lsgan") else "lsgan",
-      "feature_matching": weight if matching else 0.0,
-      "vgg": weight if vgg else 0.0,
-      "vgg_file": answers.vgg_file if vgg else "",
-    },
-    "optimizer": {
-      "learning_rate": number(options, "lr", 2e-4),
-      "beta1": number(options, "beta1", 0.5), "beta2": 0.999,
-    },
-    "ema": 0.0,
-    "stages": ({
-      "name": "imported", "size": answers.size, "enhancers": g.enhancers,
-      "scales": d.scales, "trainable": names,
-      "constant": int(number(options, "niter", 100)),
-      "decay": int(number(options, "niter_decay", 100)),
-    },),
-    "precision": "float32", "mesh": {"data": 0}, "remat": False,
-    "init_from": "", "log_every": 100, "sample_every": 5000,
-    "checkpoint_every": 5000, "keep": 3,
-  }  # fmt: skip
-  config["stages"] = tuple(ConfigDict(stage) for stage in config["stages"])
-  return config_lib.validate(ConfigDict(config))
+  config = config_lib.defaults()
+  copy_options(config, config_lib.FIELDS, options)
+  config.num_classes = inputs.num_classes
+  config.boundary = inputs.boundary
+  config.data.update(_data(inputs, answers, options))
+  config.data.image_channels = g.channels
+  config.generator.update(
+    width=g.width, downsamples=g.downsamples, blocks=g.blocks
+  )
+  if g.enhancers:
+    config.generator.enhancer_blocks = g.enhancer_blocks
+  config.discriminator.update(width=d.width, layers=d.layers)
+  config.encoder.update(
+    enabled=inputs.features > 0, channels=e.channels, width=e.width,
+    downsamples=e.downsamples,
+  )  # fmt: skip
+  config.loss.gan = "bce" if is_true(options, "no_lsgan") else "lsgan"
+  config.loss.feature_matching = weight if matching else 0.0
+  config.loss.vgg = weight if vgg else 0.0
+  config.loss.vgg_file = answers.vgg_file if vgg else ""
+  stage = config.stages[0]
+  copy_options(stage, config_lib.STAGE_FIELDS, options)
+  stage.update(
+    name="imported", size=answers.size, enhancers=g.enhancers, scales=d.scales,
+    trainable=config_lib.units(g.enhancers, inputs.features > 0),
+  )  # fmt: skip
+  return validate(config)
 
 
 def _data(
-  inputs: Inputs, answers: Answers, options: Mapping[str, str], channels: int
+  inputs: Inputs, answers: Answers, options: Mapping[str, str]
 ) -> dict[str, object]:
+  """Fields of `data` for which more than a copy of an option is needed."""
   mode = options.get("resize_or_crop", "")
   # Its scale_width has no fixed height: resize is the same for pictures of the
   # stage's proportions, and takes others too.
   transform = "crop" if mode in ("crop", "none") else "resize"
   wide = "and_crop" in mode
-  if wide:
-    transform = "scale_width"
   return {
-    "name": "paired_folder",
     "root": options.get("dataroot", "") or "DIR",
-    "prepared_dir": "",
-    "suffixes": {"label": "", "instance": "", "image": ""},
-    "transform": transform,
+    "transform": "scale_width" if wide else transform,
     "load_width": int(number(options, "loadSize", 1024)) if wide else 0,
-    "flip": not is_true(options, "no_flip"),
-    "workers": 2,
     "label_channels": inputs.label_channels,
     "label_range": answers.label_range or (0.0, 255.0),
-    "image_channels": channels,
-    "image_range": (0.0, 255.0),
-    "num_train": 0,
-    "num_val": 0,
-    "size": (0, 0),
   }

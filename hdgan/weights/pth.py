@@ -16,7 +16,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from hdgan.config import InputError
+from hdgan.errors import InputError
 
 
 def _torch() -> types.ModuleType:

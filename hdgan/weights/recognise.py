@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-from hdgan.config import InputError
+from hdgan.errors import InputError, raise_faults
 from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
@@ -62,7 +62,10 @@ def infer(shapes: Shapes, source: str, net: str = "") -> Spec:
     spec = _infer_generator(shapes, source)
     if net == "E":
       spec = EncoderSpec(
-        spec.inputs, spec.channels, spec.width, spec.downsamples
+        inputs=spec.inputs,
+        channels=spec.channels,
+        width=spec.width,
+        downsamples=spec.downsamples,
       )
   check(shapes, shapes_of(table_of(spec)), source)
   return spec
@@ -85,9 +88,14 @@ def _infer_generator(shapes: Shapes, source: str) -> GeneratorSpec:
     last = f"model{enhancers}_2.{enhancer_blocks + 4}.weight"
   channels = _shape(shapes, last, source)[0]
   return GeneratorSpec(
-    first[1], channels, first[0], downsamples, blocks, enhancers,
-    enhancer_blocks,
-  )  # fmt: skip
+    inputs=first[1],
+    channels=channels,
+    width=first[0],
+    downsamples=downsamples,
+    blocks=blocks,
+    enhancers=enhancers,
+    enhancer_blocks=enhancer_blocks,
+  )
 
 
 def _infer_discriminator(shapes: Shapes, source: str) -> DiscriminatorSpec:
@@ -100,7 +108,13 @@ def _infer_discriminator(shapes: Shapes, source: str) -> DiscriminatorSpec:
     scales = max(_numbers(shapes, r"layer(\d{1,3})\.")) + 1
     layers = (max(_numbers(shapes, r"layer\d+\.(\d{1,3})\.")) - 2) // 3
     first = _shape(shapes, "layer0.0.weight", source)
-  return DiscriminatorSpec(first[1], first[0], layers, scales, features)
+  return DiscriminatorSpec(
+    inputs=first[1],
+    width=first[0],
+    layers=layers,
+    scales=scales,
+    features=features,
+  )
 
 
 def _numbers(shapes: Shapes, pattern: str) -> set[int]:
@@ -153,8 +167,7 @@ def check(found: Shapes, expected: Shapes, source: str) -> None:
       f"{source}: {name!r} has shape {list(found[name])}, must have "
       f"{list(expected[name])} by the shapes of the other weights"
     )
-  if faults:
-    raise InputError("\n".join(faults[:LISTED]))
+  raise_faults(faults)
 
 
 def _list(names: Iterable[str]) -> str:

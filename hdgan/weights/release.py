@@ -5,16 +5,12 @@ metadata which config, stage and step it is of. `SHA256SUMS` is for
 `sha256sum -c`; `python -m hdgan.convert import` takes the folder.
 """
 
-import contextlib
 import errno
-import hashlib
 import json
 import math
-import os
 import pathlib
 import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -23,65 +19,16 @@ import safetensors.numpy
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan import run_directory
-from hdgan.config import InputError
+from hdgan.errors import InputError
+from hdgan.runs import directory, manifest
+from hdgan.validation import validate
 from hdgan.weights import recognise
 from hdgan.weights.state_dict import Layer
+from hdgan.whole_files import share
 
 SUMS = "SHA256SUMS"
 CARD = "MODEL_CARD.md"
 FORMAT = "hdgan 1"
-# What a config says of the machine that it was used on.
-_PATHS = ("data.root", "data.prepared_dir", "loss.vgg_file", "init_from")
-
-
-@contextlib.contextmanager
-def whole_folder(
-  path: pathlib.Path, flag: str, size: int = 0
-) -> Iterator[pathlib.Path]:
-  """Gives a temporary folder that becomes `path` if all goes well.
-
-  Args:
-    path: must be missing or an empty folder.
-    flag: that named it, for messages.
-    size: bytes that will be written, where known.
-
-  Yields:
-    A new folder beside `path`.
-
-  Raises:
-    InputError: if `path` holds something, cannot be written, or the disk is
-      full; then nothing stays.
-  """
-  if path.exists() and (not path.is_dir() or any(path.iterdir())):
-    kind = "holds files already" if path.is_dir() else "is a file"
-    raise InputError(f"{flag}={path} {kind}; name a new or empty folder")
-  made = None
-  try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    made = tempfile.mkdtemp(prefix=f".{path.name}.tmp", dir=path.parent)
-    share(pathlib.Path(made))
-    if shutil.disk_usage(made).free < size:
-      raise OSError(errno.ENOSPC, f"{size:,} bytes are needed")
-    yield pathlib.Path(made)
-    os.replace(made, path)
-  except OSError as error:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    why = "the disk is full" if full else " ".join(str(error).split())
-    raise InputError(
-      f"{flag}={path}: not written, nothing of it stays ({why}); make room or "
-      "name another folder"
-    ) from error
-  finally:
-    if made:
-      shutil.rmtree(made, ignore_errors=True)
-
-
-def share(path: pathlib.Path) -> None:
-  """Gives a file or folder the usual mode; some writers keep it private."""
-  mask = os.umask(0)
-  os.umask(mask)
-  path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
 
 
 def _names(layer: Layer) -> dict[str, tuple[int, ...]]:
@@ -143,14 +90,10 @@ def metadata_of(
   config: ConfigDict, info: Mapping[str, Any], weights: str
 ) -> dict[str, str]:
   """What every file says about itself; paths are cut to their last part."""
-  public = config_lib.from_json(config_lib.to_json(config)).unlock()
-  with public.unlocked():
-    for field in _PATHS:
-      value = config_lib.get(public, field)
-      public.update_from_flattened_dict({field: pathlib.Path(value).name})
+  public = config_lib.public(config, keep_names=True)
   return {
     "format": FORMAT,
-    "config": json.dumps(config_lib.plain(public)),
+    "config": json.dumps(public),
     "stage": str(info["stage"]),
     "step": str(info["step"]),
     "weights": weights,
@@ -159,12 +102,8 @@ def metadata_of(
 
 def write_sums(folder: pathlib.Path) -> None:
   """Writes the SHA-256 sums of all files of a folder."""
-  lines = []
-  for path in sorted(set(folder.iterdir()) - {folder / SUMS}):
-    with path.open("rb") as file:
-      digest = hashlib.file_digest(file, "sha256").hexdigest()
-    lines.append(f"{digest}  {path.name}\n")
-  (folder / SUMS).write_text("".join(lines))
+  names = sorted(path.name for path in folder.iterdir() if path.name != SUMS)
+  manifest.write(folder, names, SUMS)
 
 
 def card(
@@ -222,19 +161,26 @@ def check_sums(folder: pathlib.Path) -> None:
   """Compares a release's files with its sums.
 
   Raises:
-    InputError: naming the first file that differs.
+    InputError: naming the first file that differs, or that is not listed.
   """
   path = folder / SUMS
   if not path.is_file():
     raise InputError(f"{path} is missing; copy the release's folder whole")
-  for line in path.read_text(errors="replace").splitlines():
-    digest, _, name = line.partition("  ")
-    file = folder / pathlib.Path(name).name
-    if not file.is_file():
-      raise InputError(f"{file} is missing, {SUMS} lists it; copy it again")
-    with file.open("rb") as opened:
-      if hashlib.file_digest(opened, "sha256").hexdigest() != digest:
-        raise InputError(f"{file} differs from {SUMS}; copy it again")
+  listed = {pathlib.Path(name).name for name in manifest.listed(folder, SUMS)}
+  # What is read must be listed, and what is listed must be there and whole.
+  read = {file.name for file in folder.glob("*.safetensors")}
+  if (folder / directory.CLASSES).is_file():
+    read.add(directory.CLASSES)
+  for name in sorted(read - listed):
+    raise InputError(f"{folder / name} is not listed in {SUMS}; copy it again")
+  for name in sorted(listed - {""}):
+    if not (folder / name).is_file():
+      raise InputError(
+        f"{folder / name} is missing, {SUMS} lists it; copy it again"
+      )
+  odd = manifest.first_difference(folder, sorted(listed - {""}), SUMS)
+  if odd is not None:
+    raise InputError(f"{odd} differs from {SUMS}; copy it again")
 
 
 def read_metadata(folder: pathlib.Path) -> tuple[ConfigDict, dict[str, str]]:
@@ -260,7 +206,7 @@ def read_metadata(folder: pathlib.Path) -> tuple[ConfigDict, dict[str, str]]:
     raise InputError(f"{path}: not a release ({error}); copy it again") from (
       error
     )
-  return config_lib.validate(config), metadata
+  return validate(config), metadata
 
 
 def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
@@ -292,6 +238,6 @@ def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
 
 def copy_classes(source: pathlib.Path, target: pathlib.Path) -> None:
   """Takes classes.json along, where there is one."""
-  path = source / run_directory.CLASSES
+  path = source / directory.CLASSES
   if path.is_file():
     shutil.copyfile(path, target / path.name)

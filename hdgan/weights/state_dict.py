@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hdgan import vgg
-from hdgan.discriminator import MAX_WIDTH
+from hdgan.networks import vgg
+from hdgan.networks.discriminator import MAX_WIDTH
 
 
 class Layer(NamedTuple):
@@ -86,7 +86,7 @@ def _conv(
   d: int,
   kind: str = "conv",
 ) -> Layer:
-  return Layer(name, path, kind, (size, size, c, d))
+  return Layer(name, path, kind=kind, kernel=(size, size, c, d))
 
 
 def _blocks(
@@ -181,7 +181,9 @@ def vgg_table() -> list[Layer]:
     # A pooling layer precedes each block but the first.
     place += name.endswith("_1") and name != "conv1_1"
     kernel = leaves["kernel"]
-    table.append(Layer(f"features.{place}", (name,), "conv", kernel))
+    table.append(
+      Layer(f"features.{place}", (name,), kind="conv", kernel=kernel)
+    )
     place += 2
   return table
 

@@ -1,0 +1,221 @@
+"""What feeds the loop: checks, prepares, reads, transforms and batches.
+
+Grain reads the prepared copies that `datasets/` makes. The stream is endless
+and a pure function of (data, seed, step): shuffled first, cut over processes
+afterwards, so that any process count sees the same global batches and a run
+resumes by its step alone.
+"""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import grain
+import numpy as np
+from ml_collections import ConfigDict
+
+from hdgan.datasets import paired_folder
+from hdgan.datasets.check import rules_of
+from hdgan.datasets.prepared import Prepared
+from hdgan.datasets.reading import Batch, Encoded, decode, place, reading_of
+from hdgan.datasets.streets import builder
+from hdgan.datasets.synthesis_inputs import (
+  SynthesisInputs,
+  check_inputs,
+  find_examples,
+)
+from hdgan.datasets.transforms import centre_placement, random_placement
+from hdgan.errors import InputError, near_names
+
+
+class DataSet(NamedTuple):
+  """How a data set is opened.
+
+  Attributes:
+    prepare: checks all that a config names and prepares it, once.
+    from_folders: splits are folders of one's own, also without photos.
+  """
+
+  prepare: Callable[[ConfigDict], Prepared]
+  from_folders: bool = False
+
+
+# The one table of data sets, by `data.name`.
+DATA_SETS = {
+  "synthetic_streets": DataSet(builder.prepare_config),
+  "paired_folder": DataSet(paired_folder.prepare_config, from_folders=True),
+}
+
+
+def find_data_set(config: ConfigDict) -> DataSet:
+  """The data set that a config names.
+
+  Raises:
+    InputError: if there is none of that name.
+  """
+  name = config.data.name
+  if name not in DATA_SETS:
+    hint = near_names(name, list(DATA_SETS))
+    raise InputError(f"config.data.name={name!r} is no data set; {hint}")
+  return DATA_SETS[name]
+
+
+def prepare(config: ConfigDict) -> Prepared:
+  """Checks all the data that a config names and prepares it, once.
+
+  Args:
+    config: a valid experiment config.
+
+  Returns:
+    What `batches` and `fixed_examples` read from.
+
+  Raises:
+    InputError: every fault of the data, one line each.
+  """
+  return find_data_set(config).prepare(config)
+
+
+def batches(
+  source: Prepared,
+  split: str,
+  *,
+  stage_size: Sequence[int],
+  batch_size: int,
+  seed: tuple[int, int],
+  start: int = 0,
+  process_index: int = 0,
+  process_count: int = 1,
+  objects: bool = False,
+) -> Iterator[Batch]:
+  """Streams this process's part of each global batch, without an end.
+
+  Args:
+    source: the data.
+    split: 'train' or the held-out split.
+    stage_size: (H, W) of the stage.
+    batch_size: B, of all processes together.
+    seed: the config's seed and the stage's index.
+    start: batches of this stage that have been used.
+    process_index: which process this is.
+    process_count: of how many.
+    objects: whether to number the objects for the encoder.
+
+  Returns:
+    Batches of label [B, H, W] int32 (or a picture [B, H, W, C]), instance
+    [B, H, W] int32, image [B, H, W, C] in the photos' dtype and, if asked,
+    objects [B, H, W] int32 in 0..N-1.
+
+  Raises:
+    InputError: a batch that the processes do not divide.
+  """
+  if batch_size % process_count:
+    raise InputError(
+      f"batch_size = {batch_size} is not a multiple of the {process_count} "
+      f"processes; say batch_size="
+      f"{-(-batch_size // process_count) * process_count}"
+    )
+  geometry = source.reading.geometry(stage_size)
+
+  def load(encoded: Encoded, rng: np.random.Generator) -> Batch:
+    arrays = decode(encoded, source.reading)
+    size = arrays["image"].shape[:2]
+    return place(arrays, random_placement(size, geometry, rng), objects)
+
+  state = int(np.random.SeedSequence(seed).generate_state(1)[0])
+  stream = grain.MapDataset.source(source.sources[split]).seed(state)
+  # Shuffled and drawn before it is cut, or the draws would depend on the cut.
+  stream = stream.shuffle().repeat(None).random_map(load)
+  stream = stream[process_index::process_count]
+  stream = stream.batch(batch_size // process_count, drop_remainder=True)
+  workers = source.reading.workers
+  options = grain.ReadOptions(
+    num_threads=workers, prefetch_buffer_size=2 * workers
+  )
+  iterator = iter(stream.to_iter_dataset(options))
+  iterator.set_state({"next_index": start})
+  return iterator
+
+
+def fixed_examples(
+  source: Prepared,
+  split: str,
+  indices: Sequence[int],
+  *,
+  stage_size: Sequence[int],
+  objects: bool = False,
+) -> Batch:
+  """Loads the same examples in the same way each time, for sample pictures.
+
+  Args:
+    source: the data.
+    split: 'train' or the held-out split.
+    indices: which examples, in name order.
+    stage_size: (H, W) of the stage; the middle is cut out, not mirrored.
+    objects: whether to number the objects for the encoder.
+
+  Returns:
+    One batch as from `batches`.
+  """
+  geometry = source.reading.geometry(stage_size)
+  loaded = []
+  for i in indices:
+    arrays = decode(source.sources[split][i], source.reading)
+    placement = centre_placement(arrays["image"].shape[:2], geometry)
+    loaded.append(place(arrays, placement, objects))
+  return {key: np.stack([one[key] for one in loaded]) for key in loaded[0]}
+
+
+def synthesis_inputs(
+  config: ConfigDict,
+  source: str,
+  *,
+  stage_size: Sequence[int],
+  size: str = "stage",
+) -> SynthesisInputs:
+  """Finds and checks the maps that photos are to be made from.
+
+  Args:
+    config: the model's config.
+    source: a split's name, or a folder that holds `<split>_label/` of one
+      split, or `label/` (and `inst/`, `img/`), or the label maps themselves.
+    stage_size: (H, W) of the stage whose weights are used.
+    size: 'stage' scales as training did, without its random part; 'input'
+      keeps each map's own size.
+
+  Returns:
+    The inputs in name order; each is read when it is asked for.
+
+  Raises:
+    InputError: nothing found, or every fault of the files, one line each.
+  """
+  if size not in ("stage", "input"):
+    raise InputError(f"size = '{size}' is no size; say 'stage' or 'input'")
+  is_name = pathlib.Path(source).name == source
+  if (
+    is_name
+    and not pathlib.Path(source).is_dir()
+    and not find_data_set(config).from_folders
+  ):
+    whole = prepare(config)
+    if source not in whole.sources:
+      raise InputError(
+        f"'{source}' is neither a folder nor a split; the splits are "
+        f"{', '.join(whole.sources)}"
+      )
+    examples: Sequence[Encoded] = whole.sources[source]
+    names = tuple(example["name"].decode() for example in examples)
+  else:
+    rules = dataclasses.replace(rules_of(config), geometries=())
+    found = find_examples(source, config.data.root, config.data.suffixes)
+    check_inputs(source, found, rules, config.data.workers)
+    examples = [dataclasses.asdict(one) for one in found]
+    names = tuple(one.stem for one in found)
+  reading = reading_of(config)
+  return SynthesisInputs(
+    names,
+    examples,
+    reading=reading,
+    geometry=reading.geometry(stage_size),
+    own_size=size == "input",
+  )

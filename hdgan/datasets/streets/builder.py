@@ -1,0 +1,261 @@
+"""Streets that are drawn rather than photographed: data for demos and tests.
+
+Deterministic from a seed. The colour of each car and the material of each
+house are kept as the feature `styles`, which is never fed to a network.
+"""
+
+import dataclasses
+import io
+import itertools
+import json
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+from PIL import Image
+
+from hdgan.datasets import files, prepared
+from hdgan.datasets.check import rules_of, size_faults
+from hdgan.datasets.classes import class_entry
+from hdgan.datasets.reading import reading_of
+from hdgan.datasets.streets.scene import draw_street
+from hdgan.datasets.transforms import dense_objects
+from hdgan.errors import InputError, raise_faults
+from hdgan.whole_files import write_text
+
+# Id, name, colour and whether single objects have instance ids.
+CLASSES = tuple(
+  class_entry(*facts)
+  for facts in (
+    (0, "sky", (92, 155, 213), False),
+    (1, "road", (108, 84, 120), False),
+    (2, "pavement", (222, 160, 190), False),
+    (3, "building", (104, 104, 108), True, False, True),
+    (4, "tree", (98, 148, 54), True),
+    (5, "car", (28, 60, 168), True),
+    (6, "person", (214, 48, 64), True),
+    (7, "lamp", (240, 178, 50), False, False, False),
+  )
+)
+
+
+@dataclasses.dataclass(eq=False)
+class SyntheticStreetsConfig(tfds.core.BuilderConfig):
+  """How many streets of which size are drawn.
+
+  Attributes:
+    size: (H, W) of the maps and photos.
+    num_train: streets of the split 'train'.
+    num_val: streets of the split 'val'; none of them is in 'train'.
+    seed: of all streets.
+    progress: called with examples done and their total.
+  """
+
+  size: tuple[int, int] = (128, 256)
+  num_train: int = 64
+  num_val: int = 8
+  seed: int = 0
+  progress: Callable[[int, int], None] = lambda done, total: None
+
+
+class SyntheticStreets(tfds.core.GeneratorBasedBuilder):
+  """TFDS builder that draws its examples."""
+
+  VERSION = tfds.core.Version("1.0.0")
+  builder_config: SyntheticStreetsConfig
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    styles = tfds.features.Sequence({"object": np.int32, "style": np.int32})
+    return tfds.core.DatasetInfo(
+      builder=self,
+      features=prepared.example_features(styles=styles),
+      disable_shuffling=True,
+    )
+
+  def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
+    del dl_manager
+    config = self.builder_config
+    ranges = {"train": range(config.num_train)}
+    if config.num_val:
+      end = config.num_train + config.num_val
+      ranges["val"] = range(config.num_train, end)
+    return {
+      split: self._generate_examples(indices)
+      for split, indices in ranges.items()
+    }
+
+  def _generate_examples(
+    self, indices: range
+  ) -> Iterator[tuple[int, dict[str, Any]]]:
+    config = self.builder_config
+    for i in indices:
+      street = draw_street(config.seed, i, *config.size)
+      yield (
+        i,
+        {
+          "name": f"street_{i:05d}",
+          "label": encode_png(street.label),
+          "instance": encode_png(street.instance),
+          "image": encode_png(street.image),
+          "styles": [{"object": o, "style": s} for o, s in street.styles],
+        },
+      )
+      config.progress(i + 1, config.num_train + config.num_val)
+
+
+def prepare_config(config: ConfigDict) -> prepared.Prepared:
+  """Draws the streets that a config asks for.
+
+  Raises:
+    InputError: if the fields of the data set are wrong.
+  """
+  data, count = config.data, len(CLASSES)
+  faults = []
+  if data.num_train < 1:
+    faults.append(
+      f"config.data.num_train={data.num_train} (synthetic_streets) must be at "
+      "least 1"
+    )
+  if len(data.size) != 2 or min(data.size) < 32:
+    faults.append(
+      f"config.data.size={data.size} must be (height, width) of at least 32"
+    )
+  else:
+    faults += size_faults(tuple(data.size), rules_of(config), "data.size")
+  if config.num_classes != count:
+    faults.append(
+      f"config.num_classes={config.num_classes}: synthetic_streets has {count} "
+      f"classes; say num_classes={count}"
+    )
+  raise_faults(faults)
+  sources, most = prepare(
+    size=tuple(data.size),
+    num_train=data.num_train,
+    num_val=data.num_val,
+    seed=config.seed,
+    folder=prepared.copies_folder(data.prepared_dir),
+  )
+  bound = prepared.bound_instances(most)
+  if 0 < config.max_instances < most:
+    raise InputError(
+      f"max_instances = {config.max_instances}, but a street has {most} "
+      f"objects; say max_instances={bound}, or 0 to have them counted"
+    )
+  return prepared.Prepared(
+    sources=sources,
+    held_out="val" if "val" in sources else "",
+    max_instances=config.max_instances or bound,
+    classes=CLASSES,
+    reading=reading_of(config),
+  )
+
+
+def prepare(
+  *,
+  size: tuple[int, int],
+  num_train: int,
+  num_val: int,
+  seed: int,
+  folder: pathlib.Path,
+) -> tuple[dict[str, Sequence[dict[str, Any]]], int]:
+  """Draws and stores the streets, or finds them drawn.
+
+  Args:
+    size: (H, W).
+    num_train: streets of the split 'train'.
+    num_val: streets of the split 'val'; 0 leaves the split out.
+    seed: of all streets.
+    folder: where prepared copies are kept.
+
+  Returns:
+    Per split a random-access sequence of encoded examples, and the most
+    objects in one street.
+
+  Raises:
+    InputError: a folder that cannot be written.
+  """
+  name = f"{size[0]}x{size[1]}_{num_train}_{num_val}_seed{seed}"
+  config = SyntheticStreetsConfig(
+    name=name,
+    size=size,
+    num_train=num_train,
+    num_val=num_val,
+    seed=seed,
+    progress=prepared.progress_line("drawing streets"),
+  )
+  sources = prepared.prepare(
+    lambda: SyntheticStreets(
+      data_dir=folder, config=config, file_format="array_record"
+    ),
+    ["train", "val"] if num_val else ["train"],
+  )
+  record_file = folder / "synthetic_streets" / name / "check.json"
+  most = prepared.load_record(record_file).get("max_objects")
+  if most is None:
+    most = max(
+      _count_objects(example)
+      for source in sources.values()
+      for example in source
+    )
+    prepared.save_record(record_file, {"max_objects": most})
+  return sources, most
+
+
+def write_folder(
+  root: pathlib.Path | str,
+  *,
+  num_train: int,
+  num_val: int = 0,
+  num_test: int = 0,
+  size: tuple[int, int] = (128, 256),
+  seed: int = 0,
+  instances: bool = True,
+) -> None:
+  """Writes streets as a folder of one's own data would be.
+
+  Args:
+    root: made if it is not there; gets `<split>_label/` and its siblings and
+      classes.json.
+    num_train: streets of the split 'train'.
+    num_val: streets of the split 'val'.
+    num_test: streets of the split 'test'; these have no photos.
+    size: (H, W).
+    seed: of all streets.
+    instances: whether there are instance maps.
+  """
+  root, indices = pathlib.Path(root), itertools.count()
+  counts = {"train": num_train, "val": num_val, "test": num_test}
+  for split, count in counts.items():
+    for index in itertools.islice(indices, count):
+      street = draw_street(seed, index, *size)
+      arrays = {"label": street.label}
+      if instances:
+        arrays["inst"] = street.instance
+      if split != "test":
+        arrays["img"] = street.image
+      for role, array in arrays.items():
+        path = root / f"{split}_{role}" / f"street_{index:05d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode_png(array))
+  text = json.dumps(CLASSES, indent=1)
+  write_text(root / "classes.json", text)
+
+
+def _count_objects(example: dict[str, Any]) -> int:
+  """Counts the objects of an encoded example."""
+  label, instance = (
+    files.read_map(example[key]) for key in ("label", "instance")
+  )
+  return len(dense_objects(label, instance)[1])
+
+
+def encode_png(array: np.ndarray) -> bytes:
+  """Encodes [H, W] ids (8 or 16 bits, as needed) or an [H, W, 3] photo."""
+  if array.dtype != np.uint8:
+    array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
+  out = io.BytesIO()
+  Image.fromarray(array).save(out, "PNG")
+  return out.getvalue()

@@ -1,0 +1,178 @@
+"""Edit files: a list of edits as JSON, checked, and applied to a scene.
+
+The schema is in README.md beside this file.
+"""
+
+import json
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from hdgan.datasets import files
+from hdgan.editing import operations
+from hdgan.editing.scene import Scene, objects_of
+from hdgan.errors import InputError, near_names, raise_faults
+from hdgan.rendering.renderer import Renderer, require_encoder
+from hdgan.styles import file as style_file
+
+VERSION = 1
+# Fields of each operation: those it must have, those it may have.
+_TARGETS = ("object", "every")
+OPERATIONS = {
+  "change_class": (("to",), _TARGETS),
+  "restyle": (("style",), _TARGETS),
+  "add": (("class",), ("box", "mask", "style")),
+  "remove": ((), (*_TARGETS, "fill")),
+  "move": (("object", "dy", "dx"), ()),
+  "undo": ((), ()),
+}
+
+
+def read_edits(path: pathlib.Path) -> tuple[list[dict[str, Any]], str]:
+  """Reads a file of edits and checks each for itself.
+
+  Args:
+    path: of the JSON file.
+
+  Returns:
+    The edits, and the name of the map that they are for, or ''.
+
+  Raises:
+    InputError: every fault, one line each.
+  """
+  try:
+    data = json.loads(path.read_text(encoding="utf-8"))
+  except OSError as error:
+    raise InputError(
+      f"--edits={path}: cannot be read ({error.strerror})"
+    ) from error
+  except ValueError as error:
+    raise InputError(f"--edits={path}: not JSON ({error})") from error
+  if not isinstance(data, dict) or not isinstance(data.get("edits"), list):
+    raise InputError(f"{path}: must be an object with a list 'edits'")
+  faults = [
+    f"{path}: there is no field {key!r}; "
+    + near_names(key, ("version", "map", "edits"))
+    for key in data
+    if key not in ("version", "map", "edits")
+  ]
+  if data.get("version", VERSION) != VERSION:
+    faults.append(f"{path}: version = {data['version']!r} must be {VERSION}")
+  for i, entry in enumerate(data["edits"]):
+    rule = _edit_fault(entry)
+    if rule:
+      faults.append(f"{path}: edit {i}: {rule}")
+  raise_faults(faults)
+  return data["edits"], str(data.get("map", ""))
+
+
+def _edit_fault(entry: Any) -> str:
+  """What is wrong with one edit as JSON gives it, or ''."""
+  if not isinstance(entry, dict) or not isinstance(entry.get("op"), str):
+    return f"{entry!r} must be an object with 'op'"
+  name = entry["op"]
+  if name not in OPERATIONS:
+    hint = near_names(name, list(OPERATIONS))
+    return f"there is no operation {name!r}; {hint}"
+  needs, may = OPERATIONS[name]
+  for field in entry:
+    if field not in ("op", *needs, *may):
+      hint = near_names(field, (*needs, *may))
+      return f"{name} has no field {field!r}; {hint}"
+  for field in needs:
+    if field not in entry:
+      return f"{name} needs {field!r}"
+  pair = ("box", "mask") if name == "add" else _TARGETS
+  if pair[0] in may and sum(field in entry for field in pair) != 1:
+    return f"{name} needs either {pair[0]!r} or {pair[1]!r}"
+  for field in ("dy", "dx"):
+    if field in entry and type(entry[field]) is not int:
+      return f"{field} = {entry[field]!r} must be an integer"
+  return _value_fault(entry)
+
+
+def _value_fault(entry: Mapping[str, Any]) -> str:
+  """What is wrong with the values of an edit whose fields are right."""
+  for field in ("to", "class", "every", "fill"):
+    if field in entry and type(entry[field]) not in (str, int):
+      return f"{field} = {entry[field]!r} must be a class"
+  keys = entry.get("object", "")
+  keys = keys if isinstance(keys, list) else [keys]
+  if any(type(key) not in (str, int) for key in keys):
+    return f"object = {entry['object']!r} must be an id or a list of ids"
+  if entry["op"] == "move" and isinstance(entry["object"], list):
+    return "move takes one object"
+  box = entry.get("box", [0, 0, 1, 1])
+  if (
+    not isinstance(box, list)
+    or len(box) != 4
+    or any(type(x) is not int for x in box)
+    or not (0 <= box[0] < box[2] and 0 <= box[1] < box[3])
+  ):
+    return f"box = {box!r} must be [top, left, bottom, right], not negative"
+  return ""
+
+
+def apply(
+  scene: Scene,
+  entry: Mapping[str, Any],
+  folder: pathlib.Path,
+  renderer: Renderer,
+) -> Scene:
+  """Applies one edit that has been checked for itself.
+
+  Args:
+    scene: before.
+    entry: the edit.
+    folder: where relative paths of masks start.
+    renderer: knows which styles there are.
+
+  Returns:
+    The scene after.
+
+  Raises:
+    InputError: for objects, classes or styles that are not there.
+  """
+  if "every" in entry:
+    keys: Any = objects_of(scene, entry["every"])
+    if not keys:
+      raise InputError(f"the scene has no object of class {entry['every']!r}")
+  else:
+    keys = entry.get("object", "")
+  style = entry.get("style")
+  if style is not None:
+    if not renderer.channels:
+      require_encoder(renderer, "style")
+    rule = style_file.style_fault(style, renderer.channels)
+    if rule:
+      raise InputError(f"style: {rule}")
+  actions: dict[str, Callable[[], Scene]] = {
+    "change_class": lambda: operations.change_class(scene, keys, entry["to"]),
+    "restyle": lambda: operations.restyle(scene, keys, style),
+    "add": lambda: operations.add(
+      scene, _mask(scene, entry, folder), entry["class"], style
+    ),
+    "remove": lambda: operations.remove(scene, keys, entry.get("fill")),
+    "move": lambda: operations.move(scene, keys, entry["dy"], entry["dx"]),
+    "undo": lambda: operations.undo(scene),
+  }
+  after = actions[entry["op"]]()
+  if style is not None:
+    # Said here, with the number of the edit, rather than by the renderer.
+    operations.styles_of(after, renderer)
+  return after
+
+
+def _mask(
+  scene: Scene, entry: Mapping[str, Any], folder: pathlib.Path
+) -> np.ndarray:
+  """[H, W] bool of an added object, from a box or a picture."""
+  if "box" in entry:
+    mask = np.zeros(scene.objects.shape, bool)
+    top, left, bottom, right = entry["box"]
+    mask[top:bottom, left:right] = True
+    return mask
+  path = folder / str(entry["mask"])
+  return files.read_map(path, f"mask {path}") != 0

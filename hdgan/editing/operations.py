@@ -1,0 +1,262 @@
+"""Edits of a scene: classes, styles, objects added, removed and moved.
+
+Pure functions from scene to scene, and `render`; an editor of any kind calls
+them, there is no drawing here. Section 3.4 of the paper shows such edits.
+
+  scene = open_scene(label, instance, renderer.classes)
+  scene = change_class(scene, objects_of(scene, "tree"), "building")
+  scene = restyle(scene, "5002", 3)
+  picture = render(scene, renderer)
+  scene = undo(scene)
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from hdgan.editing.scene import (
+  Scene,
+  SceneObject,
+  fill_hole,
+  find_class,
+  find_rows,
+  follow,
+  fresh_id,
+  has_instances,
+  region_of,
+)
+from hdgan.errors import InputError
+from hdgan.rendering.renderer import Renderer, to_levels
+from hdgan.styles import file as style_file
+from hdgan.styles.choice import Chooser
+from hdgan.styles.file import Style, StyleFile
+
+
+def change_class(
+  scene: Scene, keys: str | int | Sequence[str | int], name: str | int
+) -> Scene:
+  """Gives objects another class; their styles are drawn anew.
+
+  In a class without instances they join its one region, if there is one.
+
+  Args:
+    scene: before.
+    keys: of one object or several.
+    name: of the class.
+
+  Returns:
+    The scene after.
+
+  Raises:
+    InputError: for an object or a class that is not there.
+  """
+  label, rows = find_class(scene, name), find_rows(scene, keys)
+  objects, table = scene.objects.copy(), list(scene.table)
+  single = not has_instances(scene, label)
+  region = region_of(scene, label, rows) if single else None
+  touched = []
+  for row in rows:
+    one = table[row]
+    if one.label == label:
+      region = row if single else region
+    elif region is not None:
+      objects[objects == row] = region
+      row = region
+    else:
+      taken = any(
+        o.label == label and o.instance == one.instance for o in table
+      )
+      id = one.instance
+      if single or taken:
+        id = fresh_id(scene, table, label)
+      table[row] = SceneObject(label, id)
+      region = row if single else None
+    touched.append(row)
+  return follow(scene, objects, table, touched)
+
+
+def restyle(
+  scene: Scene, keys: str | int | Sequence[str | int], style: Style | None
+) -> Scene:
+  """Gives objects a style.
+
+  Args:
+    scene: before.
+    keys: of one object or several.
+    style: number in the class, or features; None to have it drawn.
+
+  Returns:
+    The scene after.
+  """
+  rows, table = find_rows(scene, keys), list(scene.table)
+  if style is not None and not isinstance(style, int):
+    style = tuple(float(x) for x in style)
+  for row in rows:
+    table[row] = dataclasses.replace(table[row], style=style)
+  return follow(scene, scene.objects, table, rows)
+
+
+def add(
+  scene: Scene, mask: np.ndarray, name: str | int, style: Style | None = None
+) -> Scene:
+  """Paints a new object over what is there.
+
+  It gets an id that no other has; in a class without instances the mask joins
+  its one region and takes its style, if there is one.
+
+  Args:
+    scene: before.
+    mask: [H, W] bool.
+    name: of the class.
+    style: number or features; None to have it drawn.
+
+  Returns:
+    The scene after; `touched` names the object.
+
+  Raises:
+    InputError: for an unknown class, or a mask of another size or without
+      pixels.
+  """
+  label, mask = find_class(scene, name), np.asarray(mask, bool)
+  if mask.shape != scene.objects.shape:
+    raise InputError(
+      f"mask {list(mask.shape)} must have the scene's size "
+      f"{list(scene.objects.shape)}"
+    )
+  if not mask.any():
+    raise InputError("mask has no pixels inside the scene; nothing to add")
+  table = list(scene.table)
+  row = None if has_instances(scene, label) else region_of(scene, label)
+  if row is None:
+    row = len(table)
+    table.append(SceneObject(label, fresh_id(scene, table, label), style))
+  objects = np.where(mask, np.int32(row), scene.objects)
+  return follow(scene, objects, table, [row])
+
+
+def remove(
+  scene: Scene,
+  keys: str | int | Sequence[str | int],
+  fill: str | int | None = None,
+) -> Scene:
+  """Takes objects out; the hole goes to the nearest background.
+
+  Args:
+    scene: before.
+    keys: of one object or several.
+    fill: class that fills the hole instead.
+
+  Returns:
+    The scene after.
+
+  Raises:
+    InputError: for an object that is not there, or if nothing would be left.
+  """
+  rows = find_rows(scene, keys)
+  hole = np.isin(scene.objects, rows)
+  table = list(scene.table)
+  if fill is None:
+    return follow(scene, fill_hole(scene, hole), table, [])
+  label = find_class(scene, fill)
+  row = None if has_instances(scene, label) else region_of(scene, label, rows)
+  if row is None:
+    row = len(table)
+    table.append(SceneObject(label, fresh_id(scene, table, label)))
+  objects = np.where(hole, np.int32(row), scene.objects)
+  return follow(scene, objects, table, [row])
+
+
+def move(scene: Scene, key: str | int, dy: int, dx: int) -> Scene:
+  """Shifts an object; what leaves the picture is cut off.
+
+  Args:
+    scene: before.
+    key: of the object.
+    dy: rows down.
+    dx: columns to the right.
+
+  Returns:
+    The scene after; the place it left goes to the nearest background.
+
+  Raises:
+    InputError: if it would leave the picture, or nothing else is in it.
+  """
+  (row,) = find_rows(scene, key)
+  old = scene.objects == row
+  new = np.zeros_like(old)
+  height, width = old.shape
+  y, x = np.nonzero(old)
+  y, x = y + dy, x + dx
+  inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+  if not inside.any():
+    raise InputError(
+      f"object {key}: moved by {dy}, {dx} it would leave the picture of "
+      f"{height} x {width}; remove it instead"
+    )
+  new[y[inside], x[inside]] = True
+  objects = scene.objects if (old & ~new).sum() == 0 else fill_hole(scene, old)
+  objects = np.where(new, np.int32(row), objects)
+  return follow(scene, objects, scene.table, [row])
+
+
+def undo(scene: Scene) -> Scene:
+  """The scene before the last edit; the same one where there was none."""
+  return scene.before or scene
+
+
+def styles_of(
+  scene: Scene, renderer: Renderer, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, tuple[Style, ...]]:
+  """Chooses the style of every object: its own, or the seeded draw.
+
+  Args:
+    scene: to be rendered.
+    renderer: of a run with E.
+    seed: of the draw.
+
+  Returns:
+    [N, C] float32 by row, [n, 2] pairs of the rows that have pixels, and
+    their styles.
+
+  Raises:
+    InputError: for a style that the bank does not have.
+  """
+  chooser = Chooser(
+    scene.names, renderer.channels, bank=renderer.bank, seed=seed
+  )
+  rows = scene.rows()
+  pairs = scene.pairs()[rows]
+  given = {
+    f"{label}:{id % 2**32}": scene.table[row].style
+    for (label, id), row in zip(pairs.tolist(), rows, strict=True)
+    if scene.table[row].style is not None
+  }
+  for key, style in given.items():
+    rule = style_file.style_fault(style, renderer.channels)
+    if rule:
+      raise InputError(f"object {key}: {rule}")
+  file = StyleFile("the scene", objects=given, classes={}, about={})
+  choice = dataclasses.replace(chooser, file=file).choose(pairs, "the scene")
+  table = np.zeros((len(scene.table), renderer.channels), np.float32)
+  table[rows] = choice.table
+  return table, pairs, choice.styles
+
+
+def render(scene: Scene, renderer: Renderer, seed: int = 0) -> np.ndarray:
+  """Makes the picture of a scene.
+
+  Args:
+    scene: maps and styles.
+    renderer: of a trained run.
+    seed: draws the styles that the scene leaves open.
+
+  Returns:
+    [H, W, 1 or 3] uint8, or [H, W] uint16, as a PNG holds it.
+  """
+  maps = scene.label, scene.instance
+  if not renderer.channels:
+    return to_levels(renderer(*maps), renderer.model.pictures.image_range)
+  table, _, _ = styles_of(scene, renderer, seed)
+  fake = renderer(*maps, scene.objects, table)
+  return to_levels(fake, renderer.model.pictures.image_range)

@@ -1,0 +1,253 @@
+"""A scene: one plane of object numbers, a table of objects, and its history.
+
+The table has a row per number, so that a change of class or style touches no
+pixel. Objects are named by their original instance ids as in style files:
+"26001", or "26:1" where an id has two labels. `edit` holds the operations.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from hdgan.datasets.transforms import dense_objects
+from hdgan.errors import InputError, near_names
+from hdgan.styles import file as style_file
+from hdgan.styles.file import Style
+
+# Ids below it are of regions without objects of their own, as in Cityscapes
+# and the released code, where an object's id is 1000 * class + number.
+FIRST_OBJECT_ID = 1000
+
+Classes = Sequence[Mapping[str, Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class SceneObject:
+  """One row of the table.
+
+  Attributes:
+    label: class id.
+    instance: original instance id; no two rows of a scene that share a label
+      share it.
+    style: number or features; None to have it drawn.
+  """
+
+  label: int
+  instance: int
+  style: Style | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Scene:
+  """Maps and styles of one picture; never changed, only followed by another.
+
+  Attributes:
+    objects: [H, W] int32, row of the table per pixel.
+    table: the objects; a row whose pixels are all gone stays.
+    classes: id, name and has_instances by class id.
+    before: the scene before the last edit, or None.
+    touched: keys of the objects that the last edit concerned.
+  """
+
+  objects: np.ndarray
+  table: tuple[SceneObject, ...]
+  classes: Classes
+  before: "Scene | None" = None
+  touched: tuple[str, ...] = ()
+
+  @property
+  def label(self) -> np.ndarray:
+    """[H, W] int32 class ids."""
+    return np.array([o.label for o in self.table], np.int32)[self.objects]
+
+  @property
+  def instance(self) -> np.ndarray:
+    """[H, W] int32 instance ids."""
+    return np.array([o.instance for o in self.table], np.int32)[self.objects]
+
+  @property
+  def names(self) -> list[str]:
+    """Class names by id."""
+    return [str(entry["name"]) for entry in self.classes]
+
+  def rows(self) -> np.ndarray:
+    """Rows of the table that have pixels, ascending."""
+    return np.flatnonzero(
+      np.bincount(self.objects.ravel(), minlength=len(self.table))
+    )
+
+  def pairs(self) -> np.ndarray:
+    """[N, 2] int64 label and instance id of every row."""
+    return np.array([(o.label, o.instance) for o in self.table], np.int64)
+
+
+def open_scene(
+  label: np.ndarray,
+  instance: np.ndarray,
+  classes: Classes,
+  styles: Sequence[Style] = (),
+) -> Scene:
+  """Makes a scene of maps.
+
+  Args:
+    label: [H, W] integers.
+    instance: [H, W] integers.
+    classes: id, name, has_instances per class, by id.
+    styles: one per object in the order of `dense_objects`; () to draw all.
+
+  Returns:
+    A scene without a history.
+
+  Raises:
+    InputError: if label is a picture, or the maps' sizes differ.
+  """
+  if label.ndim != 2 or label.shape != instance.shape:
+    raise InputError(
+      f"label {list(label.shape)}, instance {list(instance.shape)}: a scene "
+      "needs class ids and instance ids [H, W] of one size"
+    )
+  objects, pairs = dense_objects(label, instance)
+  styles = tuple(styles) or (None,) * len(pairs)
+  table = tuple(
+    SceneObject(a, b, style)
+    for (a, b), style in zip(pairs.tolist(), styles, strict=True)
+  )
+  return Scene(objects, table, tuple(classes))
+
+
+def objects_of(scene: Scene, name: str | int) -> tuple[str, ...]:
+  """Keys of all objects of a class that have pixels."""
+  label, rows = find_class(scene, name), scene.rows()
+  keys = keys_of(scene)
+  return tuple(keys[i] for i in rows if scene.table[i].label == label)
+
+
+def keys_of(scene: Scene) -> list[str]:
+  """The key of every row; rows without pixels have the key ''."""
+  rows = scene.rows()
+  keys = [""] * len(scene.table)
+  found = style_file.keys_of(scene.pairs()[rows])
+  for row, key in zip(rows, found, strict=True):
+    keys[row] = key
+  return keys
+
+
+def find_class(scene: Scene, name: str | int) -> int:
+  """Id of a class by name or number.
+
+  Raises:
+    InputError: if there is no such class.
+  """
+  label = style_file.class_id(name, scene.names)
+  if label is None:
+    hint = near_names(name, scene.names)
+    raise InputError(f"class {name!r}: there is no such class; {hint}")
+  return label
+
+
+def find_rows(scene: Scene, keys: str | int | Sequence[str | int]) -> list[int]:
+  """Rows of one object or several, by key.
+
+  Raises:
+    InputError: for an object that the scene does not have.
+  """
+  several = isinstance(keys, Sequence) and not isinstance(keys, str)
+  rows, result = scene.rows(), []
+  pairs = scene.pairs()[rows]
+  by_key = style_file.rows_by_key(pairs)
+  for key in keys if several else [keys]:
+    row = by_key.get(style_file.normal_key(str(key)))
+    if row is None:
+      fault = style_file.missing(str(key), pairs, "the scene")
+      raise InputError(f"object {fault}")
+    result.append(int(rows[row]))
+  return result
+
+
+def follow(
+  scene: Scene,
+  objects: np.ndarray,
+  table: Sequence[SceneObject],
+  rows: Sequence[int],
+) -> Scene:
+  """The scene after an edit of some rows."""
+  after = Scene(objects, tuple(table), scene.classes, before=scene)
+  keys = keys_of(after)
+  touched = tuple(keys[i] for i in rows if keys[i])
+  return dataclasses.replace(after, touched=touched)
+
+
+def fill_hole(scene: Scene, hole: np.ndarray) -> np.ndarray:
+  """Gives each pixel of a hole to the nearest background region.
+
+  Where no background is left, to the nearest object of any kind.
+
+  Args:
+    scene: its objects, classes and ids.
+    hole: [H, W] bool.
+
+  Returns:
+    [H, W] int32 rows of the table.
+
+  Raises:
+    InputError: if the hole is all there is.
+  """
+  background = np.array([may_fill(scene, o) for o in scene.table])
+  source = background[scene.objects] & ~hole
+  if not source.any():
+    source = ~hole
+  if not source.any():
+    raise InputError("nothing else is in the picture to fill the hole with")
+  y, x = ndimage.distance_transform_edt(
+    ~source, return_distances=False, return_indices=True
+  )
+  return np.where(hole, scene.objects[y, x], scene.objects)
+
+
+def has_instances(scene: Scene, label: int) -> bool:
+  """Whether a class has objects rather than one region."""
+  return 0 <= label < len(scene.classes) and bool(
+    scene.classes[label].get("has_instances")
+  )
+
+
+def is_background(scene: Scene, one: SceneObject) -> bool:
+  """Whether an object is one region of a class without instances."""
+  known = 0 <= one.label < len(scene.classes)
+  region = one.instance in range(FIRST_OBJECT_ID) or one.instance == one.label
+  return known and region and not has_instances(scene, one.label)
+
+
+def may_fill(scene: Scene, one: SceneObject) -> bool:
+  """Whether an object may flow into a hole: as its class says, else regions."""
+  known = 0 <= one.label < len(scene.classes)
+  said = scene.classes[one.label].get("background") if known else None
+  return is_background(scene, one) if said is None else said
+
+
+def region_of(
+  scene: Scene, label: int, without: Sequence[int] = ()
+) -> int | None:
+  """Row of the largest background region of a class, or None."""
+  sizes = np.bincount(scene.objects.ravel(), minlength=len(scene.table))
+  rows = [
+    i
+    for i, one in enumerate(scene.table)
+    if one.label == label and sizes[i] and i not in without
+    and is_background(scene, one)
+  ]  # fmt: skip
+  return max(rows, key=lambda i: sizes[i], default=None)
+
+
+def fresh_id(scene: Scene, table: Sequence[SceneObject], label: int) -> int:
+  """An instance id that no row of the table has."""
+  used = {one.instance for one in table}
+  if not has_instances(scene, label) and label not in used:
+    return label
+  id = max(label, 1) * FIRST_OBJECT_ID
+  while id in used:
+    id += 1
+  return id

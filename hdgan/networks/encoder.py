@@ -1,0 +1,74 @@
+"""The feature encoder E and instance-wise average pooling.
+
+Section 3.4 of the paper: low-dimensional features of a photo, averaged over
+each object, tell G how the object is to look.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from hdgan.networks.layers import Conv, Dtype, norm_relu, reflect_pad
+
+
+class FeatureEncoder(nn.Module):
+  """E before pooling: G1's layers without residual blocks.
+
+  Attributes:
+    channels: C_feat, features per pixel.
+    width: channels at full size.
+    downsamples: how often the size is halved.
+    dtype: of the arithmetic; the last convolution's is float32.
+  """
+
+  channels: int = 3
+  width: int = 16
+  downsamples: int = 4
+  dtype: Dtype = jnp.float32
+
+  @nn.compact
+  def __call__(self, image: jax.Array) -> jax.Array:
+    """Maps [B, H, W, C] photos to [B, H, W, C_feat] float32 in [-1, 1]."""
+    conv_in = Conv(self.width, 7, dtype=self.dtype, name="conv_in")
+    x = norm_relu(conv_in(reflect_pad(image.astype(self.dtype), 3)))
+    for i in range(1, self.downsamples + 1):
+      width = self.width * 2**i
+      down = Conv(
+        width, stride=2, padding=1, dtype=self.dtype, name=f"down_{i}"
+      )
+      x = norm_relu(down(x))
+    for i in range(1, self.downsamples + 1):
+      width = self.width * 2 ** (self.downsamples - i)
+      up = Conv(width, transposed=True, dtype=self.dtype, name=f"up_{i}")
+      x = norm_relu(up(x))
+    x = reflect_pad(x.astype(jnp.float32), 3)
+    return jnp.tanh(Conv(self.channels, 7, name="conv_out")(x))
+
+
+def segment_means(
+  x: jax.Array, ids: jax.Array, count: int
+) -> tuple[jax.Array, jax.Array]:
+  """Averages pixels that share an id, for each picture on its own.
+
+  Args:
+    x: [B, H, W, C] float32.
+    ids: [B, H, W] int32 in [0, count).
+    count: N, a static bound on the ids.
+
+  Returns:
+    [B, N, C] means (0 for an id without pixels) and [B, N] pixel counts,
+    both float32.
+  """
+  batch, channels = x.shape[0], x.shape[-1]
+  first = jnp.arange(batch, dtype=ids.dtype)[:, None, None] * count
+  flat = (ids + first).reshape(-1)
+  sums = jax.ops.segment_sum(x.reshape(-1, channels), flat, batch * count)
+  ones = jnp.ones(flat.shape, x.dtype)
+  pixels = jax.ops.segment_sum(ones, flat, batch * count)
+  means = sums / jnp.maximum(pixels, 1.0)[:, None]
+  return means.reshape(batch, count, channels), pixels.reshape(batch, count)
+
+
+def broadcast(table: jax.Array, ids: jax.Array) -> jax.Array:
+  """Paints [B, N, C] rows over [B, H, W] ids: [B, H, W, C]."""
+  return jax.vmap(lambda rows, index: rows[index])(table, ids)

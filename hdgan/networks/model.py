@@ -1,0 +1,207 @@
+"""One stage's networks, and how a batch passes through them.
+
+G gets the conditioning and the features of E; D gets the conditioning and a
+picture, never the features (as in the released code).
+"""
+
+import dataclasses
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from hdgan.networks import conditioning, encoder
+from hdgan.networks.discriminator import MultiscaleDiscriminator
+from hdgan.networks.encoder import FeatureEncoder
+from hdgan.networks.generator import Generator
+from hdgan.networks.layers import start_params
+from hdgan.picture_spec import PictureSpec, picture_spec
+
+Batch = dict[str, jax.Array]
+Params = dict[str, dict]
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+  """Networks without parameters, and what their inputs mean.
+
+  Attributes:
+    generator: G1 and this stage's enhancers.
+    discriminator: D1 and this stage's further scales.
+    encoder: E, or None.
+    size: (H, W) of this stage.
+    encoder_size: (h, w) at which E works: stage one's.
+    pictures: what label maps and photos mean.
+    boundary: whether the instance boundary map is a channel.
+    max_instances: N, static bound on dense object ids.
+  """
+
+  generator: Generator
+  discriminator: MultiscaleDiscriminator
+  encoder: FeatureEncoder | None
+  size: tuple[int, int]
+  encoder_size: tuple[int, int]
+  pictures: PictureSpec
+  boundary: bool
+  max_instances: int
+
+  @property
+  def condition_channels(self) -> int:
+    """Channels that G and D are conditioned on."""
+    spec = self.pictures
+    return (spec.num_classes or spec.label_channels) + self.boundary
+
+  def condition(self, batch: Batch) -> jax.Array:
+    """Maps `label` and `instance` [B, H, W] to [B, H, W, C] float32."""
+    return conditioning.condition(
+      batch["label"],
+      batch["instance"] if self.boundary else None,
+      spec=self.pictures,
+    )
+
+  def image(self, batch: Batch) -> jax.Array:
+    """Maps the photo's [B, H, W, C] integers to float32 in [-1, 1]."""
+    return conditioning.to_unit_range(
+      batch["image"], *self.pictures.image_range
+    )
+
+  def no_features(self, batch: Batch) -> jax.Array | None:
+    """Zeros [B, H, W, C_feat] in the place of E's features, or None."""
+    if self.encoder is None:
+      return None
+    return jnp.zeros((*batch["instance"].shape, self.encoder.channels))
+
+  def features(self, params: Params, batch: Batch) -> jax.Array | None:
+    """Runs E at stage one's size and paints each object's mean.
+
+    An object that is lost by scaling to that size takes the mean of its class,
+    or zeros where the class is lost with it.
+
+    Args:
+      params: with E's under "E".
+      batch: `image` [B, H, W, C], `label`, `instance`, `objects` [B, H, W].
+
+    Returns:
+      [B, H, W, C_feat] float32 constant inside each object, or None without E.
+    """
+    if self.encoder is None:
+      return None
+    n, objects = self.max_instances, batch["objects"]
+    spec = self.pictures
+    photo = _scale(self.image(batch), self.encoder_size, "cubic")
+    raw = self.encoder.apply({"params": params["E"]}, jnp.clip(photo, -1, 1))
+    small = _scale(objects, self.encoder_size, "nearest")
+    means, pixels = encoder.segment_means(raw, small, n)
+    if self.encoder_size != self.size and spec.num_classes:
+      label, unknown = batch["label"], spec.num_classes
+      known = (label >= 0) & (label < unknown) & (label != spec.ignore_label)
+      # Pixels without a class are one of their own: no class's mean has them.
+      label = jnp.where(known, label, unknown)
+      small = _scale(label, self.encoder_size, "nearest")
+      of_class, _ = encoder.segment_means(raw, small, unknown + 1)
+      classes = jax.vmap(
+        lambda label, ids: jax.ops.segment_max(label.ravel(), ids.ravel(), n)
+      )(label, objects)
+      fallback = encoder.broadcast(of_class, jnp.maximum(classes, 0))
+      means = jnp.where(pixels[..., None] > 0, means, fallback)
+    return encoder.broadcast(means, objects)
+
+  def generate(
+    self, params: Params, condition: jax.Array, features: jax.Array | None
+  ) -> jax.Array:
+    """Runs G.
+
+    Args:
+      params: with G1, G2, ... among its keys.
+      condition: [B, H, W, C] float32.
+      features: [B, H, W, C_feat] float32 or None.
+
+    Returns:
+      [B, H, W, C_image] float32 in [-1, 1].
+    """
+    if features is not None:
+      condition = jnp.concatenate([condition, features], axis=-1)
+    levels = {k: v for k, v in params.items() if k.startswith("G")}
+    return self.generator.apply({"params": levels}, condition)
+
+  def discriminate(
+    self, params: dict, condition: jax.Array, image: jax.Array
+  ) -> list[list[jax.Array]]:
+    """Runs D on [B, H, W, C] conditioning and [B, H, W, C_image] pictures."""
+    x = jnp.concatenate([condition, image], axis=-1)
+    return self.discriminator.apply({"params": params}, x)
+
+  def shapes(self) -> Params:
+    """Shapes of all parameters: {"G1", ..., "D": {"D1", ...}, "E"}."""
+    return nn.meta.unbox(jax.eval_shape(self._declare))
+
+  def init(self, seed: tuple[int, ...]) -> Params:
+    """Draws all parameters on the host, see `layers.start_params`.
+
+    Args:
+      seed: non-negative integers; the result is a pure function of them.
+
+    Returns:
+      {"G1", ..., "D": {"D1", ...}, "E"}, float32 numpy arrays.
+    """
+    return start_params(jax.eval_shape(self._declare), seed)
+
+  def _declare(self) -> Params:
+    """All parameters as the modules state them; traced, never run."""
+    key, pixels = jax.random.key(0), (1, *self.size)
+    channels, colors = self.condition_channels, self.generator.channels
+    features = self.encoder.channels if self.encoder else 0
+    x = jnp.zeros((*pixels, channels + features))
+    params = dict(self.generator.init(key, x)["params"])
+    x = jnp.zeros((*pixels, channels + colors))
+    params["D"] = self.discriminator.init(key, x)["params"]
+    if self.encoder:
+      photo = jnp.zeros((1, *self.encoder_size, colors))
+      params["E"] = self.encoder.init(key, photo)["params"]
+    return params
+
+
+def _scale(x: jax.Array, size: tuple[int, int], method: str) -> jax.Array:
+  """Scales [B, H, W] or [B, H, W, C] to `size`, averaging where it shrinks."""
+  if x.shape[1:3] == size:
+    return x
+  return jax.image.resize(x, (x.shape[0], *size, *x.shape[3:]), method)
+
+
+def build_model(
+  config: ConfigDict, stage: ConfigDict, max_instances: int = 0
+) -> Model:
+  """Builds a stage's networks from a validated config.
+
+  Args:
+    config: of the experiment.
+    stage: one of `config.stages`.
+    max_instances: as found in the data; only models with E need it.
+
+  Returns:
+    A `Model`; it compares equal to another with the same settings.
+  """
+  dtype = jnp.bfloat16 if config.precision == "bf16" else jnp.float32
+  g, d, e, data = (
+    config.generator, config.discriminator, config.encoder, config.data,
+  )  # fmt: skip
+  return Model(
+    generator=Generator(
+      channels=data.image_channels, width=g.width, downsamples=g.downsamples,
+      blocks=g.blocks, enhancer_blocks=g.enhancer_blocks,
+      enhancers=stage.enhancers, dtype=dtype,
+    ),
+    discriminator=MultiscaleDiscriminator(
+      scales=stage.scales, width=d.width, layers=d.layers, dtype=dtype
+    ),
+    encoder=FeatureEncoder(
+      channels=e.channels, width=e.width, downsamples=e.downsamples,
+      dtype=dtype,
+    ) if e.enabled else None,
+    size=tuple(stage.size),
+    encoder_size=tuple(config.stages[0].size),
+    pictures=picture_spec(config),
+    boundary=config.boundary,
+    max_instances=max_instances,
+  )  # fmt: skip

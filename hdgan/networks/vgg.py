@@ -1,0 +1,109 @@
+"""VGG19's first 13 convolutions, frozen, for the perceptual loss.
+
+Five maps, after the ReLU of conv1_1, conv2_1, conv3_1, conv4_1 and conv5_1. The
+released code feeds pictures in [-1, 1] as they are, without the mean and
+deviation that the network was trained with; so does this.
+"""
+
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import safetensors
+import safetensors.flax
+
+from hdgan.errors import InputError
+from hdgan.networks.layers import Dtype, conv
+
+# Convolutions per block, and their channels; a 2x2 max pooling in between.
+BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))
+NAMES = tuple(
+  f"conv{block}_{i}"
+  for block, (count, _) in enumerate(BLOCKS, start=1)
+  for i in range(1, count + 1)
+)
+
+
+def shapes() -> dict[str, dict[str, tuple[int, ...]]]:
+  """Shapes of all parameters: kernels [3, 3, C, D], biases [D]."""
+  result, channels = {}, 3
+  for block, (count, width) in enumerate(BLOCKS, start=1):
+    for i in range(1, count + 1):
+      kernel = (3, 3, channels, width)
+      result[f"conv{block}_{i}"] = {"kernel": kernel, "bias": (width,)}
+      channels = width
+  return result
+
+
+def vgg_features(
+  params: dict, image: jax.Array, dtype: Dtype = jnp.float32
+) -> list[jax.Array]:
+  """Computes the five maps.
+
+  Args:
+    params: a kernel and a bias for each name in `NAMES`.
+    image: [B, H, W, 3] in [-1, 1]; H and W at least 16.
+    dtype: of the arithmetic.
+
+  Returns:
+    relu1_1 [B, H, W, 64], relu2_1 [B, H/2, W/2, 128], relu3_1
+    [B, H/4, W/4, 256], relu4_1 [B, H/8, W/8, 512], relu5_1
+    [B, H/16, W/16, 512], of `dtype`.
+  """
+  maps, x = [], image.astype(dtype)
+  for block, (count, _) in enumerate(BLOCKS, start=1):
+    if block > 1:
+      x = _max_pool(x)
+    for i in range(1, count + 1):
+      layer = params[f"conv{block}_{i}"]
+      bias = layer["bias"].astype(dtype)[None, None, None, :]
+      x = jax.nn.relu(conv(x, layer["kernel"].astype(dtype), 1, 1) + bias)
+      if i == 1:
+        maps.append(x)
+  return maps
+
+
+def _max_pool(x: jax.Array) -> jax.Array:
+  """Takes the largest of every 2x2 pixels of [B, H, W, C]."""
+  lowest = np.array(-np.inf, x.dtype)
+  window = (1, 2, 2, 1)
+  return jax.lax.reduce_window(x, lowest, jax.lax.max, window, window, "VALID")
+
+
+def load(path: str) -> dict:
+  """Reads parameters that `python -m hdgan.convert vgg` has written.
+
+  Args:
+    path: of a safetensors file.
+
+  Returns:
+    {name: {kernel: [3, 3, C, D], bias: [D]}} float32.
+
+  Raises:
+    InputError: if there is no such file or it holds something else.
+  """
+  how = (
+    "make one with `python -m hdgan.convert vgg --from=FILE.pth "
+    "--to=FILE.safetensors` from torchvision's vgg19 weights"
+  )
+  if not pathlib.Path(path).is_file():
+    raise InputError(f"loss.vgg_file={path!r}: no such file; {how}")
+  try:
+    flat = safetensors.flax.load_file(path)
+  except safetensors.SafetensorError as error:
+    raise InputError(
+      f"loss.vgg_file={path!r}: not a safetensors file ({error}); {how}"
+    ) from error
+  params = {}
+  for name, leaves in shapes().items():
+    for leaf, shape in leaves.items():
+      found = flat.get(f"{name}.{leaf}")
+      if found is None or found.shape != shape:
+        got = "missing" if found is None else f"of shape {found.shape}"
+        raise InputError(
+          f"loss.vgg_file={path!r}: {name}.{leaf} is {got}, must be of shape "
+          f"{shape}; {how}"
+        )
+      params.setdefault(name, {})[leaf] = jnp.asarray(found, jnp.float32)
+  return params

@@ -1,0 +1,219 @@
+"""Maps and styles to a picture, with the generator of a trained run.
+
+What synthesis, editing and the page of styles share; nothing is drawn or
+written here.
+"""
+
+import dataclasses
+import functools
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from hdgan.errors import InputError
+from hdgan.networks import encoder
+from hdgan.networks.model import Model, Params, build_model
+from hdgan.report import pictures
+from hdgan.runs import directory
+from hdgan.styles import bank as style_bank
+
+# Styles are padded to multiples of it, so that few sizes are compiled.
+OBJECTS_UNIT = 64
+
+
+def pad_to_multiple(x: np.ndarray, unit: int) -> np.ndarray:
+  """Repeats the last row and column of [H, W, ...] up to multiples of `unit`.
+
+  At least two units, since networks mirror two pixels at their smallest size.
+  """
+  height, width = (max(2, -(-n // unit)) * unit for n in x.shape[:2])
+  pad = [(0, height - x.shape[0]), (0, width - x.shape[1])]
+  return np.pad(x, pad + [(0, 0)] * (x.ndim - 2), mode="edge")
+
+
+def to_levels(
+  image: np.ndarray, image_range: tuple[float, float]
+) -> np.ndarray:
+  """Maps [H, W, C] in [-1, 1] to what a PNG holds.
+
+  Args:
+    image: float32.
+    image_range: of the training photos; beyond 255 a grey picture gets 16
+      bits.
+
+  Returns:
+    [H, W, 1 or 3] uint8, or [H, W] uint16.
+  """
+  low, high = image_range
+  if high <= 255 or image.shape[-1] != 1:
+    return pictures.to_uint8(image)
+  values = (image[..., 0].astype(np.float64) + 1) / 2 * (high - low) + low
+  return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _generate(model: Model, params: Params, batch: dict) -> jax.Array:
+  """Runs G on label, instance and, where there is one, a table of styles."""
+  features = model.no_features(batch)
+  if "table" in batch:
+    features = encoder.broadcast(batch["table"], batch["objects"])
+  return model.generate(params, model.condition(batch), features)
+
+
+def generate(
+  model: Model,
+  params: Params,
+  label: np.ndarray,
+  instance: np.ndarray,
+  objects: np.ndarray | None = None,
+  table: np.ndarray | None = None,
+) -> np.ndarray:
+  """Makes one picture, at the map's size.
+
+  Args:
+    model: of the run's stage.
+    params: of G.
+    label: [H, W] int32, or [H, W, C] where the label is a picture.
+    instance: [H, W] int32.
+    objects: [H, W] int32, row of `table` per pixel; None for zero features.
+    table: [N, C_feat] float32, one style per object.
+
+  Returns:
+    [H, W, C] float32 in [-1, 1].
+  """
+  net = model.generator
+  unit = 2 ** (net.downsamples + net.enhancers)
+  height, width = instance.shape
+  maps = {"label": label, "instance": instance}
+  if table is not None:
+    maps["objects"] = objects
+  batch = {k: pad_to_multiple(v, unit)[None] for k, v in maps.items()}
+  if table is not None:
+    rows = -len(table) % OBJECTS_UNIT
+    batch["table"] = np.pad(table, ((0, rows), (0, 0)))[None]
+  return np.asarray(_generate(model, params, batch))[0, :height, :width]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Renderer:
+  """A trained run, ready to make pictures.
+
+  Attributes:
+    workdir: of the run.
+    config: it was trained with.
+    step: of the checkpoint.
+    stage: index in `config.stages`.
+    model: that stage's networks.
+    params: of G and, where the checkpoint has it, E.
+    classes: id, name, color, has_instances per class; () for pictures.
+    bank: its styles, checked against E; None where it has none.
+  """
+
+  workdir: pathlib.Path
+  config: ConfigDict
+  step: int
+  stage: int
+  model: Model
+  params: Params
+  classes: Sequence[dict[str, Any]]
+  bank: style_bank.StyleBank | None
+
+  @property
+  def size(self) -> tuple[int, int]:
+    """(H, W) of the stage."""
+    return self.model.size
+
+  @property
+  def class_names(self) -> list[str]:
+    """Names by class id."""
+    return style_bank.class_names(self.config, self.classes)
+
+  @property
+  def channels(self) -> int:
+    """C_feat, numbers per style; 0 for a model without E."""
+    return self.model.encoder.channels if self.model.encoder else 0
+
+  def __call__(
+    self,
+    label: np.ndarray,
+    instance: np.ndarray,
+    objects: np.ndarray | None = None,
+    table: np.ndarray | None = None,
+  ) -> np.ndarray:
+    """Makes one picture; see `generate`."""
+    return generate(self.model, self.params, label, instance, objects, table)
+
+
+def open_renderer(
+  workdir: pathlib.Path, step: int | None = None, use_bank: bool = True
+) -> Renderer:
+  """Loads a run's generator, its encoder and its styles.
+
+  Args:
+    workdir: of a trained or imported run.
+    step: of the checkpoint; None for the newest.
+    use_bank: False ignores the style bank, to make another.
+
+  Returns:
+    A `Renderer`.
+
+  Raises:
+    InputError: for a workdir without that checkpoint, or a style bank of
+      another encoder or other classes.
+  """
+  config = directory.read_config(workdir)
+  checkpoints = directory.checkpoints_of(workdir)
+  step = directory.find_step(workdir, checkpoints, step)
+  index = checkpoints.info(step)["stage"]
+  stage = config.stages[index]
+  model = build_model(config, stage)
+  units = [f"G{k + 1}" for k in range(stage.enhancers + 1)]
+  # Imported weights may take styles and yet come without the E they are of.
+  has_encoder = "E" in checkpoints.structure(step)["params"]
+  if model.encoder is not None and has_encoder:
+    units.append("E")
+  params = directory.load_params(workdir, step, units)
+  classes = directory.read_classes(workdir)
+  bank = None
+  if use_bank and model.encoder is not None:
+    bank = style_bank.load(workdir)
+  if bank is not None:
+    digest = style_bank.parameters_digest(params["E"]) if has_encoder else ""
+    names = style_bank.class_names(config, classes)
+    style_bank.check(bank, workdir / style_bank.FILE, digest, names)
+  return Renderer(
+    workdir=workdir,
+    config=config,
+    step=step,
+    stage=index,
+    model=model,
+    params=jax.device_put(params),
+    classes=classes,
+    bank=bank,
+  )
+
+
+def require_encoder(renderer: Renderer, what: str) -> None:
+  """Refuses a model that has no styles, or whose E is not there.
+
+  Args:
+    renderer: of the run.
+    what: the flag or mode that needs E.
+
+  Raises:
+    InputError: saying which of the two.
+  """
+  if renderer.model.encoder is None:
+    raise InputError(
+      f"{what}: {renderer.workdir} was trained without an encoder and has no "
+      "styles; train with --config.encoder.enabled=True"
+    )
+  if "E" not in renderer.params:
+    raise InputError(
+      f"{what}: {renderer.workdir} holds a generator that takes styles, but "
+      "no E; import E with it"
+    )

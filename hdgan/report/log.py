@@ -1,0 +1,128 @@
+"""The numbers of a run: metrics.jsonl and TensorBoard's event files.
+
+with MetricsLog(workdir, step) as log:
+  log.write(step, {"G_GAN": 0.7}, epoch=1, stage="global")
+"""
+
+import contextlib
+import json
+import math
+import os
+import pathlib
+import sys
+import types
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from hdgan.whole_files import write_text
+
+METRICS = "metrics.jsonl"
+
+
+class MetricsLog:
+  """Appends to metrics.jsonl and to TensorBoard's event files of one run."""
+
+  def __init__(self, workdir: str | os.PathLike, step: int = 0):
+    """Opens the log of a run that starts, or goes on from a checkpoint.
+
+    What an earlier process wrote after that checkpoint is dropped, so that no
+    curve has two values at a step.
+
+    Args:
+      workdir: the run directory; it exists.
+      step: training steps done so far, 0 for a new run.
+    """
+    workdir = pathlib.Path(workdir)
+    path = workdir / METRICS
+    if path.exists():
+      kept = [line for line in read_metrics(workdir) if line["step"] <= step]
+      write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+    self._file = path.open("a")
+    self._events = _tensorboardx().SummaryWriter(
+      str(workdir / "tensorboard"), purge_step=step + 1 if step else None
+    )
+
+  def __enter__(self) -> "MetricsLog":
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    self.close()
+
+  def write(
+    self,
+    step: int,
+    values: Mapping[str, Any],
+    *,
+    epoch: int,
+    stage: str,
+    split: str = "train",
+  ) -> None:
+    """Writes one line; it is on disk when this returns.
+
+    Args:
+      step: training steps done.
+      values: scalars by name, of Python, numpy or jax. What is not finite
+        becomes null, for JSON has no such numbers.
+      epoch: the epoch of the stage, from 1.
+      stage: name of the stage.
+      split: "train" or "held_out".
+    """
+    numbers = {name: _number(value) for name, value in values.items()}
+    line = {"step": step, "epoch": epoch, "stage": stage, "split": split}
+    self._file.write(json.dumps(line | numbers) + "\n")
+    self._file.flush()
+    for name, value in numbers.items():
+      if value is not None:
+        self._events.add_scalar(f"{split}/{name}", value, step)
+
+  def image(self, step: int, name: str, picture: np.ndarray) -> None:
+    """Adds a picture, [H, W, 1] or [H, W, 3] uint8, to TensorBoard."""
+    self._events.add_image(name, picture, step, dataformats="HWC")
+
+  def flush(self) -> None:
+    """Brings the event files up to date on disk."""
+    self._events.flush()
+
+  def close(self) -> None:
+    """Ends both files."""
+    self._file.close()
+    self._events.close()
+
+
+def _tensorboardx() -> types.ModuleType:
+  """The writer, kept from importing a PyTorch that is installed."""
+  hide = "torch" not in sys.modules
+  if hide:
+    sys.modules["torch"] = None  # Makes `import torch` an ImportError.
+  try:
+    import tensorboardX
+  finally:
+    if hide:
+      del sys.modules["torch"]
+  return tensorboardX
+
+
+def read_metrics(workdir: str | os.PathLike) -> list[dict[str, Any]]:
+  """Reads metrics.jsonl.
+
+  Args:
+    workdir: the run directory.
+
+  Returns:
+    Its lines in order, without one that a kill cut short; [] without a file.
+  """
+  path = pathlib.Path(workdir) / METRICS
+  lines = []
+  if path.exists():
+    for text in path.read_text().splitlines():
+      with contextlib.suppress(json.JSONDecodeError):
+        lines.append(json.loads(text))
+  return [line for line in lines if isinstance(line, dict) and "step" in line]
+
+
+def _number(value: Any) -> float | None:
+  """A finite float with the 7 digits that float32 has, else None."""
+  value = float(value)
+  return float(f"{value:.7g}") if math.isfinite(value) else None

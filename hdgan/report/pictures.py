@@ -1,0 +1,188 @@
+"""Arrays to pictures for people: label colours, titled grids, PNG files."""
+
+import functools
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from hdgan.datasets.classes import palette
+from hdgan.whole_files import whole_file
+
+_INK = (32, 33, 36)
+_PAPER = (255, 255, 255)
+
+
+def label_colors(
+  label: np.ndarray, colors: int | np.ndarray | Sequence[Sequence[int]]
+) -> np.ndarray:
+  """Paints a label map.
+
+  Args:
+    label: [..., H, W] integers, class id per pixel.
+    colors: RGB per id, [K, 3] 0..255, or K alone for the fixed palette.
+
+  Returns:
+    [..., H, W, 3] uint8; ids outside 0..K-1, such as ignored ones, are black.
+  """
+  table = palette(colors) if isinstance(colors, int) else np.asarray(colors)
+  table = np.concatenate([table.astype(np.uint8), np.zeros((1, 3), np.uint8)])
+  label = np.asarray(label)
+  known = (label >= 0) & (label < len(table) - 1)
+  return table[np.where(known, label, len(table) - 1).astype(np.int64)]
+
+
+def class_colors(
+  classes: Sequence[Mapping[str, Any]], num_classes: int
+) -> np.ndarray:
+  """Colours [num_classes, 3] uint8: the classes' own, else the palette's."""
+  colors = palette(num_classes)
+  for entry in classes:
+    if entry["id"] < num_classes:
+      colors[entry["id"]] = entry["color"]
+  return colors
+
+
+def label_picture(
+  label: np.ndarray, colors: np.ndarray, label_range: tuple[float, float]
+) -> np.ndarray:
+  """Shows a label [H, W] in its colours, or a picture [H, W, C], as it is.
+
+  Args:
+    label: class ids, or values in `label_range`.
+    colors: [K, 3] RGB per id.
+    label_range: lowest and highest value of a label that is a picture.
+
+  Returns:
+    [H, W, 3] or [H, W, 1] uint8.
+  """
+  if label.ndim == 2:
+    return label_colors(label, colors)
+  low, high = label_range
+  return to_uint8((label.astype(np.float32) - low) * (2 / (high - low)) - 1)
+
+
+def to_uint8(image: np.ndarray) -> np.ndarray:
+  """What G gives as 8 bits per channel.
+
+  Args:
+    image: [..., H, W, C] float in [-1, 1]; values beyond are clipped.
+
+  Returns:
+    [..., H, W, 3] uint8 RGB of the first three channels, [..., H, W, 1] grey
+    of the first one where there are fewer. NaN is 0.
+  """
+  image = np.asarray(image, dtype=np.float32)
+  image = image[..., : 3 if image.shape[-1] >= 3 else 1]
+  scaled = np.rint((np.clip(image, -1.0, 1.0) + 1.0) * 127.5)
+  return np.nan_to_num(scaled).astype(np.uint8)
+
+
+def grid(
+  rows: Sequence[Sequence[np.ndarray]],
+  columns: Sequence[str] = (),
+  row_titles: Sequence[str] = (),
+  cell_width: int = 512,
+) -> np.ndarray:
+  """Lays pictures out in a table with titles above and beside.
+
+  Every cell has the size of the first picture, made smaller to `cell_width`
+  and never larger than a 4-fold copy of it, so that pixels stay square and
+  small pictures stay sharp. Others are fitted into it.
+
+  Args:
+    rows: [H, W], [H, W, 1] or [H, W, 3] uint8 pictures; rows may differ in
+      length.
+    columns: titles of the columns.
+    row_titles: titles of the rows.
+    cell_width: the most pixels of a cell's width.
+
+  Returns:
+    [H, W, 3] uint8, white where there is no picture.
+  """
+  height, width = rows[0][0].shape[:2]
+  # Small maps are enlarged by whole factors, to 256 pixels or so.
+  factor = max(1, min(4, min(256, cell_width) // width))
+  cell_w = min(width * factor, cell_width)
+  cell_h = max(1, round(height * cell_w / width))
+  gap = max(2, cell_w // 128)
+  font = _font(max(12, min(24, cell_w // 18)))
+  line = round(font.size * 1.5)
+  left = gap
+  if row_titles:
+    left += line
+  top = gap + (line if columns else 0)
+  across = max(len(row) for row in rows)
+  canvas = Image.new(
+    "RGB",
+    (left + across * (cell_w + gap), top + len(rows) * (cell_h + gap)),
+    _PAPER,
+  )
+  for i, row in enumerate(rows):
+    for j, picture in enumerate(row):
+      cell = _fit(picture, cell_w, cell_h)
+      x = left + j * (cell_w + gap) + (cell_w - cell.width) // 2
+      y = top + i * (cell_h + gap) + (cell_h - cell.height) // 2
+      canvas.paste(cell, (x, y))
+  for j, title in enumerate(columns):
+    strip = _title(title, cell_w, line, font)
+    canvas.paste(strip, (left + j * (cell_w + gap), gap // 2))
+  for i, title in enumerate(row_titles):
+    strip = _title(title, cell_h, line, font).rotate(90, expand=True)
+    canvas.paste(strip, (gap // 2, top + i * (cell_h + gap)))
+  return np.asarray(canvas)
+
+
+def save_png(path: str | os.PathLike, picture: np.ndarray) -> None:
+  """Writes a PNG, whole or not at all, and makes its folder.
+
+  Args:
+    path: the file.
+    picture: [H, W], [H, W, 1] or [H, W, 3] uint8, or [H, W] uint16.
+  """
+  with whole_file(path) as draft:
+    _to_pil(picture).save(draft, format="PNG")
+
+
+def _to_pil(picture: np.ndarray) -> Image.Image:
+  picture = np.asarray(picture)
+  if picture.dtype not in (np.uint8, np.uint16):
+    raise ValueError(f"picture is {picture.dtype}, must be uint8 or uint16")
+  if picture.ndim == 3 and picture.shape[-1] == 1:
+    picture = picture[..., 0]
+  return Image.fromarray(picture)
+
+
+def _fit(picture: np.ndarray, width: int, height: int) -> Image.Image:
+  """Scales a picture to the largest size inside a cell, as RGB."""
+  image = _to_pil(picture).convert("RGB")
+  scale = min(width / image.width, height / image.height)
+  size = (
+    max(1, round(image.width * scale)),
+    max(1, round(image.height * scale)),
+  )
+  # Enlarged pixels stay visible as what they are.
+  way = Image.Resampling.NEAREST if scale >= 1 else Image.Resampling.LANCZOS
+  return image if size == image.size else image.resize(size, way)
+
+
+@functools.cache
+def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+  return ImageFont.load_default(size)
+
+
+def _title(
+  text: str, width: int, height: int, font: ImageFont.FreeTypeFont
+) -> Image.Image:
+  """One centred line; what does not fit ends in dots."""
+  strip = Image.new("RGB", (width, height), _PAPER)
+  draw = ImageDraw.Draw(strip)
+  room = width - 4
+  shown = text
+  while draw.textlength(shown, font=font) > room and len(text) > 1:
+    text = text[:-1]
+    shown = text + "..."
+  draw.text((width / 2, height / 2), shown, _INK, font, anchor="mm")
+  return strip

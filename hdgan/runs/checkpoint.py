@@ -1,0 +1,350 @@
+"""Checkpoints of a run: `checkpoints/<step>/` with a manifest of SHA-256 sums.
+
+A thin layer over orbax's CheckpointManager. Each step holds two items, `state`
+(the pytree of arrays) and `info` (small JSON that restores alone, so that the
+stage is known before its networks are shaped), and `manifest.sha256`, which
+`sha256sum -c` understands. orbax itself loads flipped bits without notice; here
+a step is compared with its manifest before any of it is used. The manifest is
+written just before orbax renames the finished folder, so that a kill leaves
+either a whole step or one that is never listed.
+
+  with Checkpoints(workdir / "checkpoints", keep=3) as checkpoints:
+    checkpoints.save(step, state, {"stage": 0})
+  ...
+  step = checkpoints.latest()
+  state = checkpoints.restore(step, abstract_state)
+"""
+
+import contextlib
+import errno
+import os
+import pathlib
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flax
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import logging
+from jax.experimental import multihost_utils
+
+from hdgan.errors import InputError
+from hdgan.runs import manifest
+
+KEEP = "keep"  # A step folder with a file of this name is never pruned.
+_TMP = ".orbax-checkpoint-tmp"
+_ITEMS = ("info", "state")
+
+
+class Checkpoints(contextlib.AbstractContextManager):
+  """The saved steps of one run; readers change nothing in the folder."""
+
+  def __init__(self, directory: str | os.PathLike, keep: int = 3):
+    """Opens a folder of checkpoints; the first `save` makes it.
+
+    Args:
+      directory: the run's `checkpoints` folder.
+      keep: how many of the newest steps stay, at least 1; those saved with
+        `keep_forever` come on top.
+    """
+    if keep < 1:
+      raise InputError(f"keep = {keep}: at least 1 checkpoint must be kept")
+    self.directory = pathlib.Path(directory).absolute()
+    self.keep = keep
+    self._manager: ocp.CheckpointManager | None = None
+    self._saving: int | None = None
+
+  def __exit__(self, *_: object) -> None:
+    self.close()
+
+  def save(
+    self,
+    step: int,
+    state: Any,
+    info: Mapping[str, Any],
+    keep_forever: bool = False,
+  ) -> None:
+    """Starts to write one step and returns once the arrays are copied.
+
+    Waits for the save before it, so that errors of that one are raised here.
+    A step that is there already is left alone (`keep_forever` still counts).
+
+    Args:
+      step: training steps done, >= 0.
+      state: pytree of arrays.
+      info: what JSON can hold.
+      keep_forever: True for steps that `keep` must never remove.
+
+    Raises:
+      InputError: if the disk is full.
+    """
+    self.wait()
+    if step in self.steps():
+      if keep_forever and jax.process_index() == 0:
+        (self.directory / str(step) / KEEP).touch()
+      return
+    if self._manager is None:
+      self.clean()
+      self._manager = self._open()
+    self._saving, self._keep_forever = step, keep_forever
+    items = ocp.args.Composite(
+      state=ocp.args.StandardSave(state), info=ocp.args.JsonSave(dict(info))
+    )
+    try:
+      # `force`: orbax skips a step that is older than its latest one.
+      self._manager.save(step, args=items, force=True)
+    except Exception as error:
+      self._fail(error)
+
+  def steps(self) -> list[int]:
+    """The steps that are complete, ascending."""
+    if not self.directory.is_dir():
+      return []
+    return sorted(
+      int(folder.name)
+      for folder in self.directory.iterdir()
+      if folder.name.isdecimal() and (folder / manifest.NAME).is_file()
+    )
+
+  def latest(self) -> int | None:
+    """The newest complete step, None if there is none."""
+    return max(self.steps(), default=None)
+
+  def info(self, step: int) -> dict[str, Any]:
+    """Reads the JSON of a step, checked, and nothing else of it."""
+    self.verify(step, ("info",))
+    with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as reader:
+      return reader.restore(self.directory / str(step) / "info")
+
+  def restore(self, step: int, abstract_state: Any) -> Any:
+    """Restores the whole state onto the devices that `abstract_state` names.
+
+    Args:
+      step: one of `steps()`.
+      abstract_state: pytree of jax.ShapeDtypeStruct. Its shardings may differ
+        from those at saving; a leaf without one goes to the first device.
+
+    Returns:
+      A pytree like `abstract_state`, of jax.Arrays equal to those saved.
+
+    Raises:
+      InputError: if the step is missing, damaged or of other networks.
+    """
+    self.verify(step)
+    _compare(self.directory / str(step), self.structure(step), abstract_state)
+    default = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    abstract_state = jax.tree.map(
+      lambda leaf: jax.ShapeDtypeStruct(
+        leaf.shape, leaf.dtype, sharding=leaf.sharding or default
+      ),
+      abstract_state,
+    )
+    arguments = ocp.checkpoint_utils.construct_restore_args(abstract_state)
+    return self._read(step, abstract_state, arguments)
+
+  def restore_subtree(self, step: int, paths: Sequence[str]) -> dict[str, Any]:
+    """Restores parts of the state as numpy arrays, whatever the rest is.
+
+    Args:
+      step: one of `steps()`.
+      paths: inner nodes of the state, such as `params/G1` or `ema`.
+
+    Returns:
+      Nested dict with these parts at their places.
+
+    Raises:
+      InputError: if the step is missing or damaged, or a path holds no array.
+    """
+    self.verify(step)
+    saved = dict(_leaves(self.structure(step)))
+    wanted: dict[str, Any] = {}
+    for path in paths:
+      found = [name for name in saved if f"{name}/".startswith(f"{path}/")]
+      if not found:
+        near = sorted({"/".join(name.split("/")[:2]) for name in saved})
+        raise InputError(
+          f"{self.directory / str(step)}: no arrays under {path!r}; there are "
+          + ", ".join(near)
+        )
+      wanted |= {tuple(name.split("/")): saved[name] for name in found}
+    wanted = flax.traverse_util.unflatten_dict(wanted)
+    arguments = jax.tree.map(
+      lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted
+    )
+    return self._read(step, wanted, arguments)
+
+  def structure(self, step: int) -> dict[str, Any]:
+    """Nested dict of jax.ShapeDtypeStruct: what the state of a step holds."""
+    self._require(step)
+    folder = self.directory / str(step) / "state"
+    tree = ocp.PyTreeCheckpointHandler().metadata(folder).tree
+    return jax.tree.map(
+      lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), dict(tree)
+    )
+
+  def verify(self, step: int, items: Sequence[str] = _ITEMS) -> None:
+    """Compares the files of a step with its manifest.
+
+    Args:
+      step: one of `steps()`.
+      items: which of `info` and `state` to read.
+
+    Raises:
+      InputError: names a file that is changed, missing or unexpected.
+    """
+    self._require(step)
+    folder = self.directory / str(step)
+    odd = manifest.first_difference(folder, items)
+    if odd is not None:
+      others = [other for other in self.steps() if other < step]
+      way = f"step {others[-1]}" if others else "the start"
+      raise InputError(
+        f"{odd}: differs from {folder.name}/{manifest.NAME}, the checkpoint of "
+        f"step {step} is damaged; delete the folder {folder} to go on from "
+        f"{way}"
+      )
+
+  def wait(self) -> None:
+    """Returns once the step being written is safe and old ones are pruned."""
+    if self._manager is None or self._saving is None:
+      return
+    try:
+      self._manager.wait_until_finished()
+      self._seal()
+    except Exception as error:
+      self._fail(error)
+    self._saving = None
+    _barrier("hdgan_saved")
+    self._prune()
+
+  def close(self) -> None:
+    """Waits for the last save and ends orbax's threads."""
+    try:
+      self.wait()
+    finally:
+      if self._manager is not None:
+        self._manager.close()
+        self._manager = None
+
+  def clean(self) -> None:
+    """Removes what a killed process left: steps that were not finished.
+
+    `save` calls it once; nothing else may be writing to the folder then.
+    """
+    if jax.process_index() == 0 and self.directory.is_dir():
+      for folder in sorted(self.directory.iterdir()):
+        unsealed = (
+          folder.name.isdecimal() and not (folder / manifest.NAME).is_file()
+        )
+        if folder.is_dir() and (_TMP in folder.name or unsealed):
+          logging.warning("%s: not finished, removed", folder)
+          shutil.rmtree(folder)
+    _barrier("hdgan_cleaned")
+
+  def _open(self) -> ocp.CheckpointManager:
+    """A manager that never prunes: orbax would do so before the manifest."""
+    logging.get_absl_logger().addFilter(_not_of_orbax)
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=None,
+      save_root_metadata=False,
+      lightweight_initialize=True,
+      async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
+    )
+    return ocp.CheckpointManager(self.directory, options=options)
+
+  def _seal(self) -> None:
+    """Writes the manifest, before or after orbax renames the step's folder."""
+    if jax.process_index() != 0:
+      return
+    folder = self.directory / str(self._saving)
+    if not folder.is_dir():
+      (folder,) = self.directory.glob(f"{self._saving}{_TMP}*")
+    if (folder / manifest.NAME).is_file():
+      return
+    if self._keep_forever:
+      (folder / KEEP).touch()
+    manifest.write(folder, _ITEMS)
+
+  def _prune(self) -> None:
+    """Removes all but the `keep` newest steps and those kept forever."""
+    for step in self.steps()[: -self.keep]:
+      folder = self.directory / str(step)
+      if (folder / KEEP).exists():
+        continue
+      _barrier(f"hdgan_prune_{step}")
+      # Without its manifest a folder that is half removed is not listed.
+      if jax.process_index() == 0:
+        (folder / manifest.NAME).unlink()
+      self._manager.delete(step)
+
+  def _fail(self, error: Exception) -> None:
+    """Drops the step that could not be written and raises its reason."""
+    step, self._saving = self._saving, None
+    # orbax raises the same again from close, once for each of its threads.
+    with contextlib.suppress(Exception):
+      self._manager.close()
+    self._manager = None
+    for folder in self.directory.glob(f"{step}{_TMP}*"):
+      shutil.rmtree(folder, ignore_errors=True)
+    # tensorstore reports it as a ValueError that quotes the C library.
+    code = error.errno if isinstance(error, OSError) else None
+    full = code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+    if not full:
+      raise error
+    raise InputError(
+      f"{self.directory / str(step)}: the disk is full, this checkpoint was "
+      f"not written (newest complete step: {self.latest()}); free some space "
+      "or lower config.keep, then run the same command again"
+    ) from error
+
+  def _require(self, step: int) -> None:
+    if step not in self.steps():
+      raise InputError(
+        f"{self.directory}: no complete checkpoint of step {step}; there are: "
+        + (", ".join(map(str, self.steps())) or "none")
+      )
+
+  def _read(self, step: int, item: Any, arguments: Any) -> Any:
+    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+      return reader.restore(
+        self.directory / str(step) / "state",
+        args=ocp.args.PyTreeRestore(
+          item=item, restore_args=arguments, partial_restore=True
+        ),
+      )
+
+
+def _leaves(tree: Any) -> list[tuple[str, Any]]:
+  """Pairs of `params/G1/conv_in/kernel` and the leaf."""
+  return [
+    (jax.tree_util.keystr(path, simple=True, separator="/"), leaf)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  ]
+
+
+def _compare(folder: pathlib.Path, saved: Any, wanted: Any) -> None:
+  """Raises InputError if names, shapes or dtypes of two trees differ."""
+  there, here = (
+    {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in _leaves(tree)}
+    for tree in (saved, wanted)
+  )
+  odd = sorted({name for name, _ in there.items() ^ here.items()})
+  if odd:
+    raise InputError(
+      f"{folder}: {len(odd)} arrays differ from this config's networks, first "
+      f"{odd[0]}: {there.get(odd[0], 'absent')} in the checkpoint, "
+      f"{here.get(odd[0], 'absent')} wanted; use the config of that run"
+    )
+
+
+def _not_of_orbax(record: Any) -> bool:
+  """False for the tracebacks of orbax's threads: `wait` raises the error."""
+  inside = f"{os.sep}orbax{os.sep}" in record.pathname
+  return not (inside and record.levelname == "ERROR")
+
+
+def _barrier(name: str) -> None:
+  if jax.process_count() > 1:
+    multihost_utils.sync_global_devices(name)

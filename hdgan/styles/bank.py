@@ -1,0 +1,276 @@
+"""The style bank of a run: `style_bank.safetensors` and a readable JSON.
+
+The file keeps the centres (section 3.4), every object that they were made from,
+and the SHA-256 sum of E's parameters: features of another E mean something
+else, so its bank is refused.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import flax.traverse_util
+import numpy as np
+import safetensors
+import safetensors.numpy
+from ml_collections import ConfigDict
+
+from hdgan.errors import InputError
+from hdgan.styles.clusters import Styles
+from hdgan.styles.file import StyleFile
+from hdgan.whole_files import whole_file, write_text
+
+FILE = "style_bank.safetensors"
+READABLE = "style_bank.json"
+FORMAT = "hdgan style bank 1"
+# The file's names of the arrays, and where a `StyleBank` keeps them.
+TENSORS = {
+  "styles.centers": ("styles", "centers"),
+  "styles.labels": ("styles", "labels"),
+  "styles.counts": ("styles", "counts"),
+  "styles.spread": ("styles", "spread"),
+  "styles.class_means": ("styles", "class_means"),
+  "styles.class_counts": ("styles", "class_counts"),
+  "styles.global_mean": ("styles", "global_mean"),
+  "styles.members": ("styles", "members"),
+  "objects.features": ("objects", "features"),
+  "objects.labels": ("objects", "labels"),
+  "objects.instances": ("objects", "instances"),
+  "objects.pictures": ("objects", "picture_ids"),
+  "objects.areas": ("objects", "areas"),
+}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Objects:
+  """Objects that E has seen, in the order of picture, class and id.
+
+  Attributes:
+    features: [n, C] float32, the mean of E's features over the object.
+    labels: [n] int32 class ids.
+    instances: [n] int64 original instance ids.
+    picture_ids: [n] int32, which picture of the split.
+    areas: [n] float32, share of the picture.
+  """
+
+  features: np.ndarray
+  labels: np.ndarray
+  instances: np.ndarray
+  picture_ids: np.ndarray
+  areas: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StyleBank:
+  """Styles, the objects that they come from, and how they were made.
+
+  Attributes:
+    styles: of all classes.
+    objects: of the training split.
+    about: format, encoder (SHA-256), classes (names by id), num_styles,
+      min_area, seed, step, config, and names of the pictures.
+  """
+
+  styles: Styles
+  objects: Objects
+  about: Mapping[str, Any]
+
+  @functools.cached_property
+  def digest(self) -> str:
+    """SHA-256 sum of what style numbers and fallbacks stand for."""
+    parts = (self.styles.centers, self.styles.labels, self.styles.class_means)
+    return hashlib.sha256(b"".join(p.tobytes() for p in parts)).hexdigest()
+
+  @property
+  def channels(self) -> int:
+    """C, numbers per style."""
+    return self.styles.centers.shape[1]
+
+  def nearest(self, label: int, style: int, count: int) -> np.ndarray:
+    """Indices of the objects nearest to a centre, among those it was made of.
+
+    Args:
+      label: class id.
+      style: its number in the class.
+      count: the most that are wanted.
+
+    Returns:
+      [<= count] indices into `objects`, the nearest first.
+    """
+    own = (self.objects.labels == label) & (self.styles.members == style)
+    rows = np.flatnonzero(own)
+    off = self.objects.features[rows] - self.styles.of_class(label)[style]
+    order = np.argsort((off.astype(np.float64) ** 2).sum(axis=1), kind="stable")
+    return rows[order[:count]]
+
+
+def parameters_digest(params: Mapping[str, Any]) -> str:
+  """SHA-256 sum over names, shapes and bytes of a network's float32 arrays."""
+  total = hashlib.sha256()
+  for name, leaf in sorted(
+    flax.traverse_util.flatten_dict(params, sep="/").items()
+  ):
+    array = np.ascontiguousarray(leaf, np.float32)
+    total.update(f"{name}{list(array.shape)}".encode())
+    total.update(array.tobytes())
+  return total.hexdigest()
+
+
+def class_names(
+  config: ConfigDict, classes: Sequence[Mapping[str, Any]]
+) -> list[str]:
+  """Names by class id: the run's own, else the ids; one class for pictures."""
+  if not config.num_classes:
+    return ["picture"]
+  own = {entry["id"]: entry["name"] for entry in classes}
+  return [own.get(i, str(i)) for i in range(config.num_classes)]
+
+
+def save(workdir: pathlib.Path, bank: StyleBank) -> None:
+  """Writes both files, each as a whole; equal banks give equal bytes."""
+  arrays = {
+    tensor: np.ascontiguousarray(getattr(getattr(bank, part), field))
+    for tensor, (part, field) in TENSORS.items()
+  }
+  # A single entry: safetensors writes several in no fixed order.
+  about = {"hdgan": json.dumps(dict(bank.about), sort_keys=True)}
+  with whole_file(workdir / FILE) as draft:
+    draft.write_bytes(safetensors.numpy.save(arrays, about))
+  write_text(workdir / READABLE, json.dumps(readable(bank), indent=1) + "\n")
+
+
+def readable(bank: StyleBank) -> dict[str, Any]:
+  """What style_bank.json says: per class its styles and where to see them."""
+  names, objects = bank.about["names"], bank.objects
+  classes = []
+  for label, name in enumerate(bank.about["classes"]):
+    own = bank.styles.labels == label
+    styles = [
+      {
+        "style": k,
+        "center": short_floats(center),
+        "objects": int(count),
+        "spread": short_floats([spread])[0],
+        "nearest": [
+          {
+            "picture": names[objects.picture_ids[i]],
+            "object": int(objects.instances[i]),
+          }
+          for i in bank.nearest(label, k, 3)
+        ],
+      }
+      for k, (center, count, spread) in enumerate(
+        zip(
+          bank.styles.centers[own], bank.styles.counts[own],
+          bank.styles.spread[own], strict=True,
+        )
+      )
+    ]  # fmt: skip
+    classes.append({
+      "id": label,
+      "name": name,
+      "objects": int(bank.styles.class_counts[label]),
+      "objects_used": int(bank.styles.counts[own].sum()),
+      "mean": short_floats(bank.styles.class_means[label]),
+      "styles": styles,
+    })  # fmt: skip
+  about = {k: v for k, v in bank.about.items() if k not in ("classes", "names")}
+  mean = short_floats(bank.styles.global_mean)
+  return {
+    **about, "bank": bank.digest, "mean": mean, "classes": classes
+  }  # fmt: skip
+
+
+def short_floats(values: Any) -> list[float]:
+  """float32 values with the fewest digits that give the same float32 back."""
+  return [float(str(np.float32(value))) for value in values]
+
+
+def load(workdir: pathlib.Path) -> StyleBank | None:
+  """Reads the bank of a run; None where it has none.
+
+  Raises:
+    InputError: if the file is damaged or of another kind.
+  """
+  path = workdir / FILE
+  if not path.is_file():
+    return None
+  again = "make it again with --mode=styles"
+  try:
+    with safetensors.safe_open(path, "numpy") as file:
+      about = json.loads((file.metadata() or {}).get("hdgan", "{}"))
+      arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+  except (safetensors.SafetensorError, ValueError, OSError) as error:
+    raise InputError(f"{path}: cannot be read ({error}); {again}") from error
+  if about.get("format") != FORMAT:
+    raise InputError(
+      f"{path}: its format is {about.get('format')!r}, not {FORMAT!r}; {again}"
+    )
+  lost = sorted(TENSORS.keys() - arrays.keys())
+  if lost:
+    raise InputError(f"{path}: there is no tensor {lost[0]!r} in it; {again}")
+  parts: dict[str, dict[str, np.ndarray]] = {"styles": {}, "objects": {}}
+  for tensor, (part, field) in TENSORS.items():
+    parts[part][field] = arrays[tensor]
+  styles, objects = Styles(**parts["styles"]), Objects(**parts["objects"])
+  return StyleBank(styles, objects, about)
+
+
+def check(
+  bank: StyleBank, path: pathlib.Path, encoder: str, classes: Sequence[str]
+) -> None:
+  """Refuses a bank that was made with another E or for other classes.
+
+  Args:
+    bank: as loaded.
+    path: names it in errors.
+    encoder: SHA-256 sum of E's parameters; '' where E is not there.
+    classes: names by id.
+
+  Raises:
+    InputError: naming both sides.
+  """
+  again = "make it again with --mode=styles"
+  made = bank.about["encoder"]
+  if encoder and made != encoder:
+    raise InputError(
+      f"{path}: made with another encoder (SHA-256 {made[:12]}..., this "
+      f"checkpoint's is {encoder[:12]}...); {again}, or name its --step="
+      f"{bank.about['step']}"
+    )
+  there = list(bank.about["classes"])
+  if there != list(classes):
+    odd = [
+      f"class {i}: {a!r} in the bank, {b!r} here"
+      for i, (a, b) in enumerate(zip(there, classes, strict=False))
+      if a != b
+    ]
+    raise InputError(
+      f"{path}: made for other classes ("
+      + "; ".join([f"{len(there)} there, {len(classes)} here", *odd[:3]])
+      + f"); {again}"
+    )
+
+
+def check_numbers(file: StyleFile, bank: StyleBank | None) -> None:
+  """Refuses numbers that another bank gave.
+
+  Raises:
+    InputError: if the file names the bank of its numbers and it is not this.
+  """
+  made = file.about.get("bank", "")
+  numbers = any(
+    isinstance(style, int)
+    for table in (file.objects, file.classes)
+    for style in table.values()
+  )
+  if made and numbers and bank is not None and made != bank.digest:
+    raise InputError(
+      f"{file.path}: its style numbers are of another style bank "
+      f"({str(made)[:12]}..., this run's is {bank.digest[:12]}...); bring that "
+      "bank back, or take the field 'bank' out to use this one's"
+    )

@@ -1,0 +1,196 @@
+"""Style files, `<name>.styles.json`: the styles of a map's objects, as JSON.
+
+The one schema is in README.md beside this file. Objects are named by their
+original instance ids, `label:id` where an id has two labels.
+"""
+
+import dataclasses
+import json
+import math
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from hdgan.errors import InputError, near_names, raise_faults
+
+VERSION = 1
+SUFFIX = ".styles.json"
+_FIELDS = ("version", "map", "bank", "step", "size", "classes", "objects")
+
+# The number of a style in its class, or the features themselves.
+Style = int | tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class StyleFile:
+  """A style file, checked for itself.
+
+  Attributes:
+    path: names it in errors.
+    objects: styles by key, see `keys_of`.
+    classes: styles by class id.
+    about: map, bank, step and size, where the file says them.
+  """
+
+  path: str
+  objects: Mapping[str, Style]
+  classes: Mapping[int, Style]
+  about: Mapping[str, Any]
+
+
+def keys_of(pairs: np.ndarray) -> list[str]:
+  """How files name objects: by id, by `label:id` where an id has two labels.
+
+  Args:
+    pairs: [N, 2] integers, label and original instance id.
+
+  Returns:
+    N texts; ids that were cast to negative ones are written as 32 bits.
+  """
+  ids, counts = np.unique(pairs[:, 1], return_counts=True)
+  twice = set(ids[counts > 1].tolist())
+  return [
+    (f"{label}:" if id in twice else "") + str(id % 2**32)
+    for label, id in pairs.tolist()
+  ]
+
+
+def rows_by_key(pairs: np.ndarray) -> dict[str, int]:
+  """Row of each object by every key that names it: `id` and `label:id`."""
+  rows = {f"{label}:{id % 2**32}": i for i, (label, id) in enumerate(pairs)}
+  return rows | {key: i for i, key in enumerate(keys_of(pairs))}
+
+
+def normal_key(key: str) -> str:
+  """A key with its id as unsigned 32 bits: people may write -1."""
+  label, colon, id = key.strip().rpartition(":")
+  try:
+    return f"{label}{colon}{int(id) % 2**32}"
+  except ValueError:
+    return key
+
+
+def class_id(key: str | int, names: Sequence[str]) -> int | None:
+  """Id of a class by its name or number; None if there is no such class."""
+  if key in names:
+    return list(names).index(str(key))
+  text = str(key)
+  if text.isdecimal() and int(text) < len(names):
+    return int(text)
+  return None
+
+
+def read(path: pathlib.Path, names: Sequence[str], channels: int) -> StyleFile:
+  """Reads a style file and checks what needs no map.
+
+  Args:
+    path: of the JSON file.
+    names: of the classes, by id.
+    channels: C, numbers per style.
+
+  Returns:
+    A `StyleFile`.
+
+  Raises:
+    InputError: every fault, one line each.
+  """
+  try:
+    data = json.loads(path.read_text(encoding="utf-8"))
+  except OSError as error:
+    raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+  except ValueError as error:
+    raise InputError(f"{path}: not JSON ({error})") from error
+  return from_dict(data, str(path), names, channels)
+
+
+def from_dict(
+  data: Any, where: str, names: Sequence[str], channels: int
+) -> StyleFile:
+  """As `read`, of what JSON gave; `where` names it in errors."""
+  if not isinstance(data, dict):
+    raise InputError(f"{where}: must be an object with 'objects' or 'classes'")
+  faults = [
+    f"{where}: there is no field {key!r}; {near_names(key, _FIELDS)}"
+    for key in data
+    if key not in _FIELDS
+  ]
+  if data.get("version", VERSION) != VERSION:
+    faults.append(f"{where}: version = {data['version']!r} must be {VERSION}")
+  tables: dict[str, dict[Any, Style]] = {"objects": {}, "classes": {}}
+  for group, table in tables.items():
+    entries = data.get(group, {})
+    if not isinstance(entries, dict):
+      faults.append(f"{where}: {group} must be an object of styles by key")
+      continue
+    for key, value in entries.items():
+      rule = style_fault(value, channels)
+      known = normal_key(key)
+      if group == "classes":
+        known = class_id(key, names)
+        if known is None:
+          hint = near_names(key, names)
+          faults.append(f"{where}: classes: no class is called {key!r}; {hint}")
+      if rule:
+        faults.append(f"{where}: {group}: {key}: {rule}")
+      else:
+        table[known] = value if isinstance(value, int) else tuple(value)
+  raise_faults(faults)
+  about = {k: data[k] for k in ("map", "bank", "step", "size") if k in data}
+  return StyleFile(
+    where,
+    objects=tables["objects"],
+    classes=tables["classes"],
+    about=about,
+  )
+
+
+def style_fault(value: Any, channels: int) -> str:
+  """What is wrong with a style as JSON gives it, or ''."""
+  if type(value) is int:
+    return "" if value >= 0 else f"style {value} must be 0 or more"
+  numbers = isinstance(value, list | tuple) and all(
+    type(x) in (int, float) for x in value
+  )
+  if not numbers:
+    return f"{value!r} must be a style's number or a list of {channels} numbers"
+  if len(value) != channels:
+    return f"{len(value)} numbers given, a style has {channels}"
+  if not all(math.isfinite(x) and abs(x) < 3e38 for x in value):
+    return f"{value!r} holds a number that is not finite"
+  return ""
+
+
+def missing(key: str, pairs: np.ndarray, where: str) -> str:
+  """Says that a map has no such object, and which ones it has."""
+  keys = keys_of(pairs)
+  labels = sorted({f"{a}:{b % 2**32}" for a, b in pairs.tolist()})
+  both = [k for k in labels if k.endswith(f":{key}")]
+  if len(both) > 1:
+    return f"{key!r} is ambiguous in {where}; say {' or '.join(both)}"
+  shown = ", ".join(keys[:12]) + (", ..." if len(keys) > 12 else "")
+  return f"{where} has no object {key!r}; it has {shown}"
+
+
+def to_text(
+  pairs: np.ndarray, styles: Sequence[Style], about: Mapping[str, Any]
+) -> str:
+  """Writes the styles of a map as the text of a style file.
+
+  Args:
+    pairs: [N, 2] label and original instance id.
+    styles: [N], one per object.
+    about: map, bank, step, size.
+
+  Returns:
+    JSON, one object per line.
+  """
+  head = {"version": VERSION, **about}
+  lines = [f" {json.dumps(k)}: {json.dumps(v)}," for k, v in head.items()]
+  entries = [
+    f"  {json.dumps(key)}: {json.dumps(style)}"
+    for key, style in zip(keys_of(pairs), styles, strict=True)
+  ]
+  objects = ",\n".join(entries)
+  return "\n".join(["{", *lines, ' "objects": {', objects, " }", "}"]) + "\n"

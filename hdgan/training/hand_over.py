@@ -1,0 +1,108 @@
+"""What a stage takes over from the one before, or from another run.
+
+Section 3.2: G1 is trained first, then an enhancer is put on it, alone at first.
+"""
+
+from typing import Any
+
+import flax.traverse_util
+
+from hdgan.errors import InputError
+from hdgan.networks.model import Params
+from hdgan.training.train_step import TrainState, generators
+
+
+def hand_over(fresh: TrainState, old: TrainState) -> TrainState:
+  """Starts a stage from the end of the one before.
+
+  Networks that both stages have keep their weights, see `start_from`. Adam of
+  G and E starts anew; D's goes on unless its networks change.
+
+  Args:
+    fresh: the new stage's initial state.
+    old: the last state of the stage before.
+
+  Returns:
+    A state with the structure of `fresh`.
+  """
+  same_d = fresh.params["D"].keys() == old.params["D"].keys()
+  state = start_from(fresh, old.params)
+  return state.replace(
+    step=old.step,
+    d_optimizer=old.d_optimizer if same_d else fresh.d_optimizer,
+    ema=_overlay(fresh.ema, old.ema),
+  )
+
+
+def start_from(fresh: TrainState, params: Params) -> TrainState:
+  """Puts trained weights in the place of random ones.
+
+  An output layer that is no longer the last one leaves the tree. With one more
+  scale D_k becomes D_(k+1), so that each keeps serving its resolution, and the
+  finest is fresh.
+
+  Args:
+    fresh: a stage's initial state.
+    params: {"G1", ..., "D", "E"}, any subset.
+
+  Returns:
+    A state with the structure of `fresh`.
+  """
+  merged = _overlay(fresh.params, _align_scales(fresh.params, params))
+  return fresh.replace(
+    params=merged, ema=generators(merged) if fresh.ema else {}
+  )
+
+
+def _align_scales(shapes: Params, params: Params) -> Params:
+  """Renumbers the discriminators so that the coarsest ones meet."""
+  if "D" not in params:
+    return params
+  shift = len(shapes["D"]) - len(params["D"])
+  moved = {f"D{int(k[1:]) + shift}": v for k, v in params["D"].items()}
+  return {**params, "D": moved}
+
+
+def check_initial(
+  shapes: Params, params: Params, trainable: tuple[str, ...], source: str
+) -> None:
+  """Checks that weights fit a stage's networks before they are used.
+
+  Args:
+    shapes: the stage's parameters, only their shapes count.
+    params: weights to start from.
+    trainable: networks that may start at random.
+    source: names the weights in errors.
+
+  Raises:
+    InputError: naming the first arrays that do not fit, with both shapes.
+  """
+  found = flax.traverse_util.flatten_dict(
+    _align_scales(shapes, params), sep="/"
+  )
+  faults = []
+  for name, leaf in flax.traverse_util.flatten_dict(shapes, sep="/").items():
+    unit = name.split("/")[0]
+    if name not in found:
+      # The encoder, D and new enhancers may start at random if they train.
+      if unit not in (*trainable, "D"):
+        faults.append(f"{name} is missing")
+    elif found[name].shape != leaf.shape:
+      faults.append(f"{name} is {found[name].shape}, needs {leaf.shape}")
+  if faults:
+    raise InputError(
+      f"config.init_from={source!r} does not fit the first stage: "
+      + "; ".join(faults[:10])
+      + (f"; {len(faults)} in all" if len(faults) > 10 else "")
+      + "; take its num_classes, widths and encoder over into this config"
+    )
+
+
+def _overlay(tree: Any, other: Any) -> Any:
+  """Takes from `other` every leaf that `tree` has too."""
+  if not isinstance(tree, dict):
+    return other
+  return {
+    name: _overlay(leaf, other[name]) if name in other else leaf
+    for name, leaf in tree.items()
+  }

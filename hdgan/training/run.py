@@ -1,0 +1,148 @@
+"""What all stages of one training run share: set-up, folder and log."""
+
+import functools
+import pathlib
+
+import jax
+from ml_collections import ConfigDict
+
+from hdgan import config as config_lib
+from hdgan.datasets import pipeline
+from hdgan.devices import mesh as meshes
+from hdgan.errors import InputError
+from hdgan.networks import vgg
+from hdgan.report import index_page
+from hdgan.report.log import MetricsLog
+from hdgan.report.progress import Progress
+from hdgan.runs import directory
+from hdgan.training import hand_over, sampling, schedule, train_step
+from hdgan.training.train_step import TrainState
+from hdgan.validation import validate
+
+
+class Run:
+  """What all stages of one run share."""
+
+  def __init__(self, config: ConfigDict, workdir: pathlib.Path):
+    """Checks everything that can be checked; writes and compiles nothing."""
+    self.config = config = validate(config)
+    self.workdir = workdir
+    self.mesh = meshes.make_mesh(config.batch_size, config.mesh.data)
+    self.resumed = directory.resume_point(workdir, config)
+    self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
+    self.initial = {}
+    if config.init_from and not self.resumed:
+      self.initial = directory.load_params(pathlib.Path(config.init_from))
+    self.data = pipeline.prepare(config)
+    images = self.data.num_train
+    if self.resumed and self.resumed["images"] != images:
+      raise InputError(
+        f"--workdir={workdir}: the run began with {self.resumed['images']} "
+        f"training images, now there are {images}; put the data back, or "
+        "start a new run with --config.init_from"
+      )
+    self.plans = schedule.plan_stages(config, images, self.data.max_instances)
+    if self.initial:
+      first = self.plans[0]
+      hand_over.check_initial(
+        first.model.shapes(), self.initial, first.stage.trainable,
+        config.init_from,
+      )  # fmt: skip
+    self.start = self.resumed["step"] if self.resumed else 0
+    self.first_stage = self.resumed["stage"] if self.resumed else 0
+
+  def begin(self) -> None:
+    """Makes the folder, opens what is written to, says what is used."""
+    used, there = self.mesh.size, jax.device_count()
+    if used < there:
+      print(
+        f"{used} of {there} devices share a batch of "
+        f"{self.config.batch_size}; {there - used} stay idle"
+      )
+    directory.begin(self.workdir, self.config, self.data.classes)
+    self.checkpoints = directory.checkpoints_of(self.workdir, self.config.keep)
+    self.log = MetricsLog(self.workdir, self.start)
+    self.progress = Progress(
+      self.plans[-1].end, self.config.batch_size, start=self.start
+    )
+    self.vgg = jax.device_put(self.vgg, meshes.replicated(self.mesh))
+
+  def _init(
+    self, plan: schedule.StagePlan, params: train_step.Params
+  ) -> TrainState:
+    trainable = tuple(plan.stage.trainable)
+    return train_step.init_state(params, trainable, self.config)
+
+  def start_stage(
+    self, plan: schedule.StagePlan, before: TrainState | None
+  ) -> TrainState:
+    """Gives the state in which a stage begins or goes on.
+
+    Args:
+      plan: of the stage.
+      before: the last state of the stage before; None for the first stage
+        that this process runs.
+
+    Returns:
+      A state with a copy on every device of the mesh.
+    """
+    where = meshes.replicated(self.mesh)
+    if before is None and self.resumed:
+      init = functools.partial(self._init, plan)
+      abstract = jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
+        jax.eval_shape(init, plan.model.shapes()),
+      )
+      return meshes.place(self.checkpoints.restore(self.start, abstract), where)
+    params = plan.model.init((self.config.seed, plan.index))
+    state = self._init(plan, meshes.place(params, where))
+    if before is not None:
+      state = hand_over.hand_over(state, before)
+    elif self.initial:
+      state = hand_over.start_from(state, self.initial)
+    return meshes.place(state, where)
+
+  def save(self, plan: schedule.StagePlan, state: TrainState) -> None:
+    """Writes a checkpoint; a stage's last one is kept for good."""
+    step = int(state.step)
+    info = {
+      "step": step,
+      "stage": plan.index,
+      "stage_name": plan.stage.name,
+      "epoch": plan.epoch(step - 1),
+      "images": self.data.num_train,
+      "max_instances": self.data.max_instances,
+      "config": config_lib.plain(self.config),
+    }
+    self.checkpoints.save(step, state, info, keep_forever=step == plan.end)
+
+  def sample(
+    self, plan: schedule.StagePlan, sampler: sampling.Sampler, state: TrainState
+  ) -> None:
+    """Writes the sample grid, the held-out losses and the page."""
+    step = int(state.step)
+    params = {**state.params, **state.ema}
+    grid, losses = sampler.render(params, self.vgg)
+    sampling.save(self.workdir, step, grid)
+    self.log.image(step, "samples", grid)
+    if losses:
+      epoch = plan.epoch(step - 1)
+      self.log.write(
+        step, losses, epoch=epoch, stage=plan.stage.name,
+        split="held_out",
+      )  # fmt: skip
+    self.write_index(step, running=True)
+
+  def write_index(self, step: int, running: bool) -> None:
+    """Writes index.html."""
+    end = self.plans[-1].end
+    index_page.write_index(
+      self.workdir,
+      title=self.workdir.resolve().name,
+      status=f"step {step} of {end}",
+      running=running,
+      stages=[schedule.describe(p, self.config) for p in self.plans],
+      boundaries=[(p.first, p.stage.name) for p in self.plans],
+      config=config_lib.plain(self.config),
+      parameters=self.parameters,
+    )

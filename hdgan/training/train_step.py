@@ -1,0 +1,299 @@
+"""The training step as a pure function, its state, and the hand-over.
+
+Section 3.2: G and D are trained in turn on one batch, both losses taken before
+either update; G1 first, then an enhancer alone, then both together.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from hdgan.config import learning_rate
+from hdgan.networks import encoder, layers, losses, vgg
+from hdgan.networks.model import Batch, Model, Params
+
+Metrics = dict[str, jax.Array]
+
+
+@flax.struct.dataclass
+class TrainState:
+  """All that a step reads and writes.
+
+  Attributes:
+    step: int32 scalar, steps made since the start of the run.
+    params: {"G1", ..., "D": {"D1", ...}, "E"}, float32.
+    g_optimizer: Adam moments of the networks that this stage trains.
+    d_optimizer: Adam moments of D.
+    ema: moving average of G1, ...; {} when it is off.
+  """
+
+  step: jax.Array
+  params: Params
+  g_optimizer: optax.OptState
+  d_optimizer: optax.OptState
+  ema: Params
+
+
+def adam(config: ConfigDict) -> optax.GradientTransformation:
+  """Adam's direction; the step multiplies by the rate of the epoch."""
+  beta1, beta2 = config.optimizer.beta1, config.optimizer.beta2
+  return optax.scale_by_adam(beta1, beta2, eps=1e-8)
+
+
+def generators(params: Params) -> Params:
+  """The part of the parameters that is G: G1, G2, ..."""
+  return {name: leaf for name, leaf in params.items() if name[0] == "G"}
+
+
+def init_state(
+  params: Params, trainable: tuple[str, ...], config: ConfigDict
+) -> TrainState:
+  """Sets a stage's optimizers to their start.
+
+  Args:
+    params: of all networks of the stage.
+    trainable: names of the networks that G's optimizer moves.
+    config: of the experiment.
+
+  Returns:
+    The state before the first step.
+  """
+  optimizer = adam(config)
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    g_optimizer=optimizer.init({name: params[name] for name in trainable}),
+    d_optimizer=optimizer.init(params["D"]),
+    ema=generators(params) if config.ema else {},
+  )
+
+
+def train_step(
+  state: TrainState,
+  batch: Batch,
+  vgg_params: dict,
+  *,
+  model: Model,
+  trainable: tuple[str, ...],
+  optimizer: optax.GradientTransformation,
+  rate: Callable[[jax.Array], jax.Array],
+  loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
+  ema: float = 0.0,
+  remat: bool = False,
+) -> tuple[TrainState, Metrics]:
+  """Makes one step of G (with E) and D from one forward pass of G.
+
+  Args:
+    state: before the step.
+    batch: `label`, `instance` [B, H, W], `image` [B, H, W, C], and `objects`
+      [B, H, W] for models with E.
+    vgg_params: of the frozen VGG19; {} without that loss.
+    model: the stage's networks.
+    trainable: names of the networks that G's optimizer moves.
+    optimizer: Adam's direction.
+    rate: from the step's number to the learning rate.
+    loss: `stage_losses`, its settings bound.
+    ema: decay of G's moving average; 0 is off.
+    remat: recompute all but convolutions in the backward pass.
+
+  Returns:
+    The state after the step, and float32 scalars of before it.
+  """
+  condition, image = model.condition(batch), model.image(batch)
+  frozen = {k: v for k, v in state.params.items() if k not in trainable}
+
+  def generate(moving: Params) -> jax.Array:
+    params = {**frozen, **moving}
+    return model.generate(params, condition, model.features(params, batch))
+
+  def both_losses(d_params: dict, fake: jax.Array) -> Any:
+    g, d, metrics = loss(d_params, condition, image, fake, vgg_params)
+    return (g, d), metrics
+
+  if remat:
+    keep = jax.checkpoint_policies.save_only_these_names(layers.SAVED)
+    generate = jax.checkpoint(generate, policy=keep)
+    both_losses = jax.checkpoint(both_losses, policy=keep)
+
+  moving = {name: state.params[name] for name in trainable}
+  fake, pull_generator = jax.vjp(generate, moving)
+  (g_loss, d_loss), pull, metrics = jax.vjp(
+    both_losses, state.params["D"], fake, has_aux=True
+  )
+  one, zero = jnp.ones_like(g_loss), jnp.zeros_like(d_loss)
+  _, fake_gradient = pull((one, zero))
+  d_gradient, _ = pull((zero, one))
+  (g_gradient,) = pull_generator(fake_gradient)
+
+  now = rate(state.step)
+  moving, g_optimizer = _update(
+    optimizer, g_gradient, state.g_optimizer, moving, now
+  )
+  d_params, d_optimizer = _update(
+    optimizer, d_gradient, state.d_optimizer, state.params["D"], now
+  )
+  params = {**state.params, **moving, "D": d_params}
+  average = state.ema
+  if ema:
+    average = optax.incremental_update(generators(params), state.ema, 1.0 - ema)
+  state = TrainState(
+    step=state.step + 1,
+    params=params,
+    g_optimizer=g_optimizer,
+    d_optimizer=d_optimizer,
+    ema=average,
+  )
+  return state, {**metrics, "rate": now}
+
+
+def _update(
+  optimizer: optax.GradientTransformation,
+  gradient: Any,
+  optimizer_state: optax.OptState,
+  params: Any,
+  rate: jax.Array,
+) -> tuple[Any, optax.OptState]:
+  # Optax raises a float to an int32 count.
+  with jax.numpy_dtype_promotion("standard"):
+    direction, optimizer_state = optimizer.update(gradient, optimizer_state)
+  step = jax.tree.map(lambda d: -rate * d, direction)
+  return optax.apply_updates(params, step), optimizer_state
+
+
+def stage_losses(
+  d_params: dict,
+  condition: jax.Array,
+  image: jax.Array,
+  fake: jax.Array,
+  vgg_params: dict,
+  *,
+  model: Model,
+  gan: str,
+  feature_matching: float,
+  vgg_weight: float,
+) -> tuple[jax.Array, jax.Array, Metrics]:
+  """Computes G's and D's losses for one pair of pictures.
+
+  Args:
+    d_params: of D.
+    condition: [B, H, W, C] float32.
+    image: [B, H, W, C_image] photo in [-1, 1].
+    fake: [B, H, W, C_image] from G.
+    vgg_params: of VGG19; {} without that loss.
+    model: the stage's networks.
+    gan: "lsgan" or "bce".
+    feature_matching: its weight; 0 leaves it out.
+    vgg_weight: its weight; 0 leaves it out.
+
+  Returns:
+    G's total, D's total ((D_real + D_fake) / 2), and the terms by the
+    original's names, weights included.
+  """
+  on_fake = model.discriminate(d_params, condition, fake)
+  on_real = model.discriminate(d_params, condition, image)
+  terms = {"G_GAN": losses.gan_loss(on_fake, True, gan)}
+  if feature_matching:
+    distance = losses.feature_matching_loss(on_fake, on_real)
+    terms["G_GAN_Feat"] = feature_matching * distance
+  if vgg_weight:
+    dtype = model.generator.dtype
+    of_fake = vgg.vgg_features(vgg_params, fake, dtype)
+    of_real = vgg.vgg_features(vgg_params, image, dtype)
+    terms["G_VGG"] = vgg_weight * losses.vgg_loss(of_fake, of_real)
+  d_terms = {
+    "D_real": losses.gan_loss(on_real, True, gan),
+    "D_fake": losses.gan_loss(on_fake, False, gan),
+  }
+  d_total = (d_terms["D_real"] + d_terms["D_fake"]) / 2
+  return sum(terms.values()), d_total, {**terms, **d_terms}
+
+
+def bind_losses(model: Model, config: ConfigDict) -> Callable[..., Any]:
+  """`stage_losses` with the config's settings."""
+  return functools.partial(
+    stage_losses,
+    model=model,
+    gan=config.loss.gan,
+    feature_matching=config.loss.feature_matching,
+    vgg_weight=config.loss.vgg,
+  )
+
+
+def bind_step(
+  model: Model,
+  stage: ConfigDict,
+  config: ConfigDict,
+  *,
+  first_step: int,
+  steps_per_epoch: int,
+) -> Callable[..., tuple[TrainState, Metrics]]:
+  """`train_step` of one stage: (state, batch, vgg_params) to (state, metrics).
+
+  Args:
+    model: the stage's networks.
+    stage: one of `config.stages`.
+    config: of the experiment.
+    first_step: steps of all stages before.
+    steps_per_epoch: max(1, images // batch size).
+
+  Returns:
+    A pure function to jit.
+  """
+  base = config.optimizer.learning_rate
+
+  def rate(step: jax.Array) -> jax.Array:
+    epoch = (step - first_step) // steps_per_epoch + 1
+    return learning_rate(base, stage.constant, stage.decay, epoch)
+
+  return functools.partial(
+    train_step,
+    model=model,
+    trainable=tuple(stage.trainable),
+    optimizer=adam(config),
+    rate=rate,
+    loss=bind_losses(model, config),
+    ema=config.ema,
+    remat=config.remat,
+  )
+
+
+def evaluate_step(
+  params: Params,
+  batch: Batch,
+  vgg_params: dict,
+  styles: jax.Array | None = None,
+  *,
+  model: Model,
+  loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
+) -> tuple[jax.Array, jax.Array | None, Metrics]:
+  """Generates from held-out maps and takes the losses, without any update.
+
+  Args:
+    params: of all networks.
+    batch: as for `train_step`.
+    vgg_params: as for `train_step`.
+    styles: [B, N, C_feat] by object in the place of the photo's features, for
+      models with E; None for zeros.
+    model: the stage's networks.
+    loss: `stage_losses`, its settings bound.
+
+  Returns:
+    [B, H, W, C] pictures in [-1, 1]; for models with E the same without the
+    photo's features, else None; and the losses.
+  """
+  condition, image = model.condition(batch), model.image(batch)
+  fake = model.generate(params, condition, model.features(params, batch))
+  plain = None
+  if model.encoder is not None:
+    features = model.no_features(batch)
+    if styles is not None:
+      features = encoder.broadcast(styles, batch["objects"])
+    plain = model.generate(params, condition, features)
+  _, _, metrics = loss(params["D"], condition, image, fake, vgg_params)
+  return fake, plain, metrics

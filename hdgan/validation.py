@@ -1,0 +1,197 @@
+"""Every rule of a config, checked before anything compiles.
+
+Types and bounds come from the table in `config`; the rules that span fields are
+written out here.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from hdgan import config as config_lib
+from hdgan.config import Field, fill, from_json, get, to_json, units
+from hdgan.errors import InputError, near_names
+
+
+def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
+  """Checks every rule and locks the config and its stages.
+
+  Args:
+    config: as `get_config()` of a file in `configs/` gives it; fields that it
+      lacks take their defaults.
+    files: also ask for the weights that training reads.
+
+  Returns:
+    A locked copy.
+
+  Raises:
+    InputError: naming the field, its value, the rule and the way out.
+  """
+  _check_names(
+    config, [f.name for f in config_lib.FIELDS] + ["stages"], "config"
+  )
+  config = fill(_copy(config))
+  _check_values(config, config_lib.FIELDS, "config")
+  if not isinstance(config.stages, tuple):
+    raise InputError(f"config.stages={config.stages!r} must be a tuple")
+  if not config.stages:
+    raise InputError("config.stages is empty: at least one stage is needed")
+  for i, stage in enumerate(config.stages):
+    path = f"config.stages[{i}]"
+    _check_names(stage, [f.name for f in config_lib.STAGE_FIELDS], path)
+    _check_values(stage, config_lib.STAGE_FIELDS, path)
+  _check_data(config)
+  if files and config.loss.vgg > 0 and not config.loss.vgg_file:
+    raise InputError(
+      f"config.loss.vgg={config.loss.vgg} needs weights: make a file with "
+      "`python -m hdgan.convert vgg --from=vgg19.pth --to=vgg19.safetensors` "
+      "and say --config.loss.vgg_file=vgg19.safetensors, or say "
+      "--config.loss.vgg=0"
+    )
+  for i in range(len(config.stages)):
+    _check_stage(config, i)
+    _check_size(config, i)
+    _check_trainable(config, i)
+  names = [stage.name for stage in config.stages]
+  if len(set(names)) < len(names):
+    raise InputError(f"config.stages: names {names} must differ")
+  return from_json(to_json(config))
+
+
+def _copy(value: Any) -> Any:
+  """The same config, unlocked, that can be changed."""
+  if isinstance(value, Mapping | ConfigDict):
+    return ConfigDict({name: _copy(item) for name, item in value.items()})
+  if isinstance(value, tuple):
+    return tuple(_copy(item) for item in value)
+  return value
+
+
+def _check_names(config: Any, fields: Iterable[str], path: str) -> None:
+  """Refuses fields that the table does not have, and values above fields."""
+  if not isinstance(config, Mapping | ConfigDict):
+    raise InputError(f"{path}={config!r} must be a ConfigDict")
+  below: dict[str, list[str]] = {}
+  for field in fields:
+    name, _, rest = field.partition(".")
+    below.setdefault(name, []).extend([rest] if rest else [])
+  for name, value in config.items():
+    if name not in below:
+      hint = near_names(name, list(below))
+      raise InputError(f"{path}.{name}: there is no such field; {hint}")
+    if below[name]:
+      _check_names(value, below[name], f"{path}.{name}")
+
+
+def _check_values(config: Any, fields: Iterable[Field], path: str) -> None:
+  """Compares every value with its type, its choices and its bounds."""
+  for field in fields:
+    value, where = get(config, field.name), f"{path}.{field.name}"
+    if not isinstance(field.kind, tuple):
+      _check_type(value, field.kind, where)
+    elif not isinstance(value, tuple):
+      raise InputError(f"{where}={value!r} must be a tuple")
+    else:
+      for i, item in enumerate(value):
+        _check_type(item, field.kind[0], f"{where}[{i}]")
+    rule = ""
+    if field.choices and value not in field.choices:
+      rule = f"must be one of {field.choices}"
+    elif field.below is not None and not field.least <= value < field.below:
+      rule = f"must be in [{field.least}, {field.below})"
+    elif field.least is not None and not value >= field.least:
+      rule = f"must be at least {field.least}"
+    if rule:
+      raise InputError(f"{where}={value!r} {rule} ({field.meaning})")
+
+
+def _check_type(value: Any, kind: type, where: str) -> None:
+  if type(value) is not kind and not (kind is float and type(value) is int):
+    raise InputError(f"{where}={value!r} must be of type {kind.__name__}")
+
+
+def _check_data(config: ConfigDict) -> None:
+  data = config.data
+  for field in ("data.label_range", "data.image_range"):
+    value = get(config, field)
+    if len(value) != 2 or not value[0] < value[1]:
+      raise InputError(f"config.{field}={value!r} must be (lowest, highest)")
+  if not config.num_classes and config.ignore_label >= 0:
+    raise InputError(
+      f"config.ignore_label={config.ignore_label} has no effect with "
+      "num_classes=0 (label is a picture); set it to -1"
+    )
+  if data.load_width and data.transform != "scale_width":
+    raise InputError(
+      f"config.data.load_width={data.load_width} has no effect with "
+      f"data.transform={data.transform!r}; set it to 0"
+    )
+  if config.loss.vgg > 0 and data.image_channels != 3:
+    raise InputError(
+      f"config.loss.vgg={config.loss.vgg} needs 3 image channels, not "
+      f"data.image_channels={data.image_channels}; set loss.vgg to 0"
+    )
+
+
+def _check_stage(config: ConfigDict, i: int) -> None:
+  stage, path = config.stages[i], f"config.stages[{i}]"
+  if stage.constant + stage.decay < 1:
+    raise InputError(f"{path}: constant + decay must be at least one epoch")
+  if config.generator.width % 2**stage.enhancers:
+    raise InputError(
+      f"{path}.enhancers={stage.enhancers} halves generator.width="
+      f"{config.generator.width} so often that it must be a multiple of "
+      f"{2**stage.enhancers}"
+    )
+
+
+def _check_size(config: ConfigDict, i: int) -> None:
+  stage, path = config.stages[i], f"config.stages[{i}].size"
+  if len(stage.size) != 2:
+    raise InputError(f"{path}={stage.size} must be (height, width)")
+  halvings = config.generator.downsamples + stage.enhancers
+  why = f"{config.generator.downsamples} down-samplings"
+  if stage.enhancers:
+    why += f" + {stage.enhancers} enhancers"
+  if i == 0 and config.encoder.enabled:
+    halvings = max(halvings, config.encoder.downsamples)
+  unit = 2**halvings
+  # Reflection by one pixel needs two at the smallest size.
+  nearest = tuple(max(2, round(n / unit)) * unit for n in stage.size)
+  if any(n % unit or n < 2 * unit for n in stage.size):
+    raise InputError(
+      f"{path}={stage.size} must be multiples of {unit}, at least {2 * unit} "
+      f"({why}); nearest is {nearest}"
+    )
+
+
+def _check_trainable(config: ConfigDict, i: int) -> None:
+  stage, path = config.stages[i], f"config.stages[{i}].trainable"
+  known = units(stage.enhancers, config.encoder.enabled)
+  for unit in stage.trainable:
+    if unit not in known:
+      raise InputError(
+        f"{path} names {unit!r}, which has no effect in this stage; it has "
+        f"{', '.join(known)}"
+      )
+  if len(set(stage.trainable)) < len(stage.trainable):
+    raise InputError(f"{path}={stage.trainable} names a network twice")
+  if not any(unit.startswith("G") for unit in stage.trainable):
+    raise InputError(f"{path}={stage.trainable} must name one of G1, G2, G3")
+  before = config.stages[i - 1] if i else None
+  if before and stage.enhancers < before.enhancers:
+    raise InputError(
+      f"config.stages[{i}].enhancers={stage.enhancers} must not be fewer than "
+      f"the {before.enhancers} of the stage before"
+    )
+  if before:
+    old = units(before.enhancers, config.encoder.enabled)
+  else:
+    old = known if config.init_from else ()
+  for unit in known:
+    if unit not in old and unit not in stage.trainable:
+      raise InputError(
+        f"{path}={stage.trainable}: {unit} would stay at its random start; "
+        "train it here or in an earlier stage"
+      )

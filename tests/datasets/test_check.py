@@ -1,0 +1,162 @@
+"""Every fault of a folder: file, value, rule and way out on one line each."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import scan
+
+from hdgan.datasets.check import Rules, check
+from hdgan.datasets.streets import builder as synthetic_streets
+from hdgan.datasets.transforms import Geometry
+from hdgan.errors import InputError
+from hdgan.picture_spec import PictureSpec
+
+RULES = Rules(PictureSpec(num_classes=8))
+
+
+@pytest.fixture(scope="module")
+def streets(tmp_path_factory):
+  root = tmp_path_factory.mktemp("streets")
+  synthetic_streets.write_folder(root, num_train=3, size=(32, 64))
+  return root
+
+
+@pytest.fixture
+def root(streets, tmp_path):
+  return shutil.copytree(streets, tmp_path / "data")
+
+
+def faults_of(root, rules=RULES) -> list[str]:
+  with pytest.raises(InputError) as error:
+    check({"train": scan(root, "train")}, rules)
+  return str(error.value).split("\n")
+
+
+def save(root, name, array) -> None:
+  if name.endswith(".npy"):
+    np.save(root / name, array)
+  else:
+    Image.fromarray(array).save(root / name)
+
+
+def load(root, name) -> np.ndarray:
+  return np.array(Image.open(root / name))
+
+
+def test_summary_of_a_good_folder(root):
+  summary = check({"train": scan(root, "train")}, RULES)
+  assert summary.counts == {"train": 3}
+  assert summary.sizes == {"32x64": 3}
+  assert summary.has_instances
+  assert sum(summary.classes.values()) == 3 * 32 * 64
+  assert set(summary.classes) <= set(range(8))
+  most = 0
+  for path in (root / "train_label").iterdir():
+    label = load(root, f"train_label/{path.name}").ravel().tolist()
+    ids = load(root, f"train_inst/{path.name}").ravel().tolist()
+    most = max(most, len(set(zip(label, ids, strict=True))))
+  assert summary.max_objects == most
+
+
+def test_label_value_beyond_the_classes(root):
+  label = load(root, "train_label/street_00001.png")
+  label[:3, :5] = 200
+  save(root, "train_label/street_00001.png", label)
+  (fault,) = faults_of(root)
+  assert fault.startswith("train_label/street_00001.png: label value 200 ")
+  for words in (
+    "(15 pixels)",
+    "num_classes = 8",
+    "ignore_label=200",
+    "num_classes=201",
+  ):
+    assert words in fault
+  allowed = Rules(PictureSpec(num_classes=8, ignore_label=200))
+  check({"train": scan(root, "train")}, allowed)
+
+
+def test_negative_labels_and_several_values(root):
+  label = load(root, "train_label/street_00001.png").astype(np.int32)
+  label[0, 0] = -3
+  (root / "train_label/street_00001.png").unlink()
+  save(root, "train_label/street_00001.npy", label)
+  label = load(root, "train_label/street_00002.png")
+  label[0, :2], label[1, 0] = 9, 30
+  save(root, "train_label/street_00002.png", label)
+  one, other = faults_of(root)
+  assert "-3 (1 pixels)" in one and "class ids start at 0" in one
+  assert "9 (2 pixels), 30 (1 pixels)" in other
+  assert "num_classes=31" in other and "ignore_label" not in other
+
+
+def test_all_faults_are_told_at_once(root):
+  photo = load(root, "train_img/street_00000.png")
+  save(root, "train_label/street_00000.png", photo)
+  save(root, "train_img/street_00001.png", photo[:, :60])
+  data = (root / "train_inst/street_00002.png").read_bytes()
+  (root / "train_inst/street_00002.png").write_bytes(data[:-60])
+  colour, size, damaged = faults_of(root)
+  assert colour.startswith("train_label/street_00000.png: a map needs one")
+  assert size == (
+    "train_img/street_00001.png: the photo is 32x60 (height x width) but "
+    "train_label/street_00001.png is 32x64; bring both to one size"
+  )
+  assert damaged.startswith("train_inst/street_00002.png: damaged")
+
+
+def test_label_map_as_jpeg(root):
+  label = load(root, "train_label/street_00000.png")
+  (root / "train_label/street_00000.png").unlink()
+  save(root, "train_label/street_00000.jpg", label)
+  (fault,) = faults_of(root)
+  assert "train_label/street_00000.jpg" in fault and "lossy" in fault
+
+
+def test_more_objects_than_the_limit(root):
+  ids = np.arange(32 * 64, dtype=np.uint16).reshape(32, 64)
+  save(root, "train_inst/street_00002.png", ids)
+  (fault,) = faults_of(root, dataclasses.replace(RULES, max_instances=64))
+  assert fault.startswith("train_inst/street_00002.png: 2048 objects, more")
+  assert "max_instances = 64" in fault and "max_instances=2048, or 0" in fault
+
+
+@pytest.mark.parametrize(
+  ("geometry", "words"),
+  [
+    (
+      Geometry("crop", (33, 64)),
+      "32x64 (height x width) is smaller than the stage's 33x64",
+    ),
+    (Geometry("scale_width", (32, 32)), "scaled to 16x32, is smaller"),
+  ],
+)
+def test_pictures_smaller_than_the_crop(root, geometry, words):
+  faults = faults_of(root, dataclasses.replace(RULES, geometries=(geometry,)))
+  assert len(faults) == 3
+  assert words in faults[0] and "data.transform=resize" in faults[0]
+
+
+def test_values_outside_the_declared_range(root):
+  photo = load(root, "train_img/street_00000.png").astype(np.uint16) * 200
+  (root / "train_img/street_00000.png").unlink()
+  save(root, "train_img/street_00000.npy", photo)
+  outside, mixed = faults_of(root)
+  assert f"..{photo.max()} leave data.image_range = (0, 255)" in outside
+  assert "1 uint16 (first train_img/street_00000.npy)" in mixed
+  assert "2 uint8 (first train_img/street_00001.png)" in mixed
+
+
+def test_labels_that_are_pictures(root):
+  shutil.rmtree(root / "train_label")
+  shutil.copytree(root / "train_img", root / "train_label")
+  summary = check(
+    {"train": scan(root, "train")}, Rules(PictureSpec(num_classes=0))
+  )
+  assert summary.classes == {}
+  ids = [
+    load(root, f"train_inst/{p.name}") for p in (root / "train_inst").iterdir()
+  ]
+  assert summary.max_objects == max(len(set(i.ravel().tolist())) for i in ids)

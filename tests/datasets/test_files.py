@@ -1,0 +1,200 @@
+"""Maps and pictures of every kind, and every file that must be refused."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hdgan.datasets import files
+from hdgan.errors import InputError
+
+
+def png(samples: np.ndarray, bits: int) -> bytes:
+  """A PNG written by hand: [H, W, C] samples of 1 to 16 bits, unfiltered."""
+  height, width, channels = samples.shape
+  kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+  rows = []
+  for row in samples.reshape(height, -1):
+    if bits == 16:
+      rows.append(b"\0" + row.astype(">u2").tobytes())
+    else:
+      digits = np.unpackbits(row.astype(np.uint8)[:, None], axis=1)
+      rows.append(b"\0" + np.packbits(digits[:, 8 - bits :]).tobytes())
+
+  def chunk(name: bytes, data: bytes) -> bytes:
+    crc = zlib.crc32(name + data)
+    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", crc)
+
+  head = struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)
+  return (
+    b"\x89PNG\r\n\x1a\n"
+    + chunk(b"IHDR", head)
+    + chunk(b"IDAT", zlib.compress(b"".join(rows)))
+    + chunk(b"IEND", b"")
+  )
+
+
+def encode(array: np.ndarray, kind: str, **options: object) -> bytes:
+  out = io.BytesIO()
+  if kind == "NPY":
+    np.save(out, array)
+  else:
+    Image.fromarray(array).save(out, kind, **options)
+  return out.getvalue()
+
+
+IDS = (np.arange(35).reshape(5, 7) * 7) % 251
+
+
+@pytest.mark.parametrize(
+  ("kind", "dtype", "factor"),
+  [
+    ("PNG", np.uint8, 1),
+    ("PNG", np.uint16, 200),
+    ("TIFF", np.uint8, 1),
+    ("TIFF", np.uint16, 200),
+    ("TIFF", np.int32, 8_000_000),
+    ("NPY", np.uint8, 1),
+    ("NPY", np.uint16, 200),
+    ("NPY", np.int32, 8_000_000),
+    ("NPY", np.uint32, 16_000_000),
+    ("NPY", np.int64, 16_000_000),
+    ("NPY", ">u4", 16_000_000),
+  ],
+)
+def test_maps_of_every_depth_survive(tmp_path, kind, dtype, factor):
+  ids = (IDS.astype(np.int64) * factor).astype(dtype)
+  path = tmp_path / f"map.{kind.lower()}"
+  path.write_bytes(encode(ids, kind))
+  read = files.read_map(path)
+  np.testing.assert_array_equal(read, ids)
+  np.testing.assert_array_equal(files.read_map(path.read_bytes()), ids)
+  as_int = files.as_int32(read)
+  assert as_int.dtype == np.int32
+  np.testing.assert_array_equal(as_int.view(np.uint32), ids.astype(np.uint32))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_grey_png_is_read_as_samples_not_as_brightness(bits):
+  ids = np.random.default_rng(bits).integers(0, 2**bits, (5, 9, 1))
+  read = files.read_map(png(ids, bits))
+  np.testing.assert_array_equal(read, ids[..., 0])
+
+
+def test_palette_png_is_read_as_indices():
+  image = Image.new("P", (7, 5))
+  image.putpalette([255 - i // 3 for i in range(768)])
+  image.putdata(IDS.ravel().tolist())
+  out = io.BytesIO()
+  image.save(out, "PNG")
+  np.testing.assert_array_equal(files.read_map(out.getvalue()), IDS)
+  # As a photo the same file has its colours: 255 - index in all channels.
+  photo = files.read_picture(out.getvalue(), 3)
+  np.testing.assert_array_equal(photo, 255 - np.stack([IDS] * 3, -1))
+
+
+RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+  ("data", "words"),
+  [
+    (encode(RGB, "PNG"), ["coloured (RGB, 3 channels)", "class id"]),
+    (
+      encode(np.stack([IDS.astype(np.uint8)] * 3, -1), "PNG"),
+      ["three colours are equal", "save one of them"],
+    ),
+    (encode(IDS.astype(np.uint8), "JPEG"), ["JPEG", "lossy", "PNG"]),
+    (encode(RGB, "JPEG"), ["JPEG", "lossy", "PNG"]),
+    (encode(IDS.astype(np.float32), "TIFF"), ["integer", "float32"]),
+    (encode(IDS / 2, "NPY"), ["integer", "float64"]),
+    (encode(RGB, "NPY"), ["[5, 7, 3]", "one channel"]),
+    (encode(RGB, "PNG")[:120], ["damaged or unreadable"]),
+    (encode(IDS, "NPY")[:90], ["damaged or unreadable"]),
+    (b"hello", ["not a PNG, JPEG, TIFF or .npy file"]),
+    (b"", ["not a PNG, JPEG, TIFF or .npy file"]),
+  ],
+)
+def test_bad_maps_are_refused_in_one_line(data, words):
+  with pytest.raises(InputError) as error:
+    files.read_map(data, "train_label/x.png")
+  message = str(error.value)
+  assert message.startswith("train_label/x.png: ")
+  assert "\n" not in message
+  for word in words:
+    assert word in message
+
+
+def test_pickles_are_never_loaded():
+  data = encode(np.array([{}], dtype=object), "NPY")
+  with pytest.raises(InputError, match="damaged or unreadable"):
+    files.read_map(data, "x.npy")
+
+
+def test_missing_file_names_its_path(tmp_path):
+  with pytest.raises(InputError, match="gone.png: cannot be read"):
+    files.read_map(tmp_path / "gone.png")
+
+
+def test_ids_beyond_32_bits_are_refused():
+  with pytest.raises(InputError, match="x: ids 0..4294967296 need more"):
+    files.as_int32(np.array([[0, 2**32]]), "x")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "NPY"])
+def test_pictures_of_8_bits(kind):
+  np.testing.assert_array_equal(files.read_picture(encode(RGB, kind), 3), RGB)
+  # Luma by hand for one pixel: 0.299 R + 0.587 G + 0.114 B.
+  r, g, b = (int(v) for v in RGB[2, 3])
+  grey = files.read_picture(encode(RGB, kind), 1)
+  assert grey.shape == (5, 7, 1)
+  assert grey[2, 3, 0] == round(0.299 * r + 0.587 * g + 0.114 * b)
+  alpha = np.concatenate([RGB, RGB[..., :1]], -1)
+  np.testing.assert_array_equal(files.read_picture(encode(alpha, kind), 3), RGB)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_png_of_16_bits_keeps_all_of_them(channels):
+  deep = np.random.default_rng(1).integers(0, 2**16, (5, 7, channels))
+  read = files.read_picture(png(deep, 16), 1 if channels == 1 else 3)
+  assert read.dtype == np.uint16
+  np.testing.assert_array_equal(read, deep[..., :3])
+
+
+def test_pictures_of_other_types():
+  wide = RGB[..., 0].astype(np.uint16) * 257
+  read = files.read_picture(encode(wide, "TIFF"), 3)
+  np.testing.assert_array_equal(read, np.stack([wide] * 3, -1))
+  real = RGB.astype(np.float32) / 7
+  np.testing.assert_array_equal(
+    files.read_picture(encode(real, "NPY"), 3), real
+  )
+  double = files.read_picture(encode(RGB / 7, "NPY"), 3)
+  assert double.dtype == np.float32
+
+
+def test_jpeg_rotation_tag_is_ignored():
+  exif = Image.Exif()
+  exif[0x0112] = 6  # A quarter turn.
+  data = encode(RGB, "JPEG", exif=exif.tobytes())
+  assert files.read_picture(data, 3).shape == (5, 7, 3)
+
+
+@pytest.mark.parametrize(
+  ("data", "words"),
+  [
+    (encode(np.zeros((5, 7, 6), np.uint8), "NPY"), "[5, 7, 6]"),
+    (encode(np.full((5, 7), 2**20), "NPY"), "beyond 0..65535"),
+    (encode(np.zeros((5, 7), complex), "NPY"), "complex128"),
+    (encode(RGB, "JPEG")[:200], "damaged or unreadable"),
+    (png(np.zeros((5, 7, 2)), 16), "without alpha"),
+  ],
+)
+def test_bad_pictures_are_refused(data, words):
+  with pytest.raises(InputError) as error:
+    files.read_picture(data, 3, "train_img/x.png")
+  assert str(error.value).startswith("train_img/x.png: ")
+  assert words in str(error.value)

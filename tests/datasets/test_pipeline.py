@@ -1,0 +1,339 @@
+"""The stream: deterministic, the same for any process count, resumable."""
+
+import pathlib
+import subprocess
+import sys
+
+import ml_collections
+import numpy as np
+import pytest
+from PIL import Image
+from tiny import data_config
+
+from hdgan.datasets import pipeline as input_pipeline
+from hdgan.datasets.streets import builder as synthetic_streets
+from hdgan.errors import InputError
+
+
+@pytest.fixture
+def config(tmp_path):
+  synthetic_streets.write_folder(
+    tmp_path / "data", num_train=7, num_val=3, size=(32, 64)
+  )
+  return data_config(tmp_path)
+
+
+def take(stream, count) -> list[dict[str, np.ndarray]]:
+  return [next(stream) for _ in range(count)]
+
+
+def stream_of(prepared, **options):
+  options = {"stage_size": (16, 32), "batch_size": 4, "seed": (0, 0)} | options
+  return input_pipeline.batches(prepared, "train", **options)
+
+
+def assert_equal(one, two) -> None:
+  assert one.keys() == two.keys()
+  for key in one:
+    np.testing.assert_array_equal(one[key], two[key])
+
+
+def test_what_prepare_finds(config):
+  prepared = input_pipeline.prepare(config)
+  assert (prepared.held_out, prepared.num_train) == ("val", 7)
+  assert {k: len(v) for k, v in prepared.sources.items()} == {
+    "train": 7,
+    "val": 3,
+  }
+  assert prepared.max_instances == 64
+  assert prepared.classes == synthetic_streets.CLASSES
+
+
+def test_shapes_and_types(config):
+  batch = next(stream_of(input_pipeline.prepare(config), objects=True))
+  assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
+    "label": ((4, 16, 32), np.int32),
+    "instance": ((4, 16, 32), np.int32),
+    "objects": ((4, 16, 32), np.int32),
+    "image": ((4, 16, 32, 3), np.uint8),
+  }
+  for label, instance, objects in zip(
+    batch["label"], batch["instance"], batch["objects"], strict=True
+  ):
+    pairs = set(zip(label.ravel(), instance.ravel(), strict=True))
+    assert objects.max() + 1 == len(pairs)
+  assert "objects" not in next(stream_of(input_pipeline.prepare(config)))
+
+
+def test_same_seed_same_batches(config):
+  prepared = input_pipeline.prepare(config)
+  for one, two in zip(
+    take(stream_of(prepared), 5), take(stream_of(prepared), 5), strict=True
+  ):
+    assert_equal(one, two)
+  for seed in ((1, 0), (0, 1)):
+    first = next(stream_of(prepared, seed=seed))
+    assert (first["image"] != next(stream_of(prepared))["image"]).any()
+
+
+@pytest.mark.parametrize("transform", ["resize", "crop"])
+@pytest.mark.parametrize("count", [2, 4])
+def test_any_process_count_sees_the_same_global_batches(
+  config, transform, count
+):
+  config.data.transform = transform
+  prepared = input_pipeline.prepare(config)
+  parts = [
+    take(stream_of(prepared, process_index=i, process_count=count), 6)
+    for i in range(count)
+  ]
+  for whole, *local in zip(take(stream_of(prepared), 6), *parts, strict=True):
+    for key, array in whole.items():
+      # Process p of n holds the examples p, p + n, ... of the global batch.
+      merged = np.stack([part[key] for part in local], 1)
+      np.testing.assert_array_equal(merged.reshape(array.shape), array)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_resumed_equals_uninterrupted(config, batch_size):
+  config.data.transform = "crop"
+  prepared = input_pipeline.prepare(config)
+  whole = take(stream_of(prepared, batch_size=batch_size), 12)
+  later = take(stream_of(prepared, batch_size=batch_size, start=7), 5)
+  for one, two in zip(whole[7:], later, strict=True):
+    assert_equal(one, two)
+
+
+def test_no_tail_is_dropped(config):
+  config.data.flip = False
+  prepared = input_pipeline.prepare(config)
+  images = [
+    b["image"][0].tobytes() for b in take(stream_of(prepared, batch_size=1), 14)
+  ]
+  # Two epochs of seven: each example once in each, in another order.
+  assert len(set(images[:7])) == len(set(images[7:])) == 7
+  assert set(images[:7]) == set(images[7:])
+  assert images[:7] != images[7:]
+  # With batches of four the stream is the same: the tail of an epoch is used.
+  fours = [
+    row.tobytes() for b in take(stream_of(prepared), 3) for row in b["image"]
+  ]
+  assert fours == images[:12]
+
+
+@pytest.mark.parametrize(
+  ("transform", "stage_size", "load_width"),
+  [("resize", (16, 32), 0), ("scale_width", (8, 16), 32), ("crop", (9, 13), 0)],
+)
+def test_one_draw_for_all_arrays(tmp_path, transform, stage_size, load_width):
+  # Blocks of 4x4 pixels whose photo, label and instance hold one value: after
+  # any common transform the three still agree, save at the blocks' edges.
+  rng = np.random.default_rng(0)
+  for split in ("train", "val"):
+    for i in range(4):
+      blocks = rng.integers(0, 25, (8, 16)).astype(np.uint8)
+      value = np.kron(blocks, np.ones((4, 4), np.uint8))
+      for role, array in (
+        ("label", value),
+        ("inst", value + 100),
+        ("img", np.stack([value * 10] * 3, -1)),
+      ):
+        path = tmp_path / f"data/{split}_{role}/{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(array).save(path)
+  config = data_config(tmp_path, num_classes=25)
+  config.data.transform, config.data.load_width = transform, load_width
+  config.stages[0].size = stage_size
+  prepared = input_pipeline.prepare(config)
+  seen = set()
+  for batch in take(stream_of(prepared, stage_size=stage_size), 6):
+    np.testing.assert_array_equal(batch["label"] + 100, batch["instance"])
+    away = np.abs(batch["image"][..., 0] / 10.0 - batch["label"])
+    limit = 0 if transform == "crop" else 6
+    assert np.median(away) <= limit / 4
+    if transform == "crop":
+      assert away.max() == 0
+    seen.update(row.tobytes() for row in batch["label"])
+  # Four pictures: more than four different views means windows or mirrors.
+  assert len(seen) > 4
+
+
+def test_fixed_examples_are_central_and_not_mirrored(config):
+  config.data.transform = "crop"
+  prepared = input_pipeline.prepare(config)
+  batch = input_pipeline.fixed_examples(
+    prepared, "val", [2, 0], stage_size=(16, 32), objects=True
+  )
+  for row, index in ((0, 9), (1, 7)):
+    scene = synthetic_streets.draw_street(0, index, 32, 64)
+    np.testing.assert_array_equal(batch["label"][row], scene.label[8:24, 16:48])
+    np.testing.assert_array_equal(batch["image"][row], scene.image[8:24, 16:48])
+  assert batch["objects"].shape == (2, 16, 32)
+
+
+def test_without_instance_maps_the_label_stands_in(tmp_path, capsys):
+  synthetic_streets.write_folder(
+    tmp_path / "data", num_train=2, size=(32, 64), instances=False
+  )
+  prepared = input_pipeline.prepare(data_config(tmp_path))
+  err = capsys.readouterr().err
+  assert err.count("no instance maps: boundaries are taken from the") == 1
+  assert err.count("nothing is held out") == 1
+  assert prepared.held_out == ""
+  batch = next(stream_of(prepared, batch_size=2))
+  np.testing.assert_array_equal(batch["instance"], batch["label"])
+
+
+def test_labels_that_are_pictures(tmp_path):
+  rng = np.random.default_rng(0)
+  deep = rng.integers(0, 60000, (3, 32, 64), dtype=np.uint16)
+  for i in range(3):
+    for role, array in (("A", deep[i]), ("B", deep[i].astype(np.uint8))):
+      path = tmp_path / f"data/train_{role}/{i}.png"
+      path.parent.mkdir(parents=True, exist_ok=True)
+      Image.fromarray(array).save(path)
+  config = data_config(tmp_path, num_classes=0)
+  config.data.label_channels, config.data.image_channels = 1, 1
+  with pytest.raises(InputError, match="data.label_range = \\(0, 255\\)"):
+    input_pipeline.prepare(config)
+  config.data.label_range = (0.0, 65535.0)
+  config.data.transform = "crop"
+  prepared = input_pipeline.prepare(config)
+  assert prepared.classes == ()
+  batch = input_pipeline.fixed_examples(
+    prepared, "train", [0, 1, 2], stage_size=(32, 64), objects=True
+  )
+  assert batch["label"].dtype == np.uint16
+  np.testing.assert_array_equal(batch["label"][..., 0], deep)
+  assert not batch["instance"].any() and not batch["objects"].any()
+  assert batch["image"].shape == (3, 32, 64, 1)
+
+
+def test_32_bit_ids_reach_the_batch(tmp_path, config):
+  ids = (np.arange(32 * 64, dtype=np.uint32) // 1024) * 3_000_000_000
+  name = "train_inst/street_00000"
+  (tmp_path / f"data/{name}.png").unlink()
+  np.save(tmp_path / f"data/{name}.npy", ids.reshape(32, 64))
+  prepared = input_pipeline.prepare(config)
+  batch = input_pipeline.fixed_examples(
+    prepared, "train", [0], stage_size=(32, 64)
+  )
+  assert set(np.unique(batch["instance"].view(np.uint32))) == {
+    0,
+    3_000_000_000,
+  }
+
+
+def test_prepared_streets_as_config(tmp_path):
+  config = data_config(tmp_path)
+  config.data.name, config.data.num_train = "synthetic_streets", 3
+  prepared = input_pipeline.prepare(config)
+  assert (prepared.num_train, prepared.held_out) == (3, "")
+  batch = next(stream_of(prepared, batch_size=2))
+  assert set(batch) == {"label", "instance", "image"}  # No styles.
+
+
+def stage_of(size):
+  return ml_collections.ConfigDict({"size": size})
+
+
+@pytest.mark.parametrize(
+  ("changes", "words"),
+  [
+    ({"num_classes": 7}, ["num_classes=7", "say num_classes=8"]),
+    ({"max_instances": 2}, ["max_instances = 2", "or 0 to have them counted"]),
+    (
+      {
+        "data.transform": "crop",
+        "data.size": (32, 32),
+        "stages": (stage_of((32, 64)),),
+      },
+      ["data.size: 32x32", "smaller than the stage's 32x64"],
+    ),
+    (
+      {"data.size": (16, 64)},
+      ["config.data.size=(16, 64) must be (height, width) of at least 32"],
+    ),
+    (
+      {"data.num_train": 0},
+      ["config.data.num_train=0 (synthetic_streets) must be at least 1"],
+    ),
+    (
+      {"data.name": "cifar"},
+      ["data.name='cifar'", "there are synthetic_streets, paired_folder"],
+    ),
+    (
+      {"data.name": "paired_folder", "data.root": ""},
+      ["config.data.root='' must name a folder"],
+    ),
+    (
+      {"data.name": "paired_folder", "data.root": "/no/where"},
+      ["/no/where: no such folder"],
+    ),
+  ],
+)
+def test_bad_settings(tmp_path, changes, words):
+  config = data_config(
+    tmp_path,
+    **{"data.name": "synthetic_streets", "data.num_train": 2} | changes,
+  )
+  with pytest.raises(InputError) as error:
+    input_pipeline.prepare(config)
+  for word in words:
+    assert word in str(error.value)
+
+
+def test_train_without_photos_and_uneven_instances(tmp_path, config):
+  for path in (tmp_path / "data/train_img").iterdir():
+    path.unlink()
+  (tmp_path / "data/train_img").rmdir()
+  for path in (tmp_path / "data/val_inst").iterdir():
+    path.unlink()
+  (tmp_path / "data/val_inst").rmdir()
+  with pytest.raises(InputError) as error:
+    input_pipeline.prepare(config)
+  photos, instances = str(error.value).split("\n")
+  assert "split 'train' has no photos to train on; add train_img/" in photos
+  assert "val_inst/ is missing" in instances
+
+
+def test_batch_that_processes_do_not_divide(config):
+  prepared = input_pipeline.prepare(config)
+  with pytest.raises(InputError, match="say batch_size=6"):
+    stream_of(prepared, batch_size=4, process_count=3)
+
+
+def test_nothing_heavy_is_imported():
+  code = (
+    "import sys; from hdgan.datasets import pipeline; "
+    "sys.exit(any(m in sys.modules for m in ('tensorflow', 'torch')))"
+  )
+  root = pathlib.Path(__file__).parents[2]
+  assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0
+
+
+def test_real_cityscapes(test_data, tmp_path):
+  config = data_config(tmp_path, num_classes=35)
+  config.data.root = str(test_data / "data/cityscapes_mini")
+  prepared = input_pipeline.prepare(config)
+  assert (prepared.num_train, len(prepared.sources["val"])) == (8, 3)
+  assert prepared.classes[26]["name"] == "car"
+  batch = input_pipeline.fixed_examples(
+    prepared, "train", range(8), stage_size=(1024, 2048)
+  )
+  instance, label = batch["instance"], batch["label"]
+  single = instance >= 1000
+  np.testing.assert_array_equal(instance[single] // 1000, label[single])
+  inputs = input_pipeline.synthesis_inputs(
+    config, "test", stage_size=(16, 32), size="input"
+  )
+  assert len(inputs) == 15
+  highest = max(int(one["instance"].max()) for one in inputs)
+  assert max(highest, int(instance.max())) == 33008
+
+
+def test_real_facades(test_data, tmp_path):
+  config = data_config(tmp_path, num_classes=13)
+  config.data.root = str(test_data / "data/cmp_facades")
+  prepared = input_pipeline.prepare(config)
+  assert (prepared.num_train, len(prepared.sources["val"])) == (302, 37)

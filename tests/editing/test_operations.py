@@ -1,0 +1,238 @@
+"""Edits on maps that are small enough to be worked out by hand."""
+
+import numpy as np
+import pytest
+
+from hdgan.editing import operations, scene
+from hdgan.errors import InputError
+
+CLASSES = (
+  {"id": 0, "name": "sky", "has_instances": False},
+  {"id": 1, "name": "road", "has_instances": False},
+  {"id": 2, "name": "car", "has_instances": True},
+  {"id": 3, "name": "tree", "has_instances": True},
+  {"id": 4, "name": "grass", "has_instances": False},
+)
+LABEL = np.array([
+  [0, 0, 0, 0, 0, 0],
+  [0, 3, 0, 2, 2, 0],
+  [1, 3, 1, 2, 2, 1],
+  [1, 1, 1, 1, 1, 1],
+])  # fmt: skip
+INSTANCE = np.where(LABEL == 2, 2000, np.where(LABEL == 3, 3000, LABEL))
+
+
+def street(**more):
+  return scene.open_scene(LABEL, INSTANCE, CLASSES, **more)
+
+
+def test_opening_changes_nothing():
+  one = street(styles=[4, 3, (0.5, 0.5), 1])
+  np.testing.assert_array_equal(one.label, LABEL)
+  np.testing.assert_array_equal(one.instance, INSTANCE)
+  assert scene.keys_of(one) == ["0", "1", "2000", "3000"]
+  assert [o.style for o in one.table] == [4, 3, (0.5, 0.5), 1]
+  assert operations.undo(one) is one
+
+
+def test_remove_gives_each_pixel_to_the_nearest_region():
+  after = operations.remove(street(), "2000")
+  want = LABEL.copy()
+  # Above the middle sky is nearer, below it road.
+  want[1, 3:5], want[2, 3:5] = 0, 1
+  np.testing.assert_array_equal(after.label, want)
+  np.testing.assert_array_equal(after.instance, np.where(want == 3, 3000, want))
+  assert scene.objects_of(after, "car") == () and after.touched == ()
+  np.testing.assert_array_equal(operations.undo(after).label, LABEL)
+
+
+def test_objects_do_not_flow_into_a_hole():
+  label = np.array([[2, 2, 3, 3, 1]])
+  one = scene.open_scene(
+    label, np.array([[2000, 2000, 2001, 3000, 1]]), CLASSES
+  )
+  after = operations.remove(one, "2000")
+  np.testing.assert_array_equal(after.label, [[1, 1, 3, 3, 1]])
+
+
+def test_a_class_says_whether_it_fills_holes():
+  """Houses have ids but flow; a lamp has none and does not."""
+  classes = [dict(entry) for entry in CLASSES]
+  classes[2]["background"], classes[1]["background"] = True, False
+  label = np.array([[0, 2, 3, 3, 1]])
+  one = scene.open_scene(label, np.array([[0, 2000, 3000, 3000, 1]]), classes)
+  after = operations.remove(one, "3000")
+  np.testing.assert_array_equal(after.label, [[0, 2, 2, 2, 1]])
+  np.testing.assert_array_equal(after.instance, [[0, 2000, 2000, 2000, 1]])
+
+
+def test_without_background_the_nearest_object_fills():
+  one = scene.open_scene(
+    np.array([[2, 2, 3]]), np.array([[2000, 2000, 3000]]), CLASSES
+  )
+  after = operations.remove(one, "2000")
+  np.testing.assert_array_equal(after.instance, [[3000, 3000, 3000]])
+  with pytest.raises(InputError, match="nothing else is in the picture"):
+    operations.remove(after, "3000")
+
+
+def test_remove_with_a_chosen_class():
+  after = operations.remove(street(), ["2000", "3000"], fill="grass")
+  hole = (LABEL == 2) | (LABEL == 3)
+  np.testing.assert_array_equal(after.label, np.where(hole, 4, LABEL))
+  assert after.touched == ("4",)
+
+
+def test_fill_against_a_slow_search():
+  rng = np.random.default_rng(0)
+  label = rng.integers(0, 2, (12, 15))
+  hole = rng.random((12, 15)) < 0.7
+  label[hole] = 2
+  one = scene.open_scene(label, np.where(hole, 2000, label), CLASSES)
+  got = operations.remove(one, "2000").label
+  ys, xs = np.nonzero(~hole)
+  for y, x in zip(*np.nonzero(hole), strict=True):
+    far = (ys - y) ** 2 + (xs - x) ** 2
+    near = far == far.min()
+    assert got[y, x] in label[ys[near], xs[near]]
+  np.testing.assert_array_equal(got[~hole], label[~hole])
+
+
+def test_trees_become_road_and_join_it():
+  after = operations.change_class(
+    street(), scene.objects_of(street(), "tree"), "road"
+  )
+  np.testing.assert_array_equal(after.label, np.where(LABEL == 3, 1, LABEL))
+  assert scene.keys_of(after)[:3] == ["0", "1", "2000"]
+  assert after.touched == ("1",)
+
+
+def test_trees_become_cars_and_stay_objects():
+  after = operations.change_class(street(styles=[0, 1, 2, 3]), 3000, "car")
+  np.testing.assert_array_equal(after.instance, INSTANCE)
+  np.testing.assert_array_equal(after.label, np.where(LABEL == 3, 2, LABEL))
+  assert scene.objects_of(after, "car") == ("2000", "3000")
+  # A style's number means another look in another class.
+  assert [o.style for o in after.table] == [0, 1, 2, None]
+
+
+def test_a_new_region_takes_all_of_one_edit():
+  after = operations.change_class(street(), ["2000", "3000"], "grass")
+  assert len(after.rows()) == 3 and scene.objects_of(after, "grass") == ("4",)
+  assert (after.label == 4).sum() == (LABEL >= 2).sum()
+
+
+def test_the_same_id_in_two_classes_never_merges():
+  label, instance = np.array([[2, 3, 1]]), np.array([[7, 7, 1]])
+  one = scene.open_scene(label, instance, CLASSES)
+  assert scene.keys_of(one)[1:] == ["2:7", "3:7"]
+  after = operations.change_class(one, "3:7", "car")
+  np.testing.assert_array_equal(after.instance, [[7, 2000, 1]])
+  with pytest.raises(InputError, match="'7' is ambiguous"):
+    operations.remove(one, "7")
+
+
+def test_two_added_cars_are_two_objects():
+  mask = np.zeros(LABEL.shape, bool)
+  mask[3, :2] = True
+  one = operations.add(street(), mask, "car", 1)
+  two = operations.add(one, np.roll(mask, 2, 1), "car")
+  assert one.touched == ("2001",) and two.touched == ("2002",)
+  np.testing.assert_array_equal(two.instance[3], [2001, 2001, 2002, 2002, 1, 1])
+  assert two.table[-2].style == 1 and two.table[-1].style is None
+  # An id is not used again, even after its object is gone.
+  again = operations.add(operations.remove(two, "2002"), mask, "car")
+  assert again.touched == ("2003",)
+
+
+def test_painting_a_region_extends_it():
+  after = operations.add(street(), LABEL == 2, "road")
+  assert after.touched == ("1",) and len(after.table) == 4
+  np.testing.assert_array_equal(after.label, np.where(LABEL == 2, 1, LABEL))
+
+
+def test_move_by_hand():
+  after = operations.move(street(), "2000", 1, -2)
+  want = [
+    [0, 0, 0, 0, 0, 0],
+    [0, 3, 0, 0, 0, 0],
+    [1, 2, 2, 1, 1, 1],
+    [1, 2, 2, 1, 1, 1],
+  ]
+  np.testing.assert_array_equal(after.label, want)
+  # The upper pixel of the tree is still there; nothing was lost by undoing.
+  assert scene.objects_of(after, "tree") == ("3000",)
+  np.testing.assert_array_equal(operations.undo(after).label, LABEL)
+
+
+def test_what_leaves_the_picture_is_cut_off():
+  after = operations.move(street(), "2000", 0, 2)
+  assert (after.label == 2).sum() == 2 and (after.label[:, 5] == 2).sum() == 2
+  with pytest.raises(InputError, match="moved by 0, 9 it would leave"):
+    operations.move(street(), "2000", 0, 9)
+
+
+def test_restyle_touches_no_pixel():
+  before = street()
+  after = operations.restyle(before, ["2000", "3000"], 4)
+  assert after.objects is before.objects and before.table[2].style is None
+  assert [o.style for o in after.table] == [None, None, 4, 4]
+  assert operations.restyle(after, 2000, [1, 2]).table[2].style == (1.0, 2.0)
+
+
+def test_undo_walks_back_step_by_step():
+  steps = [street()]
+  for style in range(5):
+    steps.append(operations.restyle(steps[-1], "2000", style))
+  one = steps[-1]
+  for before in reversed(steps[:-1]):
+    one = operations.undo(one)
+    assert one is before
+
+
+def test_ids_beyond_31_bits_keep_their_name():
+  instance = np.where(INSTANCE == 2000, -5, INSTANCE)
+  one = scene.open_scene(LABEL, instance, CLASSES)
+  assert scene.objects_of(one, "car") == ("4294967291",)
+  assert operations.remove(one, "-5").label[1, 3] == 0
+
+
+@pytest.mark.parametrize(
+  ("call", "line"),
+  [
+    (
+      lambda s: operations.remove(s, "9"),
+      "has no object '9'; it has 0, 1, 2000",
+    ),
+    (lambda s: operations.restyle(s, "x y", 1), "has no object 'x y'"),
+    (
+      lambda s: operations.change_class(s, "2000", "tre"),
+      "did you mean 'tree'?",
+    ),
+    (
+      lambda s: operations.change_class(s, "2000", 5),
+      "class 5: there is no such",
+    ),
+    (
+      lambda s: operations.add(s, np.ones((2, 2)), "car"),
+      "must have the scene's",
+    ),
+    (lambda s: operations.add(s, LABEL > 9, "car"), "no pixels"),
+    (lambda s: scene.open_scene(LABEL, INSTANCE[:2], CLASSES), "of one size"),
+    (
+      lambda s: scene.open_scene(LABEL[..., None], INSTANCE, CLASSES),
+      "needs class ids",
+    ),
+  ],
+)
+def test_faults(call, line):
+  with pytest.raises(InputError) as error:
+    call(street())
+  assert line in str(error.value)
+
+
+def test_fresh_ids():
+  table = [scene.SceneObject(1, 1), scene.SceneObject(2, 2000)]
+  assert scene.fresh_id(street(), table, 2) == 2001
+  assert scene.fresh_id(street(), table, 4) == 4
+  assert scene.fresh_id(street(), table, 1) == 1000  # A second road.

@@ -1,0 +1,98 @@
+"""VGG's layout, its pooling and its weight file."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import safetensors.numpy
+
+from hdgan.errors import InputError
+from hdgan.networks import vgg
+
+
+@pytest.fixture(scope="module")
+def weights():
+  rng = np.random.default_rng(0)
+  return {
+    f"{name}.{leaf}": rng.normal(0, 0.05, shape).astype(np.float32)
+    for name, leaves in vgg.shapes().items()
+    for leaf, shape in leaves.items()
+  }
+
+
+def test_thirteen_convolutions():
+  names = vgg.NAMES
+  assert len(names) == 13 and names[-1] == "conv5_1"
+  shapes = [s for leaves in vgg.shapes().values() for s in leaves.values()]
+  # All of VGG19's convolutions, less the three behind conv5_1.
+  rest = 3 * (9 * 512 * 512 + 512)
+  assert sum(np.prod(shape) for shape in shapes) == 20_024_384 - rest
+
+
+def test_sizes_of_the_five_maps(weights):
+  params = {
+    name: {leaf: jnp.asarray(weights[f"{name}.{leaf}"]) for leaf in leaves}
+    for name, leaves in vgg.shapes().items()
+  }
+  image = jnp.zeros((1, 48, 32, 3))
+  maps = jax.eval_shape(vgg.vgg_features, params, image)
+  assert [m.shape[1:] for m in maps] == [
+    (48, 32, 64), (24, 16, 128), (12, 8, 256), (6, 4, 512), (3, 2, 512)
+  ]  # fmt: skip
+
+
+def test_first_map_is_a_rectified_convolution(weights):
+  """The picture goes in as it is, in [-1, 1], padded by one zero."""
+  params = {
+    name: {leaf: jnp.asarray(weights[f"{name}.{leaf}"]) for leaf in leaves}
+    for name, leaves in vgg.shapes().items()
+  }
+  image = np.random.default_rng(1).uniform(-1, 1, (1, 16, 16, 3))
+  image = image.astype(np.float32)
+  first = vgg.vgg_features(params, jnp.asarray(image))[0]
+  padded = np.pad(image[0], ((1, 1), (1, 1), (0, 0)))
+  kernel, bias = weights["conv1_1.kernel"], weights["conv1_1.bias"]
+  for i, j in ((0, 0), (7, 3), (15, 15)):
+    window = padded[i : i + 3, j : j + 3]
+    want = np.maximum(np.einsum("klc,klcd->d", window, kernel) + bias, 0)
+    np.testing.assert_allclose(first[0, i, j], want, atol=1e-5)
+
+
+def test_max_pool_by_hand():
+  x = jnp.asarray([[1, 5, -1, -2], [2, 3, -4, -3]], jnp.float32)
+  y = vgg._max_pool(x[None, :, :, None])
+  np.testing.assert_array_equal(y[0, :, :, 0], [[5, -1]])
+
+
+def test_load_gives_back_what_was_saved(weights, tmp_path):
+  path = tmp_path / "vgg.safetensors"
+  safetensors.numpy.save_file(weights, path)
+  params = vgg.load(str(path))
+  assert set(params) == set(vgg.NAMES)
+  np.testing.assert_array_equal(
+    params["conv3_4"]["kernel"], weights["conv3_4.kernel"]
+  )
+
+
+@pytest.mark.parametrize(
+  "change, says",
+  [
+    (None, "no such file"),
+    ("text", "not a safetensors file"),
+    ("missing", "conv4_2.bias is missing"),
+    ("shape", r"conv1_1.kernel is of shape \(3, 3, 1, 64\)"),
+  ],
+)
+def test_load_refuses(weights, tmp_path, change, says):
+  path, weights = tmp_path / "vgg.safetensors", dict(weights)
+  if change == "text":
+    path.write_text("not weights")
+  elif change:
+    if change == "missing":
+      del weights["conv4_2.bias"]
+    else:
+      weights["conv1_1.kernel"] = weights["conv1_1.kernel"][:, :, :1].copy()
+    safetensors.numpy.save_file(weights, path)
+  with pytest.raises(InputError, match=says) as error:
+    vgg.load(str(path))
+  assert "hdgan.convert vgg" in str(error.value)

@@ -1,0 +1,70 @@
+"""What a run writes of its numbers: lines and event files."""
+
+import json
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+
+from hdgan.report.log import METRICS, MetricsLog, read_metrics
+
+
+def write_steps(workdir, steps, start=0):
+  with MetricsLog(workdir, start) as log:
+    for step in steps:
+      log.write(step, {"G_GAN": step / 10}, epoch=1 + step // 4, stage="global")
+
+
+def test_lines_as_written(tmp_path):
+  with MetricsLog(tmp_path) as log:
+    log.write(
+      3,
+      {"G_GAN": jnp.float32(0.1), "D_real": np.float64("nan"), "rate": 2},
+      epoch=1,
+      stage="joint",
+      split="held_out",
+    )
+    text = (tmp_path / METRICS).read_text()
+    assert text == (
+      '{"step": 3, "epoch": 1, "stage": "joint", "split": "held_out", '
+      '"G_GAN": 0.1, "D_real": null, "rate": 2.0}\n'
+    )
+    log.image(3, "samples", np.zeros((4, 6, 3), np.uint8))
+    log.flush()
+  assert read_metrics(tmp_path) == [json.loads(text)]
+  (events,) = (tmp_path / "tensorboard").iterdir()
+  content = events.read_bytes()
+  assert b"held_out/G_GAN" in content and b"\x89PNG" in content
+  assert b"D_real" not in content
+
+
+def test_resuming_drops_what_the_checkpoint_does_not_know(tmp_path):
+  write_steps(tmp_path, range(1, 9))
+  path = tmp_path / METRICS
+  path.write_text(path.read_text()[:-5], encoding="utf-8")
+  assert [line["step"] for line in read_metrics(tmp_path)] == [
+    1, 2, 3, 4, 5, 6, 7,
+  ]  # fmt: skip
+  write_steps(tmp_path, range(6, 8), start=5)
+  lines = read_metrics(tmp_path)
+  assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6, 7]
+  assert [line["G_GAN"] for line in lines] == [i / 10 for i in range(1, 8)]
+  write_steps(tmp_path, [1])
+  assert [line["step"] for line in read_metrics(tmp_path)] == [1]
+  assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_no_file_no_lines(tmp_path):
+  assert read_metrics(tmp_path) == []
+
+
+def test_no_tensorflow_and_no_pytorch(tmp_path):
+  code = (
+    "import sys; from hdgan.report import index_page, log, pictures\n"
+    "assert 'tensorboardX' not in sys.modules\n"
+    "log.MetricsLog(sys.argv[1]).close()\n"
+    "found = {m.split('.')[0] for m in sys.modules}\n"
+    "assert not found & {'tensorflow', 'torch'}, found\n"
+  )
+  subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)

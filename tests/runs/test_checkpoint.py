@@ -1,0 +1,296 @@
+"""Checkpoints: bits, manifests, pruning, kills, devices."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import textwrap
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from hdgan.errors import InputError
+from hdgan.runs import checkpoint, manifest
+from hdgan.runs.checkpoint import Checkpoints
+
+
+def make_state(seed=0):
+  """Params of G1 and D, an Adam that knows only G1, a count of steps."""
+  rng = np.random.default_rng(seed)
+  kernel = rng.standard_normal((3, 3, 4, 8)).astype(np.float32)
+  params = {
+    "G1": {"conv_in": {"kernel": jnp.asarray(kernel), "bias": jnp.ones(8)}},
+    "D": {"D1": {"bias": jnp.full(4, -0.5)}},
+  }
+  optimizer = optax.multi_transform(
+    {"on": optax.adam(2e-4), "off": optax.set_to_zero()},
+    {"G1": "on", "D": "off"},
+  )
+  return {
+    "step": jnp.int32(seed),
+    "params": params,
+    "optimizer": optimizer.init(params),
+    "ema": {"G1": params["G1"]},
+  }
+
+
+def abstract(state, sharding=None):
+  return jax.tree.map(
+    lambda leaf: jax.ShapeDtypeStruct(
+      leaf.shape, leaf.dtype, sharding=sharding
+    ),
+    state,
+  )
+
+
+def assert_same(actual, expected):
+  assert jax.tree.structure(actual) == jax.tree.structure(expected)
+  for one, two in zip(
+    jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True
+  ):
+    assert one.dtype == two.dtype
+    assert np.asarray(one).tobytes() == np.asarray(two).tobytes()
+
+
+@pytest.fixture
+def saved(tmp_path):
+  """Steps 10 and 20, closed."""
+  with Checkpoints(tmp_path / "checkpoints") as checkpoints:
+    for step in (10, 20):
+      checkpoints.save(step, make_state(step), {"stage": "global", "n": step})
+  return checkpoints
+
+
+def test_round_trip_is_bit_equal(saved):
+  assert saved.steps() == [10, 20]
+  assert saved.latest() == 20
+  for step in (10, 20):
+    state = make_state(step)
+    restored = saved.restore(step, abstract(state))
+    assert_same(restored, state)
+    assert restored["step"].dtype == jnp.int32
+
+
+def test_info_needs_no_arrays(saved):
+  for path in (saved.directory / "20" / "state").rglob("*"):
+    if path.is_file():
+      path.unlink()
+  assert saved.info(20) == {"stage": "global", "n": 20}
+
+
+def test_a_folder_that_is_not_there_is_empty_and_stays_away(tmp_path):
+  checkpoints = Checkpoints(tmp_path / "none")
+  assert checkpoints.steps() == []
+  assert checkpoints.latest() is None
+  with pytest.raises(InputError, match="step 5; there are: none"):
+    checkpoints.info(5)
+  assert not checkpoints.directory.exists()
+
+
+def test_buffers_may_be_donated_as_soon_as_save_returns(tmp_path):
+  add = jax.jit(lambda x: x + jnp.float32(1), donate_argnums=0)
+  x = jnp.zeros((512, 512))
+  with Checkpoints(tmp_path, keep=4) as checkpoints:
+    for step in range(4):
+      checkpoints.save(step, {"x": x}, {})
+      x = add(add(x))
+  for step in range(4):
+    saved = checkpoints.restore_subtree(step, ("x",))["x"]
+    np.testing.assert_array_equal(np.unique(saved), 2.0 * step)
+
+
+def test_keep_prunes_the_oldest_but_never_a_stages_last(tmp_path):
+  with Checkpoints(tmp_path, keep=2) as checkpoints:
+    for step in range(1, 7):
+      checkpoints.save(step, {"x": jnp.ones(2)}, {}, keep_forever=step == 2)
+  assert checkpoints.steps() == [2, 5, 6]
+  assert sorted(p.name for p in tmp_path.iterdir()) == ["2", "5", "6"]
+
+
+def test_a_step_saved_twice_stays_and_can_still_be_kept(tmp_path):
+  with Checkpoints(tmp_path, keep=1) as checkpoints:
+    checkpoints.save(3, {"x": jnp.ones(2)}, {"first": True})
+    checkpoints.save(3, {"x": jnp.zeros(2)}, {}, keep_forever=True)
+    checkpoints.save(4, {"x": jnp.ones(2)}, {})
+  assert checkpoints.steps() == [3, 4]
+  assert checkpoints.info(3) == {"first": True}
+
+
+def test_keep_of_zero_is_an_error(tmp_path):
+  with pytest.raises(InputError, match="keep = 0"):
+    Checkpoints(tmp_path, keep=0)
+
+
+def test_one_flipped_bit_anywhere_is_found_or_harmless(saved):
+  state = make_state(20)
+  paths = [p for p in (saved.directory / "20").rglob("*") if p.is_file()]
+  assert len(paths) > 8
+  for path in paths:
+    whole = path.read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    path.write_bytes(flipped)
+    orbax_only = path.parent.name == "20" and path.name != manifest.NAME
+    if orbax_only:  # Time stamps of the commit, which nothing here reads.
+      assert_same(saved.restore(20, abstract(state)), state)
+    else:
+      with pytest.raises(InputError) as caught:
+        saved.restore(20, abstract(state))
+      message = str(caught.value)
+      assert "step 20 is damaged" in message
+      assert f"delete the folder {saved.directory / '20'}" in message
+      assert "go on from step 10" in message
+      if path.name != manifest.NAME:
+        assert str(path) in message
+    path.write_bytes(whole)
+  assert_same(saved.restore(20, abstract(state)), state)
+
+
+def test_missing_and_added_files_are_found(saved):
+  folder = saved.directory / "20"
+  (folder / "state" / "extra").write_text("x")
+  with pytest.raises(InputError, match="state/extra: differs"):
+    saved.verify(20)
+  (folder / "state" / "extra").unlink()
+  (folder / "info" / "metadata").unlink()
+  with pytest.raises(InputError, match="info/metadata: differs"):
+    saved.info(20)
+
+
+def test_an_empty_manifest_is_not_a_pass(saved):
+  (saved.directory / "20" / manifest.NAME).write_text("")
+  with pytest.raises(InputError, match="damaged"):
+    saved.info(20)
+
+
+def test_a_step_without_manifest_is_not_trusted(saved, caplog):
+  (saved.directory / "20" / manifest.NAME).unlink()
+  (saved.directory / "30.orbax-checkpoint-tmp").mkdir()
+  reader = Checkpoints(saved.directory)
+  assert reader.latest() == 10
+  with pytest.raises(InputError, match="there are: 10"):
+    reader.restore(20, abstract(make_state()))
+  assert (saved.directory / "20").exists(), "a reader removes nothing"
+  with reader:
+    reader.save(20, make_state(5), {})
+  assert reader.steps() == [10, 20]
+  assert_same(reader.restore(20, abstract(make_state(5))), make_state(5))
+  assert sorted(p.name for p in saved.directory.iterdir()) == ["10", "20"]
+
+
+KILLED = """
+  import os, signal, sys
+  import jax.numpy as jnp
+  from hdgan.runs import checkpoint, manifest
+  checkpoints = checkpoint.Checkpoints(sys.argv[1])
+  checkpoints.save(1, {"x": jnp.arange(8)}, {"n": 1})
+  checkpoints.wait()
+  seal = checkpoint.Checkpoints._seal
+  def kill(self):
+    if sys.argv[2] == "after":
+      seal(self)
+    os.kill(os.getpid(), signal.SIGKILL)
+  checkpoint.Checkpoints._seal = kill
+  checkpoints._manager.close()
+  checkpoints._manager = None
+  checkpoints.save(2, {"x": jnp.ones(8)}, {"n": 2})
+  checkpoints.close()
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_sigkill_around_the_manifest_leaves_the_step_before(tmp_path, when):
+  root = pathlib.Path(checkpoint.__file__).parents[2]
+  done = subprocess.run(
+    [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), when],
+    cwd=root,
+    env=os.environ | {"JAX_PLATFORMS": "cpu"},
+    timeout=60,
+    capture_output=True,
+  )
+  assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+  assert len(list(tmp_path.iterdir())) == 2
+  with Checkpoints(tmp_path) as checkpoints:
+    assert checkpoints.latest() == 1
+    checkpoints.save(2, {"x": jnp.ones(8)}, {"n": 3})
+  assert checkpoints.info(2) == {"n": 3}
+  assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2"]
+
+
+def test_without_orbaxs_call_the_manifest_comes_with_wait(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(
+    checkpoint.ocp, "AsyncOptions", lambda **_: None, raising=True
+  )
+  with Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, {"x": jnp.ones(2)}, {})
+    checkpoints._manager.wait_until_finished()
+    assert (tmp_path / "1").is_dir()
+    assert checkpoints.steps() == []
+    checkpoints.wait()
+    assert checkpoints.steps() == [1]
+  checkpoints.verify(1)
+
+
+def test_saved_on_one_device_restored_on_four(saved):
+  mesh = jax.make_mesh((4,), ("data",))
+  spread = jax.sharding.NamedSharding(mesh, jax.P())
+  split = jax.sharding.NamedSharding(mesh, jax.P(None, None, None, "data"))
+  state = make_state(20)
+  wanted = abstract(state, spread)
+  conv = wanted["params"]["G1"]["conv_in"]
+  conv["kernel"] = jax.ShapeDtypeStruct(
+    (3, 3, 4, 8), np.float32, sharding=split
+  )
+  restored = saved.restore(20, wanted)
+  assert_same(restored, state)
+  kernel = restored["params"]["G1"]["conv_in"]["kernel"]
+  assert kernel.sharding == split
+  assert kernel.addressable_shards[0].data.shape == (3, 3, 4, 2)
+  assert len(restored["step"].sharding.device_set) == 4
+
+
+def test_subtree_needs_no_knowledge_of_the_rest(saved):
+  state = make_state(20)
+  part = saved.restore_subtree(20, ("params/G1", "ema"))
+  assert sorted(part) == ["ema", "params"]
+  assert list(part["params"]) == ["G1"]
+  expected = jax.device_get(state["params"]["G1"])
+  assert_same(part["params"]["G1"], expected)
+  assert_same(part["ema"]["G1"], expected)
+  assert isinstance(part["ema"]["G1"]["conv_in"]["bias"], np.ndarray)
+  with pytest.raises(InputError, match="under 'params/G'; there are ema/G1"):
+    saved.restore_subtree(20, ("params/G",))
+
+
+def test_other_networks_are_named(saved):
+  wanted = abstract(make_state(20))
+  wanted["params"]["D"]["D1"]["bias"] = jax.ShapeDtypeStruct((5,), np.float32)
+  wanted["params"]["G2"] = jax.ShapeDtypeStruct((), np.int32)
+  with pytest.raises(InputError) as caught:
+    saved.restore(20, wanted)
+  assert "2 arrays differ" in str(caught.value)
+  assert "params/D/D1/bias: float32[4] in the" in str(caught.value)
+  assert "float32[5] wanted" in str(caught.value)
+
+
+def test_full_disk_is_one_line_and_leaves_the_step_before(saved, monkeypatch):
+  def full(folder, items):
+    raise OSError(28, "No space left on device")
+
+  checkpoints = Checkpoints(saved.directory)
+  monkeypatch.setattr(manifest, "write", full)
+  checkpoints.save(30, make_state(30), {})
+  with pytest.raises(InputError, match="disk is full.*step: 20"):
+    checkpoints.wait()
+  monkeypatch.undo()
+  checkpoints.close()
+  assert sorted(p.name for p in saved.directory.iterdir()) == ["10", "20"]
+  with Checkpoints(saved.directory) as again:
+    again.save(30, make_state(30), {})
+  assert again.latest() == 30

@@ -1,0 +1,152 @@
+"""Every rule of a config and its line."""
+
+import json
+
+import pytest
+from tiny import tiny_config
+
+from hdgan import config as config_lib
+from hdgan.errors import InputError
+from hdgan.validation import validate
+
+
+def fault(files=True, **changes) -> str:
+  with pytest.raises(InputError) as error:
+    validate(tiny_config(**changes), files)
+  (line,) = str(error.value).splitlines()
+  return line
+
+
+@pytest.mark.parametrize(
+  "changes, said",
+  [
+    ({"batch_size": 0}, "config.batch_size=0 must be at least 1"),
+    ({"num_classes": -1}, "config.num_classes=-1 must be at least 0"),
+    ({"keep": 0}, "config.keep=0 must be at least 1"),
+    ({"data.transform": "pad"}, "config.data.transform='pad' must be one of"),
+    ({"loss.gan": "wgan"}, "config.loss.gan='wgan' must be one of ('lsgan',"),
+    ({"precision": "fp8"}, "config.precision='fp8' must be one of"),
+    ({"ema": 1.0}, "config.ema=1.0 must be in [0, 1)"),
+    ({"optimizer.beta1": -0.5}, "config.optimizer.beta1=-0.5 must be in"),
+    ({"stages": ()}, "config.stages is empty: at least one stage is needed"),
+    ({"stages[1].scales": 0}, "config.stages[1].scales=0 must be at least 1"),
+    ({"stages[1].constant": 0}, "config.stages[1]: constant + decay must be"),
+    ({"stages[1].enhancers": 3}, "config.stages[1].enhancers=3 must be one of"),
+    ({"stages[2].name": "global"}, "config.stages: names ['global', 'enh"),
+    ({"generator.width": 3},
+     "config.stages[1].enhancers=1 halves generator.width=3 so often that it "
+     "must be a multiple of 2"),
+    ({"data.image_range": (255.0, 0.0)}, "config.data.image_range=(255.0, 0"),
+    ({"data.load_width": 99},
+     "config.data.load_width=99 has no effect with data.transform='resize'; "
+     "set it to 0"),
+    ({"num_classes": 0, "ignore_label": 255},
+     "config.ignore_label=255 has no effect with num_classes=0 (label is a "
+     "picture); set it to -1"),
+    ({"loss.vgg": 10.0},
+     "config.loss.vgg=10.0 needs weights: make a file with `python -m "
+     "hdgan.convert vgg "),
+    ({"loss.vgg": 10.0, "loss.vgg_file": "x", "data.image_channels": 1},
+     "config.loss.vgg=10.0 needs 3 image channels, not data.image_channels=1;"),
+  ],
+)  # fmt: skip
+def test_rules(changes, said):
+  assert fault(**changes).startswith(said)
+
+
+@pytest.mark.parametrize(
+  "changes, said",
+  [
+    # Widths 2 ** (1 down-sampling + 1 enhancer) = 4, so that 34 is 2 off.
+    ({"stages[1].size": (34, 64)},
+     "config.stages[1].size=(34, 64) must be multiples of 4, at least 8 (1 "
+     "down-samplings + 1 enhancers); nearest is (32, 64)"),
+    ({"stages[0].size": (2, 30)},
+     "config.stages[0].size=(2, 30) must be multiples of 2, at least 4 (1 "
+     "down-samplings); nearest is (4, 30)"),
+    ({"stages[0].size": (16,)}, "config.stages[0].size=(16,) must be (height,"),
+    ({"encoder.downsamples": 3, "stages[0].size": (20, 32)},
+     "config.stages[0].size=(20, 32) must be multiples of 8"),
+  ],
+)  # fmt: skip
+def test_sizes_that_the_networks_cannot_take(changes, said):
+  assert fault(**changes).startswith(said)
+
+
+@pytest.mark.parametrize(
+  "changes, said",
+  [
+    ({"stages[0].trainable": ("G1", "G2")},
+     "config.stages[0].trainable names 'G2', which has no effect in this "
+     "stage; it has G1, E"),
+    ({"stages[1].trainable": ("D",)}, "config.stages[1].trainable names 'D',"),
+    ({"encoder.enabled": False}, "config.stages[0].trainable names 'E', which"),
+    ({"stages[0].trainable": ("E",)}, "config.stages[0].trainable=('E',) must"),
+    ({"stages[2].trainable": ("G1", "G1")}, "config.stages[2].trainable=('G1"),
+    ({"stages[1].trainable": ("G1",)},
+     "config.stages[1].trainable=('G1',): G2 would stay at its random start; "
+     "train it here or in an earlier stage"),
+    ({"stages[0].trainable": ("G1",)},
+     "config.stages[0].trainable=('G1',): E would stay at its random start"),
+    ({"stages[2].enhancers": 0, "stages[2].trainable": ("G1",)},
+     "config.stages[2].enhancers=0 must not be fewer than the 1 of the stage "
+     "before"),
+  ],
+)  # fmt: skip
+def test_what_a_stage_may_train(changes, said):
+  assert fault(**changes).startswith(said)
+
+
+def test_a_first_stage_may_be_joint_or_start_from_weights():
+  whole = tiny_config()
+  with whole.unlocked():
+    whole.stages = whole.stages[1:2]
+  with pytest.raises(InputError, match="G1 would stay at its random start"):
+    validate(whole)
+  with whole.unlocked():
+    whole.init_from = "W"
+  validate(whole)
+
+
+@pytest.mark.parametrize(
+  "where, name, value, said",
+  [
+    ("", "sead", 1, "config.sead: there is no such field; did you mean 'seed'"),
+    ("data", "rot", "", "config.data.rot: there is no such field; did you"),
+    ("stages[1]", "epoch", 9, "config.stages[1].epoch: there is no such field"),
+    ("stages[1]", "scale", 9,
+     "config.stages[1].scale: there is no such field; did you mean 'scales'?"),
+    ("", "seed", "1", "config.seed='1' must be of type int"),
+    ("", "seed", True, "config.seed=True must be of type int"),
+    ("", "boundary", 1, "config.boundary=1 must be of type bool"),
+    ("stages[0]", "size", (16, 32.0), "config.stages[0].size[1]=32.0 must be"),
+    ("stages[0]", "trainable", "G1", "config.stages[0].trainable='G1' must be"),
+    ("", "data", 3, "config.data=3 must be a ConfigDict"),
+  ],
+)  # fmt: skip
+def test_names_and_types(where, name, value, said):
+  plain = node = config_lib.plain(tiny_config())
+  if where:
+    node = plain["stages"][int(where[7])] if where[0] == "s" else plain[where]
+  node[name] = value
+  with pytest.raises(InputError) as error:
+    validate(config_lib.from_json(json.dumps(plain)))
+  assert str(error.value).startswith(said)
+
+
+def test_a_missing_field_takes_its_default():
+  """As runs were before the field existed: published values, no EMA."""
+  config = tiny_config()
+  with config.unlocked():
+    del config.ema
+    del config.optimizer
+  filled = validate(config)
+  assert filled.ema == 0.0
+  assert filled.optimizer.to_dict() == {
+    "learning_rate": 2e-4, "beta1": 0.5, "beta2": 0.999,
+  }  # fmt: skip
+
+
+def test_an_int_may_stand_for_a_float():
+  plain = config_lib.to_json(tiny_config()).replace('"ema": 0.9', '"ema": 0')
+  assert validate(config_lib.from_json(plain)).ema == 0

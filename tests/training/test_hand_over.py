@@ -1,0 +1,126 @@
+"""From a stage to the next, and from weights to a first stage."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from tiny import assert_bits, validated
+
+from hdgan.errors import InputError
+from hdgan.networks.model import build_model
+from hdgan.training import hand_over, train_step
+
+OBJECTS = 64
+
+
+@functools.cache
+def start_of(stage, changes):
+  settings = validated(**dict(changes))
+  stage_config = settings.stages[stage]
+  model = build_model(settings, stage_config, OBJECTS)
+  params = model.init((settings.seed, stage))
+  trainable = tuple(stage_config.trainable)
+  return train_step.init_state(params, trainable, settings)
+
+
+def fresh(stage, **changes):
+  return start_of(stage, tuple(changes.items()))
+
+
+def trained(stage, seed=7, **changes):
+  """The state at the end of a stage: random numbers everywhere."""
+  rng = np.random.default_rng(seed)
+
+  def draw(x):
+    if np.ndim(x) == 0:
+      return np.int32(12)
+    return rng.standard_normal(x.shape, np.float32)
+
+  return jax.tree.map(draw, fresh(stage, **changes))
+
+
+def test_hand_over_to_the_enhancer():
+  old, new = trained(0), fresh(1)
+  state = hand_over.hand_over(new, old)
+  assert jax.tree.structure(state) == jax.tree.structure(new)
+  # G1's output layer leaves the tree, all else of G1, E and D is kept.
+  assert "conv_out" in old.params["G1"]
+  assert "conv_out" not in state.params["G1"]
+  without = {k: v for k, v in old.params["G1"].items() if k != "conv_out"}
+  assert_bits(state.params["G1"], without)
+  assert_bits(state.params["E"], old.params["E"])
+  assert_bits(state.params["D"], old.params["D"])
+  assert_bits(state.params["G2"], new.params["G2"])
+  # Two scales as before: D's Adam goes on; G's starts anew.
+  assert_bits(state.d_optimizer, old.d_optimizer)
+  assert int(state.g_optimizer.count) == 0
+  assert state.g_optimizer.mu.keys() == {"G2"}
+  assert not any(m.any() for m in jax.tree.leaves(state.g_optimizer.mu))
+  # The average is carried; a new network's starts from its weights.
+  without = {k: v for k, v in old.ema["G1"].items() if k != "conv_out"}
+  assert_bits(state.ema["G1"], without)
+  assert_bits(state.ema["G2"], new.params["G2"])
+  assert int(state.step) == 12
+
+
+def test_hand_over_with_one_more_scale():
+  old, new = trained(1), fresh(2)
+  state = hand_over.hand_over(new, old)
+  assert sorted(state.params["D"]) == ["D1", "D2", "D3"]
+  assert_bits(state.params["D"]["D3"], old.params["D"]["D2"])
+  assert_bits(state.params["D"]["D2"], old.params["D"]["D1"])
+  assert_bits(state.params["D"]["D1"], new.params["D"]["D1"])
+  # D's networks change, so does its Adam.
+  assert int(state.d_optimizer.count) == 0
+  assert not any(m.any() for m in jax.tree.leaves(state.d_optimizer.mu))
+  for unit in ("G1", "G2", "E"):
+    assert_bits(state.params[unit], old.params[unit])
+  assert_bits(state.ema, old.ema)
+
+
+def test_hand_over_with_one_scale_less_drops_the_finest():
+  old = trained(2)
+  new = fresh(2, **{"stages[2].scales": 2})
+  state = hand_over.hand_over(new, old)
+  assert_bits(state.params["D"]["D1"], old.params["D"]["D2"])
+  assert_bits(state.params["D"]["D2"], old.params["D"]["D3"])
+
+
+def test_hand_over_is_a_pure_function():
+  old = trained(1)
+  before = jax.tree.map(np.copy, old)
+  one = hand_over.hand_over(fresh(2), old)
+  two = hand_over.hand_over(fresh(2), old)
+  assert_bits(one, two)
+  assert_bits(old, before)
+  other = hand_over.hand_over(fresh(2, seed=1), old)
+  kernel = [x.params["D"]["D1"]["conv_1"]["kernel"] for x in (one, other)]
+  assert (kernel[0] != kernel[1]).any()
+
+
+def test_weights_to_start_from():
+  old, new = trained(0), fresh(0)
+  state = hand_over.start_from(new, old.params)
+  assert_bits(state.params, old.params)
+  assert_bits(state.ema, train_step.generators(old.params))
+  assert int(state.g_optimizer.count) == 0
+  # G alone is enough where E and D may learn.
+  state = hand_over.start_from(new, {"G1": old.params["G1"]})
+  assert_bits(state.params["G1"], old.params["G1"])
+  assert_bits(state.params["D"], new.params["D"])
+
+
+def test_weights_that_do_not_fit():
+  shapes = fresh(1).params
+  params = trained(1).params
+  hand_over.check_initial(shapes, params, ("G2",), "W")
+  with pytest.raises(
+    InputError, match="='W' .* E/conv_in/bias is missing"
+  ) as error:
+    partial = {k: v for k, v in params.items() if k != "E"}
+    hand_over.check_initial(shapes, partial, ("G2",), "W")
+  assert len(str(error.value).splitlines()) == 1
+  wide = trained(1, **{"generator.width": 8}).params
+  with pytest.raises(InputError, match=r"G1/conv_in/bias is \(8,\), needs \(4"):
+    hand_over.check_initial(shapes, wide, ("G2",), "W")

@@ -1,0 +1,364 @@
+"""The step against a slow twin: one gradient per loss, Adam by hand."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny import (
+  assert_bits,
+  leaves,
+  null_bias,
+  tiny_batch,
+  tiny_config,
+  validated,
+)
+
+from hdgan import benchmark
+from hdgan.devices import mesh as sharding
+from hdgan.networks import vgg
+from hdgan.networks.model import build_model
+from hdgan.training import train_step
+
+OBJECTS = 64
+RATE = 1e-2  # Large, so that the order of updates shows.
+
+
+def make(settings, stage=0, batch_size=1):
+  """Model, state, batch, VGG's weights and the unjitted step of a stage."""
+  stage = settings.stages[stage]
+  model = build_model(settings, stage, OBJECTS)
+  params = model.init((settings.seed,))
+  # Larger weights than N(0, 0.02): gradients well above rounding.
+  params = jax.tree.map(
+    lambda x: x * np.float32(8 if x.ndim == 4 else 1), params
+  )
+  state = train_step.init_state(params, tuple(stage.trainable), settings)
+  batch = tiny_batch(model, batch_size)
+  weights = benchmark.random_vgg() if settings.loss.vgg else {}
+  step = train_step.bind_step(
+    model, stage, settings, first_step=0, steps_per_epoch=9
+  )
+  return model, jax.tree.map(jnp.asarray, state), batch, weights, step
+
+
+def own_gan(outputs, real, kind):
+  """Sum over scales of the mean of (s - t)^2, or of -log(sigmoid(s or -s))."""
+  total = 0.0
+  for scale in outputs:
+    s = scale[-1]
+    if kind == "lsgan":
+      total += jnp.mean((s - float(real)) ** 2)
+    else:
+      total += jnp.mean(-jax.nn.log_sigmoid(s if real else -s))
+  return total
+
+
+def slow_gradients(model, settings, stage, params, batch, weights, moved=None):
+  """The original's order: G's loss, then D's on a detached fake.
+
+  With `moved`, D sees the picture of that G instead.
+
+  Returns:
+    Losses by name; gradient of G's loss to what is trained; of D's to D.
+  """
+  condition, image = model.condition(batch), model.image(batch)
+  kind, loss = settings.loss.gan, settings.loss
+
+  def generate(moving):
+    every = {**params, **moving}
+    return model.generate(every, condition, model.features(every, batch))
+
+  def g_loss(moving):
+    picture = generate(moving)
+    on_fake = model.discriminate(params["D"], condition, picture)
+    on_real = model.discriminate(params["D"], condition, image)
+    terms = {"G_GAN": own_gan(on_fake, True, kind)}
+    if loss.feature_matching:
+      scales, layers = stage.scales, settings.discriminator.layers
+      terms["G_GAN_Feat"] = sum(
+        jnp.mean(jnp.abs(a - b)) * 4 / (layers + 1) / scales
+        for x, y in zip(on_fake, on_real, strict=True)
+        for a, b in zip(x[:-1], y[:-1], strict=True)
+      ) * loss.feature_matching  # fmt: skip
+    if loss.vgg:
+      maps = zip(
+        (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1), vgg.vgg_features(weights, picture),
+        vgg.vgg_features(weights, image), strict=True,
+      )  # fmt: skip
+      terms["G_VGG"] = loss.vgg * sum(
+        w * jnp.mean(jnp.abs(a - b)) for w, a, b in maps
+      )
+    return sum(terms.values()), terms
+
+  def d_loss(d_params, picture):
+    detached = jax.lax.stop_gradient(picture)
+    on_fake = model.discriminate(d_params, condition, detached)
+    on_real = model.discriminate(d_params, condition, image)
+    terms = {
+      "D_fake": own_gan(on_fake, False, kind),
+      "D_real": own_gan(on_real, True, kind),
+    }
+    return (terms["D_fake"] + terms["D_real"]) * 0.5, terms
+
+  moving = {name: params[name] for name in stage.trainable}
+  g_gradient, g_terms = jax.grad(g_loss, has_aux=True)(moving)
+  picture = generate(moving if moved is None else moved)
+  d_gradient, d_terms = jax.grad(d_loss, has_aux=True)(params["D"], picture)
+  return {**g_terms, **d_terms}, g_gradient, d_gradient
+
+
+def adam_by_hand(params, gradient, count, moments):
+  """Kingma and Ba's algorithm 1 in float64, with beta 0.5 and 0.999."""
+  out, kept = {}, {}
+  for name, g in gradient.items():
+    m, v = moments.get(name, (0.0, 0.0))
+    m, v = 0.5 * m + 0.5 * g, 0.999 * v + 0.001 * g * g
+    kept[name] = (m, v)
+    m_hat, v_hat = m / (1 - 0.5**count), v / (1 - 0.999**count)
+    out[name] = params[name] - RATE * m_hat / (np.sqrt(v_hat) + 1e-8)
+  return out, kept
+
+
+def assert_close(actual, expected, tolerance):
+  """Relative to each array's largest value; null biases are rounding noise."""
+  actual, expected = leaves(actual), leaves(expected)
+  assert actual.keys() == expected.keys()
+  for name in actual:
+    if not null_bias(name):
+      error = np.abs(actual[name] - expected[name]).max()
+      assert error <= tolerance * np.abs(expected[name]).max(), name
+
+
+# Compiles twice as fast; the sums are the same up to their order.
+QUICK = {"xla_backend_optimization_level": 0}
+
+
+def compiled(function, **options):
+  return jax.jit(function, compiler_options=QUICK, **options)
+
+
+CASES = {
+  "encoder, EMA": (0, 4, {"batch_size": 4}),
+  "bce, GAN only, G1 frozen": (
+    1, 1,
+    {"loss.gan": "bce", "loss.feature_matching": 0.0, "ema": 0.0,
+     "encoder.enabled": False, "stages[0].trainable": ("G1",),
+     "boundary": False},
+  ),
+  "vgg": (
+    0, 1,
+    {"loss.vgg": 10.0, "loss.vgg_file": "x", "encoder.enabled": False,
+     "stages[0].trainable": ("G1",)},
+  ),
+}  # fmt: skip
+
+
+class Case:
+  """Three steps of a case on one batch, and the slow twin's first step."""
+
+  def __init__(self, name):
+    index, self.batch_size, changes = CASES[name]
+    self.changes = {"optimizer.learning_rate": RATE, **changes}
+    self.settings = validated(**self.changes)
+    self.stage = self.settings.stages[index]
+    self.model, state, self.batch, self.weights, step = make(
+      self.settings, index, self.batch_size
+    )
+    self.traces = 0
+
+    def counted(*args):
+      self.traces += 1
+      return step(*args)
+
+    self.jitted = compiled(counted)
+    self.states, self.metrics = [state], []
+    for _ in range(3):
+      new, values = self.jitted(self.states[-1], self.batch, self.weights)
+      self.states.append(new)
+      self.metrics.append(values)
+
+  @functools.cached_property
+  def slow(self):
+    """Losses, gradients to G and to D, and to D on G's next fake."""
+    args = self.model, self.settings, self.stage
+
+    @compiled
+    def twin(params, moved, batch, weights):
+      terms, g, d = slow_gradients(*args, params, batch, weights)
+      late = slow_gradients(*args, params, batch, weights, moved)[2]
+      return terms, g, d, late
+
+    moved = {k: self.states[1].params[k] for k in self.stage.trainable}
+    return twin(self.states[0].params, moved, self.batch, self.weights)
+
+
+@functools.cache
+def case_of(name):
+  return Case(name)
+
+
+@pytest.fixture(
+  params=[
+    pytest.param(name, marks=[pytest.mark.slow] * (name == "vgg"))
+    for name in CASES
+  ]
+)
+def case(request):
+  return case_of(request.param)
+
+
+@pytest.fixture
+def first_stage():
+  return case_of("encoder, EMA")
+
+
+def test_metrics_are_the_losses_before_the_update(case):
+  loss = case.settings.loss
+  names = {"G_GAN", "D_fake", "D_real", "rate"}
+  names |= {"G_GAN_Feat"} if loss.feature_matching else set()
+  names |= {"G_VGG"} if loss.vgg else set()
+  metrics = case.metrics[0]
+  assert metrics.keys() == names
+  for name, value in case.slow[0].items():
+    assert metrics[name].dtype == np.float32
+    np.testing.assert_allclose(metrics[name], value, rtol=1e-5)
+  np.testing.assert_allclose(metrics["rate"], RATE, rtol=1e-6)
+
+
+def test_each_optimizer_gets_the_gradient_of_its_own_loss(case):
+  _, g_gradient, d_gradient, late = case.slow
+  after = case.states[1]
+  # After one step the first moment is half the gradient. Sums in another
+  # order differ by up to 1e-3 of an array's largest gradient.
+  for optimizer, gradient in (
+    (after.g_optimizer, g_gradient),
+    (after.d_optimizer, d_gradient),
+  ):
+    assert int(optimizer.count) == 1
+    assert_close(doubled(optimizer.mu), gradient, 1e-3)
+  # Both losses are taken before either update: D's gradient is not the one
+  # on the picture that G makes after its update.
+  with pytest.raises(AssertionError):
+    assert_close(doubled(after.d_optimizer.mu), late, 2e-2)
+
+
+def doubled(tree):
+  return jax.tree.map(lambda x: 2 * np.asarray(x), tree)
+
+
+def test_parameters_move_as_adam_says(case):
+  """Over three steps; each gradient comes back from the moments."""
+  for unit in (*case.stage.trainable, "D"):
+    moments = {}
+    for count in (1, 2, 3):
+      old, new = case.states[count - 1 : count + 1]
+      # Two steps in three keep the moment of the step before: g = 2 m - m'.
+      m, before = (moment_of(state, unit) for state in (new, old))
+      g = {k: 2 * m[k].astype(np.float64) - before[k] for k in m}
+      want, moments = adam_by_hand(leaves(old.params[unit]), g, count, moments)
+      now = leaves(new.params[unit])
+      for name, value in want.items():
+        if not null_bias(f"{unit}/{name}"):
+          np.testing.assert_allclose(
+            now[name], value, atol=2e-5, err_msg=f"{unit}/{name}"
+          )
+
+
+def moment_of(state, unit):
+  if unit == "D":
+    return leaves(state.d_optimizer.mu)
+  return leaves(state.g_optimizer.mu[unit])
+
+
+def test_what_is_not_trained_stays_bit_equal_and_has_no_moments(case):
+  before, after = case.states[0], case.states[-1]
+  assert after.g_optimizer.mu.keys() == set(case.stage.trainable)
+  assert after.g_optimizer.nu.keys() == set(case.stage.trainable)
+  for unit in before.params.keys() - {*case.stage.trainable, "D"}:
+    assert_bits(after.params[unit], before.params[unit])
+  assert int(after.step) == 3
+
+
+def test_what_is_trained_moves(case):
+  """All leaves but null biases, those of E in stage one among them."""
+  for unit in (*case.stage.trainable, "D"):
+    old, new = (leaves(case.states[i].params[unit]) for i in (0, 1))
+    for name in old:
+      if not null_bias(f"{unit}/{name}"):
+        assert (old[name] != new[name]).any(), f"{unit}/{name}"
+
+
+def test_the_moving_average_by_hand(case):
+  before, after = case.states[:2]
+  if not case.settings.ema:
+    assert after.ema == {}
+    return
+  assert after.ema.keys() == {k for k in after.params if k[0] == "G"}
+  old, new = leaves(before.ema), leaves(after.params)
+  for name, leaf in leaves(after.ema).items():
+    np.testing.assert_allclose(
+      leaf, 0.9 * old[name] + 0.1 * new[name], atol=1e-7
+    )
+
+
+def test_one_trace_for_all_steps(case):
+  assert case.traces == 1
+  assert case.jitted._cache_size() == 1
+
+
+@pytest.mark.parametrize("way", ["4 devices", "remat"])
+def test_same_numbers_another_way(first_stage, way):
+  changes = {**first_stage.changes, "remat": way == "remat"}
+  _, state, batch, weights, step = make(validated(**changes), 0, 4)
+  if way == "4 devices":
+    mesh = sharding.make_mesh(4)
+    assert mesh.size == 4
+    state = jax.device_put(state, sharding.replicated(mesh))
+    batch = sharding.put_batch(batch, mesh)
+  after, values = compiled(step)(state, batch, weights)
+  # Sums in another order: float32 rounding, through some 10 layers.
+  for name in values:
+    np.testing.assert_allclose(
+      values[name], first_stage.metrics[0][name], rtol=2e-5
+    )
+  expected = first_stage.states[1]
+  assert_close(after.g_optimizer.mu, expected.g_optimizer.mu, 1e-3)
+  assert_close(after.d_optimizer.mu, expected.d_optimizer.mu, 1e-3)
+  if way == "4 devices":
+    for leaf in jax.tree.leaves(after):
+      assert leaf.sharding.is_fully_replicated
+      copies = {np.asarray(s.data).tobytes() for s in leaf.addressable_shards}
+      assert len(leaf.addressable_shards) == 4 and len(copies) == 1
+
+
+def test_bf16_keeps_parameters_and_losses_in_float32(first_stage):
+  settings = validated(**first_stage.changes, precision="bf16")
+  _, state, batch, weights, step = make(settings, 0, 4)
+  lowered = compiled(step).lower(state, batch, weights)
+  assert "bf16" in lowered.as_text()
+  after, values = lowered.compile()(state, batch, weights)
+  for leaf in jax.tree.leaves(after):
+    assert leaf.dtype in (np.float32, np.int32)
+    assert np.isfinite(leaf).all()
+  for name in values:
+    assert values[name].dtype == np.float32
+    # bfloat16 has 8 bits: 0.4 % per rounding.
+    np.testing.assert_allclose(
+      values[name], first_stage.metrics[0][name], rtol=0.05
+    )
+
+
+def test_the_rate_follows_the_epochs_of_its_own_stage():
+  settings = tiny_config(**{"stages[2].constant": 1, "stages[2].decay": 2})
+  stage = settings.stages[2]
+  model = build_model(settings, stage, OBJECTS)
+  step = train_step.bind_step(
+    model, stage, settings, first_step=6, steps_per_epoch=3
+  )
+  rate = step.keywords["rate"]
+  # Steps 6..14 are epochs 1, 1, 1, 2, 2, 2, 3, 3, 3: full, full, half.
+  got = [float(rate(jnp.int32(n))) for n in range(6, 15)]
+  want = [5e-4] * 6 + [2.5e-4] * 3
+  np.testing.assert_allclose(got, want, rtol=1e-6)

@@ -1,0 +1,123 @@
+"""Release folders: whole or not at all, and checked when they are read."""
+
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import safetensors
+import safetensors.numpy
+
+from hdgan.errors import InputError
+from hdgan.weights import release
+from hdgan.weights.options import Networks
+from hdgan.weights.original import Answers, config_of
+from hdgan.weights.state_dict import GeneratorSpec, generator_table
+
+SPEC = GeneratorSpec(4, 3, 4, 1, 1)
+TABLE = generator_table(SPEC)
+INFO = {"stage": 0, "step": 12}
+
+
+def config():
+  said = {"dataroot": "/home/someone/photos"}
+  made = config_of(Networks(SPEC), Answers(3, size=(8, 8)), said)
+  with made.unlocked():
+    made.data.prepared_dir = "/home/someone/.cache"
+  return made
+
+
+@pytest.fixture
+def folder(tmp_path):
+  """A release with a G alone; kernels hold their position."""
+  path, rng = tmp_path / "R", np.random.default_rng(0)
+  path.mkdir()
+  params = {}
+  for layer in TABLE:
+    node = params
+    for key in layer.path:
+      node = node.setdefault(key, {})
+    node["kernel"] = rng.standard_normal(layer.kernel).astype(np.float32)
+    node["bias"] = rng.standard_normal(layer.kernel[3]).astype(np.float32)
+  metadata = release.metadata_of(config(), INFO, "live")
+  release.write_network(path / "G.safetensors", TABLE, params, metadata)
+  (path / release.CARD).write_text(
+    release.card(config(), metadata, {"G": TABLE})
+  )
+  release.write_sums(path)
+  return path, params
+
+
+def test_networks_are_read_as_they_were_written(folder):
+  path, params = folder
+  found = release.read_network(path / "G.safetensors", TABLE)
+  for layer in TABLE:
+    net, *names = layer.path
+    a, b = found[net], params[net]
+    for name in names:
+      a, b = a[name], b[name]
+    np.testing.assert_array_equal(a["kernel"], b["kernel"])
+    np.testing.assert_array_equal(a["bias"], b["bias"])
+
+
+def test_metadata_holds_the_config_without_paths_of_the_machine(folder):
+  made, metadata = release.read_metadata(folder[0])
+  assert metadata["step"] == "12" and metadata["weights"] == "live"
+  assert made.num_classes == 3 and made.generator.width == 4
+  assert made.data.root == "photos" and made.data.prepared_dir == ".cache"
+  assert "someone" not in json.dumps(metadata)
+
+
+def test_sums_are_in_the_common_format(folder):
+  program = shutil.which("sha256sum")
+  if program is None:
+    pytest.skip("there is no sha256sum")
+  done = subprocess.run(
+    [program, "-c", release.SUMS], cwd=folder[0], capture_output=True,
+    check=True,
+  )  # fmt: skip
+  assert b"G.safetensors: OK" in done.stdout
+
+
+def test_card_counts_parameters(folder):
+  text = (folder[0] / release.CARD).read_text()
+  total = sum(int(np.prod(x.kernel)) + x.kernel[3] for x in TABLE)
+  assert f"| G.safetensors | {len(TABLE)} | {total:,} |" in text
+  assert "3 classes; boundary map: yes; styles: no" in text
+
+
+def test_a_flipped_bit_is_noticed(folder):
+  path = folder[0] / "G.safetensors"
+  data = bytearray(path.read_bytes())
+  data[-5] ^= 1
+  path.write_bytes(data)
+  with pytest.raises(InputError, match="G.safetensors differs from SHA256SUMS"):
+    release.read_metadata(folder[0])
+
+
+@pytest.mark.parametrize("name", ["G.safetensors", release.SUMS])
+def test_a_missing_file_is_noticed(folder, name):
+  (folder[0] / name).unlink()
+  with pytest.raises(InputError, match=f"{name} is missing"):
+    release.read_metadata(folder[0])
+
+
+def test_files_of_other_programs(folder):
+  path = folder[0] / "G.safetensors"
+  safetensors.numpy.save_file({"a": np.zeros(1, np.float32)}, path)
+  release.write_sums(folder[0])
+  with pytest.raises(InputError, match="its metadata has no format"):
+    release.read_metadata(folder[0])
+  path.write_bytes(b"no safetensors")
+  release.write_sums(folder[0])
+  with pytest.raises(InputError, match="not a release"):
+    release.read_metadata(folder[0])
+
+
+def test_other_networks_than_the_config(folder):
+  wider = generator_table(GeneratorSpec(4, 3, 8, 1, 1))
+  with pytest.raises(InputError) as error:
+    release.read_network(folder[0] / "G.safetensors", wider)
+  first = str(error.value).splitlines()[0]
+  assert "[7, 7, 4, 4]" in first and "[7, 7, 4, 8]" in first
