@@ -55,12 +55,13 @@ def random_batch(
   rng, (height, width) = np.random.RandomState(seed), model.size
   shape = (batch_size, -(-height // 16), -(-width // 16))
   spec = model.pictures
+  # Classes serve as object numbers, which stay below the bound.
   kinds = min(spec.num_classes, max(model.max_instances, 1)) or 2
   blocks = rng.randint(0, kinds, shape).astype(np.int32)
   blocks = blocks.repeat(16, 1).repeat(16, 2)[:, :height, :width]
   pixels = (batch_size, height, width)
   channels = model.generator.channels
-  label = blocks
+  label: np.ndarray = blocks
   if not spec.num_classes:
     label = rng.randint(0, 256, (*pixels, spec.label_channels), np.uint8)
   return {
@@ -155,6 +156,7 @@ def prepare_work(
 
     @jax.jit
     def forward(params: dict, batch: dict) -> jax.Array:
+      """[B, H, W, C] pictures of the maps, without features of E."""
       features = model.no_features(batch)
       return model.generate(params, model.condition(batch), features)
 
@@ -165,6 +167,7 @@ def prepare_work(
   )
   update = jax.jit(step, donate_argnums=0)
   initial = train_step.init_state(params, tuple(stage.trainable), config)
+  # The step takes its state's memory: each call goes on from the last.
   state = [meshes.place(initial, where)]
 
   def once() -> None:
@@ -179,5 +182,6 @@ def peak_memory() -> int:
   stats = jax.devices()[0].memory_stats() or {}
   if "peak_bytes_in_use" in stats:
     return int(stats["peak_bytes_in_use"])
+  # Bytes on macOS, KiB on Linux.
   unit = 1 if sys.platform == "darwin" else 1024
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -329,18 +329,19 @@ def differences(one: ConfigDict, two: ConfigDict) -> list[tuple[str, Any, Any]]:
   ]
 
 
-def learning_rate(base: float, constant: int, decay: int, epoch: int) -> float:
+def learning_rate(base: float, constant: int, decay: int, epoch: Any) -> Any:
   """Rate in an epoch of a stage: constant, then linear towards zero.
 
   Args:
     base: rate of the first epochs, 2e-4 as published.
     constant: epochs at the full rate; one more runs at it, as released.
     decay: epochs until zero is reached, after the stage's last; or 0.
-    epoch: counted from 1; may be a traced int32.
+    epoch: counted from 1, an int or a traced int32.
 
   Returns:
     base * (1 - max(0, epoch - 1 - constant) / decay).
   """
   past = epoch - 1 - constant
   past = (past + abs(past)) / 2  # max(0, past), also of a traced value
+  # With decay = 0 nothing is past, and 0 / 0 must not be.
   return base * (1.0 - past / max(decay, 1))

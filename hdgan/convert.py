@@ -14,7 +14,7 @@ import argparse
 import pathlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
 class _Parser(argparse.ArgumentParser):
   """Says what is wrong in one line."""
 
-  def error(self, message: str) -> None:
+  def error(self, message: str) -> NoReturn:
     raise InputError(message)
 
 
@@ -77,6 +77,7 @@ def _pair(kind: Callable[[str], Any]) -> Callable[[str], tuple[Any, Any]]:
     first, second = text.split(",")
     return kind(first), kind(second)
 
+  # argparse says this name where the text does not parse.
   parse.__name__ = f"pair of {kind.__name__}s, as in 1,2:"
   return parse
 

@@ -149,6 +149,7 @@ def _write(
   for scene in (before, after):
     shown = render(scene, renderer, seed)
     if shown.dtype != np.uint8:
+      # 65535 is 255 * 257.
       shown = (shown // 257).astype(np.uint8)
     cells.append([outputs.label_picture(renderer, scene.label), shown])
   write_map(output / "label", name, after.label)

@@ -11,6 +11,7 @@ import pathlib
 import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import jax
 from absl import app, flags, logging
@@ -18,6 +19,7 @@ from ml_collections import config_flags
 
 from hdgan import config as config_lib
 from hdgan.errors import InputError
+from hdgan.styles.clusters import MIN_AREA, NUM_STYLES
 
 FLAGS = flags.FLAGS
 
@@ -59,9 +61,9 @@ flags.DEFINE_string(
 flags.DEFINE_string(
   "style_grid", "", "A class or an object, to see in all its styles."
 )
-flags.DEFINE_integer("num_styles", 10, "The most styles of a class.")
+flags.DEFINE_integer("num_styles", NUM_STYLES, "The most styles of a class.")
 flags.DEFINE_float(
-  "min_area", 1 / 64, "Share of the picture that an object must exceed."
+  "min_area", MIN_AREA, "Share of the picture that an object must exceed."
 )
 _define_path("edits", "A file of edits, see hdgan/editing/README.md.")
 flags.DEFINE_enum(
@@ -231,7 +233,7 @@ def _explain(error: Exception, argv: Sequence[str]) -> str:
   return f"--config={file}: {type(error).__name__}: {text}"
 
 
-def _fail(error: object) -> None:
+def _fail(error: object) -> NoReturn:
   """Prints one line per fault and ends."""
   for line in str(error).splitlines():
     print(f"error: {line}", file=sys.stderr)
@@ -251,6 +253,7 @@ def main(_: Sequence[str]) -> None:
   keep_compiled()
   try:
     mode = MODES[FLAGS.mode]
+    # Imported now, so that a mode loads only the libraries of its own.
     door = importlib.import_module(f"hdgan.{mode.door}")
     door.run(**{flag: FLAGS[flag].value for flag in mode.flags})
   except InputError as error:

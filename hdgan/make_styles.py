@@ -88,6 +88,7 @@ def make_styles(
     "names": list(inputs.names),
   }
   bank = StyleBank(styles, objects, about)
+  # Every process has the whole bank; one writes it.
   if jax.process_index() == 0:
     style_bank.save(workdir, bank)
     for line in describe(bank):

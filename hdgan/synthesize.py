@@ -17,6 +17,7 @@ from hdgan.rendering.source import StyleOptions, StyleSource
 from hdgan.report import pictures
 from hdgan.runs import directory
 from hdgan.styles import file as style_file
+from hdgan.styles.bank import StyleBank
 
 GRID_ROWS = 8
 
@@ -72,8 +73,8 @@ def synthesize(
   if name:
     inputs = inputs.only(name)
   styles = StyleSource(renderer, options, inputs.names, size=size)
-  if options.style_grid:
-    write_style_grid(renderer, inputs, styles, output)
+  if options.style_grid and renderer.bank is not None:
+    write_style_grid(renderer, renderer.bank, inputs, styles, output)
     return
   outputs.check_output(output, inputs.names)
   if options.styles:
@@ -83,7 +84,7 @@ def synthesize(
       styles.choose(example["name"], pairs)
   if styles.line():
     print(styles.line())
-  rows = []
+  rows: list[tuple[str, list[np.ndarray]]] = []
   output.mkdir(parents=True, exist_ok=True)
   for example, fake, text in generate_all(renderer, inputs, styles):
     outputs.write_result(output, example["name"], renderer, fake, text)
@@ -93,8 +94,7 @@ def synthesize(
         pictures.to_uint8(fake),
       ]
       if example["image"] is not None:
-        real = np.asarray(renderer.model.image({"image": example["image"]}))
-        row.append(pictures.to_uint8(real))
+        row.append(outputs.photo_picture(renderer, example["image"]))
       rows.append((example["name"], row))
   columns = ["label", "synthesised", "real"][: max(len(r) for _, r in rows)]
   grid = pictures.grid([r for _, r in rows], columns, [n for n, _ in rows])
@@ -131,6 +131,7 @@ def generate_all(
 
 def write_style_grid(
   renderer: Renderer,
+  bank: StyleBank,
   inputs: SynthesisInputs,
   styles: StyleSource,
   output: pathlib.Path,
@@ -138,7 +139,8 @@ def write_style_grid(
   """Writes one map in every style of a class or of one object.
 
   Args:
-    renderer: of the run; it has a style bank.
+    renderer: of the run.
+    bank: its style bank.
     inputs: the first map that has the class or object is taken.
     styles: of everything else; its grid option names a class or an object.
     output: gets `<map>_style_<k>.png`, their style files, and a grid.
@@ -149,7 +151,7 @@ def write_style_grid(
   example, objects, pairs, rows = find_grid_rows(renderer, inputs, styles)
   name, maps = example["name"], (example["label"], example["instance"])
   label = int(pairs[rows[0], 0])
-  centers = renderer.bank.styles.of_class(label)
+  centers = bank.styles.of_class(label)
   what = renderer.class_names[label]
   if not len(centers):
     raise InputError(
@@ -191,9 +193,15 @@ def find_grid_rows(
   inputs: SynthesisInputs,
   styles: StyleSource,
 ) -> tuple[dict[str, Any], np.ndarray, np.ndarray, list[int]]:
-  """The first map with the class or object, its objects, and which they are."""
+  """The first map with the class or object, its objects, and which they are.
+
+  Returns:
+    The example, its objects [H, W] int32, their pairs [N, 2] of label and
+    instance id, and the rows of these that are meant.
+  """
   wanted = styles.options.style_grid
   names = renderer.class_names
+  # A number is an object's id here; only a name stands for a class.
   label = style_file.class_id(wanted, names) if wanted in names else None
   for example in inputs:
     objects, pairs = dense_objects(example["label"], example["instance"])

@@ -6,7 +6,6 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import flax.traverse_util
 import jax
 import numpy as np
 from clu import parameter_overview
@@ -64,16 +63,18 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
     print(finished_line(job))
     return
   job.begin()
-  with job.checkpoints, job.log, StopRequest() as stop:
-    state = None
+  # The first to come and the last to go: a second SIGTERM, as schedulers send
+  # it, must not end the process while the last save is still being written.
+  with StopRequest() as stop, job.checkpoints, job.log:
+    state, step = None, job.start
     for plan in job.plans[job.first_stage :]:
       with job.progress.paused():
         state = job.start_stage(plan, state)
       state = run_stage(job, plan, state, stop)
+      step = int(state.step)
       if stop.asked:
         break
     job.progress.close()
-  step = int(state.step)
   job.write_index(step, running=False)
   if step < job.plans[-1].end:
     print(f"Stopped and saved at step {step}; the same command goes on.")
@@ -84,6 +85,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
 def finished_line(run: Run) -> str:
   """Says that a run is over, and how to extend it."""
   last = len(run.plans) - 1
+  # The one epoch of decay=1 still runs at the full rate, so that a longer decay
+  # changes no epoch of the past.
   field = {0: "constant", 1: "decay"}.get(run.plans[-1].stage.decay)
   if field:
     way = f"raise --config.stages[{last}].{field}"
@@ -112,11 +115,6 @@ def say_stage(
     f"discriminator scales, {row['epochs']} epochs of "
     f"{plan.steps_per_epoch} steps, rate {row['rate']}"
   )
-  leaves = flax.traverse_util.flatten_dict(params, sep="/")
-  run.parameters = [
-    {"name": k, "shape": str(v.shape), "parameters": f"{v.size:,}"}
-    for k, v in leaves.items()
-  ]
 
 
 def run_stage(
@@ -137,6 +135,7 @@ def run_stage(
     The state after the last step made.
   """
   config, step = run.config, int(state.step)
+  # Killed between two stages, a run is restored at the earlier one's end.
   if step >= plan.end:
     return state
   say_stage(run, plan, state.params)
@@ -164,6 +163,7 @@ def run_stage(
       last or step % config[f"{name}_every"] == 0
       for name in ("log", "sample", "checkpoint")
     )
+    # Before a save too: it ends a run whose losses are no longer finite.
     if log or sample or save:
       write_metrics(run, plan, step, window)
       window = []
@@ -178,7 +178,7 @@ def run_stage(
 def open_stream(
   run: Run, plan: schedule.StagePlan, step: int
 ) -> Iterator[dict[str, np.ndarray]]:
-  """Batches of a stage from the run's `step` on, without end."""
+  """Batches of a stage from the run's `step` on: arrays [B, ...], no end."""
   return pipeline.batches(
     run.data,
     "train",
@@ -206,7 +206,10 @@ def compile_step(
     first_step=plan.first,
     steps_per_epoch=plan.steps_per_epoch,
   )
+  # The new state takes the old one's memory: the devices hold one copy.
   jitted = jax.jit(step, donate_argnums=0)
+  # Ahead of time: the caller leaves these seconds out of the rate, and a batch
+  # of another shape is an error rather than a second compilation.
   return jitted.lower(state, batch, run.vgg).compile()
 
 
@@ -221,6 +224,7 @@ def write_metrics(
   Raises:
     InputError: if one of them is not finite; nothing of it gets saved.
   """
+  # All at once: asking at every step would wait for the devices each time.
   fetched = jax.device_get(window)
   losses = {k: float(np.mean([m[k] for m in fetched])) for k in fetched[0]}
   bad = [name for name, value in losses.items() if not np.isfinite(value)]

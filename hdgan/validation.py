@@ -56,6 +56,7 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   names = [stage.name for stage in config.stages]
   if len(set(names)) < len(names):
     raise InputError(f"config.stages: names {names} must differ")
+  # As config.json gives it back: a resumed run compares like with like.
   return from_json(to_json(config))
 
 
@@ -107,6 +108,7 @@ def _check_values(config: Any, fields: Iterable[Field], path: str) -> None:
 
 
 def _check_type(value: Any, kind: type, where: str) -> None:
+  # Not isinstance: True is an int in Python.
   if type(value) is not kind and not (kind is float and type(value) is int):
     raise InputError(f"{where}={value!r} must be of type {kind.__name__}")
 
@@ -154,6 +156,7 @@ def _check_size(config: ConfigDict, i: int) -> None:
   why = f"{config.generator.downsamples} down-samplings"
   if stage.enhancers:
     why += f" + {stage.enhancers} enhancers"
+  # E works at stage one's size in every stage.
   if i == 0 and config.encoder.enabled:
     halvings = max(halvings, config.encoder.downsamples)
   unit = 2**halvings

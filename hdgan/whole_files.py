@@ -30,6 +30,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   """
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
+  # Beside it, so that both lie on one file system: only then is renaming one
+  # act. The process id keeps two writers apart.
   draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
   try:
     yield draft
@@ -73,6 +75,7 @@ def whole_folder(
     if shutil.disk_usage(made).free < size:
       raise OSError(errno.ENOSPC, f"{size:,} bytes are needed")
     yield pathlib.Path(made)
+    # This also takes the place of an empty folder.
     os.replace(made, path)
   except OSError as error:
     full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -88,6 +91,7 @@ def whole_folder(
 
 def share(path: pathlib.Path) -> None:
   """Gives a file or folder the usual mode; some writers keep it private."""
+  # The mask can only be read by setting it.
   mask = os.umask(0)
   os.umask(mask)
   path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)

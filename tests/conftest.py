@@ -1,4 +1,4 @@
-"""A strict session: 4 virtual CPU devices, no silent promotion of any kind."""
+"""A strict session: checked shapes, 4 virtual CPU devices, no promotion."""
 
 import os
 
@@ -10,7 +10,13 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 import pathlib
 
 import jax
+import jaxtyping
 import pytest
+
+# Every call of these rooms' functions is checked against its shapes and types.
+jaxtyping.install_import_hook(
+  ["hdgan.networks", "hdgan.styles", "hdgan.devices"], "beartype.beartype"
+)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -6,10 +6,9 @@ import jax
 from tiny import tiny_config
 
 from hdgan import config as config_lib
-from hdgan.datasets import pipeline as input_pipeline
+from hdgan.datasets import pipeline
 from hdgan.networks.model import build_model
-from hdgan.runs import checkpoint
-from hdgan.runs import directory as run_directory
+from hdgan.runs import checkpoint, directory
 from hdgan.training import train_step
 from hdgan.validation import validate
 
@@ -24,8 +23,8 @@ def make_run(workdir: pathlib.Path, stage: int = 0, **changes: object):
     params["E"] = jax.tree.map(lambda x: x * 20, params["E"])
   trainable = tuple(config.stages[stage].trainable)
   state = train_step.init_state(params, trainable, config)
-  classes = input_pipeline.prepare(config).classes
-  run_directory.begin(workdir, config, classes)
+  classes = pipeline.prepare(config).classes
+  directory.begin(workdir, config, classes)
   info = {
     "step": 1, "stage": stage, "stage_name": config.stages[stage].name,
     "epoch": 1, "images": 3, "max_instances": 64,

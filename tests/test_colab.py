@@ -42,7 +42,8 @@ def test_it_runs(tmp_path, monkeypatch):
   ]
   options = [f"--config.{option}" for option in OPTIONS]
   # Appended, so that the cell as stored runs too.
-  cell.source += f"\nWORKDIR, OPTIONS = 'W', {options!r}\nMIN_AREA = 0.0"
+  cell.source += f"\nSOURCE, WORKDIR, OPTIONS = {str(ROOT)!r}, 'W', {options!r}"
+  cell.source += "\nMIN_AREA = 0.0"
   paths = [str(ROOT), os.environ.get("PYTHONPATH", "")]
   monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, paths)))
   client = nbclient.NotebookClient(

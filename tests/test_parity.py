@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import ConfigDict
-from tiny import pool
+from tiny import on_device, pool
 
 from configs import cityscapes_512
 from hdgan.config import learning_rate
@@ -94,7 +94,8 @@ def read(weights, net=""):
   """Our parameters and table of the original's weights."""
   spec = recognise.infer(shapes(weights), "test", net)
   layers = state_dict.table_of(spec)
-  return spec, layers, state_dict.to_params(layers, weights)
+  params = state_dict.to_params(layers, weights)
+  return spec, layers, jax.tree.map(jnp.asarray, params)
 
 
 def compare(kind, got, want, where):
@@ -129,7 +130,7 @@ def test_generator(path):
 def test_pyramid_and_trunk_features(path):
   arrays, _ = load(path)
   spec, _, params = read(part(arrays, "params/"))
-  small = pyramid(arrays["input"], 2)[1]
+  small = pyramid(jnp.asarray(arrays["input"]), 2)[1]
   compare("pyramid", small[:, ::2, ::2], arrays["pyramid/1"], path.stem)
   g1 = GlobalGenerator(0, spec.width, spec.downsamples, spec.blocks)
   _, features = jax.jit(g1.apply)({"params": params["G1"]}, small)
@@ -157,7 +158,7 @@ def test_discriminator(path):
 def dense(inst):
   """Objects [B, H, W] of ids [B, H, W, 1]: each picture counts its own."""
   rows = [np.unique(ids, return_inverse=True)[1] for ids in inst[..., 0]]
-  return np.stack(rows).reshape(inst.shape[:3]).astype(np.int32)
+  return jnp.asarray(np.stack(rows).reshape(inst.shape[:3]), jnp.int32)
 
 
 @sources("encoder.npz")
@@ -186,7 +187,8 @@ def test_encoder(path):
 @sources("edges.npz")
 def test_edges_and_one_hot(path):
   arrays, config = load(path)
-  inst, label = arrays["inst"][..., 0], arrays["label"][..., 0]
+  inst = jnp.asarray(arrays["inst"])[..., 0]
+  label = jnp.asarray(arrays["label"])[..., 0]
   edges = conditioning.boundary_map(inst)[..., None]
   compare("edges and one-hot", edges, arrays["edges"], path.stem)
   inputs = conditioning.condition(
@@ -212,7 +214,7 @@ def test_vgg(path, variant):
     mean, deviation = np.mean(found, (0, 1, 2)), np.std(found, (0, 1, 2))
     compare("VGG features", mean, arrays[f"mean/{key}"], where)
     compare("VGG features", deviation, arrays[f"std/{key}"], where)
-  of_real = vgg.vgg_features(params, arrays["other"])
+  of_real = vgg.vgg_features(params, jnp.asarray(arrays["other"]))
   terms = [losses.mean_difference(a, b) for a, b in zip(maps, of_real)]  # noqa: B905
   compare("VGG loss", terms, arrays[f"{variant}/loss_terms"], path.stem)
   loss, gradient = jax.jit(
@@ -249,7 +251,7 @@ def vgg_params(recipe, checks):
 def test_losses(path):
   arrays, config = load(path)
   condition = conditioning.condition(
-    arrays["label"][..., 0], arrays["inst"][..., 0],
+    jnp.asarray(arrays["label"])[..., 0], jnp.asarray(arrays["inst"])[..., 0],
     spec=PictureSpec(config["options"]["label_nc"]),
   )  # fmt: skip
   for variant in config["variants"]:
@@ -271,7 +273,10 @@ def check_losses(variant, arrays, config, condition, where):
     return net.apply({"params": params["D"]}, x)
 
   def generator_loss(fake):
-    on_fake, on_real = discriminate(fake), discriminate(arrays["real"])
+    on_fake, on_real = (
+      discriminate(fake),
+      discriminate(jnp.asarray(arrays["real"])),
+    )
     adversarial = losses.gan_loss(on_fake, True, kind)
     matching = weight * losses.feature_matching_loss(on_fake, on_real)
     return adversarial + matching, (on_fake, on_real, adversarial, matching)
@@ -323,7 +328,7 @@ def test_train_step(path):
   stage = settings.stages[0]
   model = build_model(settings, stage)
   optimizer = train_step.adam(settings)
-  params = jax.tree.map(jnp.asarray, {**params, **d_params})
+  params = {**params, **d_params}
   state = train_step.TrainState(
     jnp.zeros((), jnp.int32), params, optimizer.init({"G1": params["G1"]}),
     optimizer.init(params["D"]), {},
@@ -337,6 +342,7 @@ def test_train_step(path):
     "label": arrays["label"][..., 0], "instance": arrays["inst"][..., 0],
     "image": arrays["real"],
   }  # fmt: skip
+  batch = on_device(batch)
   fake = model.generate(params, model.condition(batch), None)
   compare("network outputs", fake, arrays["fake"], path.stem)
   null = {f"{net}/{k}" for net in "GD" for k in config["null_bias_keys"][net]}

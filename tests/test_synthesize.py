@@ -6,13 +6,13 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import save_run, tiny_config
+from tiny import on_device, save_run, tiny_config
 
 from hdgan.datasets import files
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.errors import InputError
 from hdgan.networks.model import build_model
-from hdgan.runs import directory as run_directory
+from hdgan.runs import directory
 from hdgan.synthesize import synthesize
 from hdgan.validation import validate
 
@@ -53,7 +53,9 @@ def direct(params, label, instance, stage=1):
     "instance": np.pad(instance[None], pad, mode="edge").astype(np.int32),
   }
   params = {k: v for k, v in params.items() if k[0] == "G"}
-  fake = np.asarray(run(params, model.condition(batch)))[0, :height, :width]
+  fake = np.asarray(run(params, model.condition(on_device(batch))))[
+    0, :height, :width
+  ]
   return np.clip(np.rint((fake + 1) * 127.5), 0, 255).astype(int)
 
 
@@ -87,13 +89,13 @@ def test_stage_size(home, tmp_path, capsys):
 def test_input_size_with_the_average_weights(home, tmp_path):
   source = str(home / "data/test")
   synthesize(home / "run", source, tmp_path / "out", size="input")
-  average = run_directory.load_params(home / "run")
+  average = directory.load_params(home / "run")
   label, instance = maps(home, "test", "street_00003")
   got = picture(tmp_path / "out/street_00003.png")
   assert got.shape == (45, 70, 3)
   assert_close(got, direct(average, label, instance))
   # The live weights give another picture.
-  checkpoints = run_directory.checkpoints_of(home / "run")
+  checkpoints = directory.checkpoints_of(home / "run")
   live = checkpoints.restore_subtree(3, ["params"])["params"]
   other = direct(live, label, instance)
   assert np.abs(got - other).mean() > 1
@@ -102,7 +104,7 @@ def test_input_size_with_the_average_weights(home, tmp_path):
 def test_crop_trained_models_keep_the_size(home, tmp_path):
   source = str(home / "data/test")
   synthesize(home / "crops", source, tmp_path / "out")
-  params = run_directory.load_params(home / "crops")
+  params = directory.load_params(home / "crops")
   label, instance = maps(home, "test", "street_00004")
   got = picture(tmp_path / "out/street_00004.png")
   assert_close(got, direct(params, label, instance, stage=0))
@@ -115,7 +117,7 @@ def test_a_folder_of_labels_alone(home, tmp_path, capsys):
   np.save(source / "one.npy", label)
   synthesize(home / "crops", str(source), tmp_path / "out")
   assert "no instance maps: boundaries are taken" in capsys.readouterr().err
-  params = run_directory.load_params(home / "crops")
+  params = directory.load_params(home / "crops")
   got = picture(tmp_path / "out/one.png")
   assert_close(got, direct(params, label, label, stage=0))
 

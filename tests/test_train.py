@@ -19,7 +19,7 @@ from hdgan import config as config_lib
 from hdgan import train
 from hdgan.errors import InputError
 from hdgan.report import log as report
-from hdgan.runs import directory as run_directory
+from hdgan.runs import directory
 from hdgan.training import schedule, train_step
 
 END = 9  # Three stages of one epoch of three steps.
@@ -60,7 +60,7 @@ def run(workdir, prepared_dir, **changes):
 
 
 def state_of(workdir, step):
-  tree = run_directory.checkpoints_of(workdir).restore_subtree(
+  tree = directory.checkpoints_of(workdir).restore_subtree(
     step, ["params", "g_optimizer", "d_optimizer", "ema", "step"]
   )
   return tree
@@ -198,8 +198,24 @@ def test_asked_to_stop_at_any_moment(
     with monkeypatch.context() as patch:
       patch.setattr(owner, attribute, stop_first)
       run(workdir, prepared_dir, checkpoint_every=100)
-    steps = run_directory.checkpoints_of(workdir).steps()
+    steps = directory.checkpoints_of(workdir).steps()
     assert steps[-1] == {"log": 5, "compile": 4}[name]
+
+
+def test_asked_to_stop_while_a_finished_stage_is_restored(
+  finished, tmp_path, prepared_dir, monkeypatch, capsys
+):
+  """No step is left in that stage, and the page still knows its networks."""
+  workdir = interrupted(finished, tmp_path / "run", 3)
+
+  def asked_at_once(self):
+    self.asked = True
+    return self
+
+  monkeypatch.setattr(train.StopRequest, "__enter__", asked_at_once)
+  run(workdir, prepared_dir)
+  assert "Stopped and saved at step 3;" in capsys.readouterr().out
+  assert "G1/conv_in/kernel" in (workdir / "index.html").read_text()
 
 
 @pytest.mark.parametrize(
@@ -225,7 +241,7 @@ def test_asked_to_stop(
   assert signal.getsignal(number) is before
   said = capsys.readouterr().out
   assert "Stopped and saved at step 4; the same command goes on." in said
-  assert run_directory.checkpoints_of(tmp_path / "run").steps() == [3, 4]
+  assert directory.checkpoints_of(tmp_path / "run").steps() == [3, 4]
   run(tmp_path / "run", prepared_dir, checkpoint_every=100)
   assert "Finished after 9 steps" in capsys.readouterr().out
   assert_same_run(tmp_path / "run", finished)
@@ -245,10 +261,10 @@ def test_an_extended_run_goes_on(finished, tmp_path, prepared_dir):
   shutil.copytree(finished, tmp_path / "run")
   changes = {"stages[2].constant": 2}
   run(tmp_path / "run", prepared_dir, **changes)
-  assert run_directory.checkpoints_of(tmp_path / "run").latest() == 12
+  assert directory.checkpoints_of(tmp_path / "run").latest() == 12
   lines = [x for x in losses_of(tmp_path / "run") if x["step"] <= END]
   assert lines == losses_of(finished)
-  config = run_directory.read_config(tmp_path / "run")
+  config = directory.read_config(tmp_path / "run")
   assert config.stages[2].constant == 2
 
 
@@ -301,9 +317,7 @@ def test_start_from_the_weights_of_another_run(
 
 def test_a_loss_that_is_not_finite(finished):
   config = tiny_config()
-  run = types.SimpleNamespace(
-    checkpoints=run_directory.checkpoints_of(finished)
-  )
+  run = types.SimpleNamespace(checkpoints=directory.checkpoints_of(finished))
   plan = schedule.plan_stages(config, 3, 64)[2]
   window = [{"G_GAN": np.float32(1)}, {"G_GAN": np.float32("nan")}]
   with pytest.raises(InputError) as error:
@@ -319,7 +333,7 @@ def test_a_loss_that_is_not_finite(finished):
 def test_a_run_that_diverges_saves_nothing_of_it(tmp_path, prepared_dir):
   with pytest.raises(InputError, match="not finite between steps"):
     run(tmp_path / "run", prepared_dir, optimizer__learning_rate=1e30)
-  for step in run_directory.checkpoints_of(tmp_path / "run").steps():
+  for step in directory.checkpoints_of(tmp_path / "run").steps():
     for leaf in jax.tree.leaves(state_of(tmp_path / "run", step)["params"]):
       assert np.isfinite(leaf).all()
 
@@ -386,7 +400,7 @@ def test_kill_9_of_a_real_process(finished, tmp_path, prepared_dir, compiled):
       break
   process.stdout.close()
   assert process.wait() == -signal.SIGKILL
-  newest = run_directory.checkpoints_of(workdir).latest()
+  newest = directory.checkpoints_of(workdir).latest()
   assert newest in (3, 4, 5)
   done = subprocess.run(command, capture_output=True, text=True, timeout=300)
   assert done.returncode == 0, done.stderr
@@ -418,5 +432,5 @@ def test_sigterm_of_a_real_process(tmp_path, prepared_dir):
   rest = process.stdout.read()
   process.stdout.close()
   assert process.wait() == 0
-  step = run_directory.checkpoints_of(tmp_path / "run").latest()
+  step = directory.checkpoints_of(tmp_path / "run").latest()
   assert f"Stopped and saved at step {step};" in rest

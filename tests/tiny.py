@@ -66,6 +66,27 @@ def tiny_batch(model, batch_size=1, seed=0):
   }
 
 
+def on_device(batch):
+  """A batch of numpy arrays as JAX arrays."""
+  import jax.numpy as jnp
+
+  return {name: jnp.asarray(array) for name, array in batch.items()}
+
+
+def draw(*shape, seed=0):
+  """Normal float32 numbers as a JAX array."""
+  import jax.numpy as jnp
+
+  rng = np.random.default_rng([seed, *shape])
+  return jnp.asarray(rng.standard_normal(shape), jnp.float32)
+
+
+def close(got, want, tolerance=1e-5):
+  """Equal but for a part of the largest value."""
+  scale = np.abs(want).max()
+  np.testing.assert_allclose(got, want, rtol=0, atol=tolerance * scale)
+
+
 def draw_weights(net, x):
   """Small random weights; `net.init` takes seconds to compile."""
   import jax
@@ -145,7 +166,7 @@ def save_run(workdir, config, stage=0, step=3, seed=5) -> dict:
 
   from hdgan.datasets.streets import builder as synthetic_streets
   from hdgan.networks.model import build_model
-  from hdgan.runs import directory as run_directory
+  from hdgan.runs import directory
   from hdgan.training import train_step
 
   config = validate(config)
@@ -157,13 +178,13 @@ def save_run(workdir, config, stage=0, step=3, seed=5) -> dict:
     half = jax.tree.map(lambda x: x * np.float32(0.5), state.ema)
     state = state.replace(ema=half)
   state = state.replace(step=np.int32(step))
-  run_directory.begin(workdir, config, synthetic_streets.CLASSES)
+  directory.begin(workdir, config, synthetic_streets.CLASSES)
   info = {
     "step": step, "stage": stage, "stage_name": config.stages[stage].name,
     "epoch": 1, "images": 3, "max_instances": 64,
     "config": config_lib.plain(config),
   }  # fmt: skip
-  with run_directory.checkpoints_of(workdir, 99) as checkpoints:
+  with directory.checkpoints_of(workdir, 99) as checkpoints:
     checkpoints.save(step, state, info)
   return {**params, **state.ema}
 

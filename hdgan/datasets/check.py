@@ -113,6 +113,7 @@ def check(
         found.append(one)
         progress(len(found), len(examples))
     except BaseException:
+      # Leaving the block would wait for every file that is queued.
       pool.shutdown(cancel_futures=True)
       raise
   # In the order of the files, whichever thread was first.
@@ -166,7 +167,7 @@ def _check_example(example: ExampleFiles, rules: Rules) -> _Found:
 def _read(
   path: pathlib.Path, role: str, rules: Rules, found: _Found
 ) -> np.ndarray:
-  """Reads one file of an example and checks its values."""
+  """Reads one file, [H, W] ids or [H, W, C], and checks its values."""
   name = short_name(path)
   if role == "instance":
     return files.as_int32(files.read_map(path, name), name)
@@ -181,6 +182,7 @@ def _read(
   picture = files.read_picture(path, channels, name)
   found.kinds[role] = str(picture.dtype)
   low, high = picture.min(), picture.max()
+  # NaN fails every comparison, so that it is a fault too.
   if not bounds[0] <= low <= high <= bounds[1]:
     found.faults.append(
       f"{name}: values {low:g}..{high:g} leave data.{role}_range = "
@@ -190,7 +192,7 @@ def _read(
 
 
 def _value_counts(label: np.ndarray) -> dict[int, int]:
-  """Counts the pixels of each value."""
+  """Counts the pixels of each value of a label [H, W]."""
   # Counting is ten times quicker than sorting, and most labels have 8 bits.
   if label.dtype == np.uint8:
     counts = np.bincount(label.ravel())
@@ -238,9 +240,10 @@ def _check_objects(
   rules: Rules,
   found: _Found,
 ) -> None:
-  """Counts the objects of an example and compares with the limit."""
+  """Counts the objects of maps [H, W] and compares with the limit."""
   label = arrays["label"]
   instance = arrays.get("instance", label)
+  # A picture cannot stand in for ids: all of it is one object.
   if instance.ndim == 3:
     instance = np.zeros(label.shape[:2], np.int32)
   _, pairs = dense_objects(label, instance)

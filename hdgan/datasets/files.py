@@ -13,7 +13,7 @@ import sys
 import warnings
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from hdgan.errors import InputError
 
@@ -60,6 +60,7 @@ def read_map(source: Source, name: str = "") -> np.ndarray:
   array = _pixels(image, name)
   if data.startswith(_PNG) and image.mode == "L":
     # Pillow spreads 2- and 4-bit greys over 0..255; ids are the bare samples.
+    # Byte 24 of a PNG is the depth of its samples.
     array = array // np.uint8(255 // (2 ** min(data[24], 8) - 1))
   return _map_of_array(array, name)
 
@@ -112,6 +113,7 @@ def as_int32(ids: np.ndarray, name: str = "") -> np.ndarray:
     return ids.view(np.int32)
   if ids.dtype.itemsize > 4:
     low, high = int(ids.min()), int(ids.max())
+    # Negative ids and ids from 2**31 on would meet on the same bits.
     if low < -(2**31) or high >= 2**32 or (low < 0 and high >= 2**31):
       raise InputError(
         f"{name}: ids {low}..{high} need more than 32 bits; number the "
@@ -150,7 +152,7 @@ def _load_npy(data: bytes, name: str) -> np.ndarray:
     raise _unreadable(name, error) from error
 
 
-def _open(data: bytes, name: str) -> Image.Image:
+def _open(data: bytes, name: str) -> ImageFile.ImageFile:
   """Opens an encoded image; the pixels are decoded later."""
   try:
     with warnings.catch_warnings():
@@ -203,7 +205,9 @@ def _colour_fault(image: Image.Image, name: str) -> str:
   )
 
 
-def _picture_pixels(image: Image.Image, data: bytes, name: str) -> np.ndarray:
+def _picture_pixels(
+  image: ImageFile.ImageFile, data: bytes, name: str
+) -> np.ndarray:
   """Decodes a picture of any mode to [H, W] or [H, W, C] with all its bits."""
   mode = image.mode
   raw = _raw_mode(image)
@@ -216,19 +220,20 @@ def _picture_pixels(image: Image.Image, data: bytes, name: str) -> np.ndarray:
     args = twin.tile[0].args
     order = raw.split(";")[1]
     swapped = f"{mode};{_OTHER_ORDER[order]}"
-    new = swapped if isinstance(args, str) else (swapped, *args[1:])
+    new = (swapped, *args[1:]) if isinstance(args, tuple) else swapped
     twin.tile = [tile._replace(args=new) for tile in twin.tile]
     high, low = _pixels(image, name), _pixels(twin, name)
     return high.astype(np.uint16) << np.uint16(8) | low
   if mode in ("1", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"):
     try:
-      image = image.convert("L" if mode == "1" else "RGB")
+      converted = image.convert("L" if mode == "1" else "RGB")
     except Exception as error:
       raise _unreadable(name, error) from error
+    return _pixels(converted, name)
   return _pixels(image, name)
 
 
-def _raw_mode(image: Image.Image) -> str:
+def _raw_mode(image: ImageFile.ImageFile) -> str:
   """How the file stores a pixel, as Pillow writes it: e.g. 'RGB;16B'."""
   if not image.tile:
     return ""
@@ -237,7 +242,7 @@ def _raw_mode(image: Image.Image) -> str:
 
 
 def _picture_dtype(array: np.ndarray, name: str) -> np.ndarray:
-  """Brings a picture to uint8, uint16 or float32 without a loss."""
+  """Brings [H, W, C] pixels to uint8, uint16 or float32 without a loss."""
   kind = array.dtype
   if kind in (np.uint8, np.uint16, np.float32):
     return array.astype(kind.newbyteorder("="), copy=False)

@@ -96,6 +96,7 @@ def pair(
   }
   labels = by_role.get("label", {})
   for role in ROLES[1:]:
+    # An empty folder has been told as one fault already.
     if role in by_role and by_role[role] and labels:
       _partner_faults(folders, by_role, role, faults)
   return [

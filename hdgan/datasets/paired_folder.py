@@ -91,6 +91,7 @@ def fingerprint(
           facts = path.stat()
           name = path.relative_to(root).as_posix()
           line += [name, str(facts.st_size), str(facts.st_mtime_ns)]
+      # No name holds a NUL, so no two lists of files give one text.
       digest.update("\0".join([*line, "\n"]).encode())
   return digest.hexdigest()[:20]
 
@@ -126,6 +127,7 @@ def prepare(
   record = prepared.load_record(record_file)
   # The copy depends on the files alone, the check on the rules as well.
   told = repr(rules)
+  # With faults in any case, so that all are told at once.
   if faults or record.get("rules") != told:
     summary = check(
       splits,

@@ -118,21 +118,26 @@ def batches(
   geometry = source.reading.geometry(stage_size)
 
   def load(encoded: Encoded, rng: np.random.Generator) -> Batch:
+    """One example in a window that is drawn: arrays [H, W] and [H, W, C]."""
     arrays = decode(encoded, source.reading)
     size = arrays["image"].shape[:2]
     return place(arrays, random_placement(size, geometry, rng), objects)
 
+  # Grain takes a single number.
   state = int(np.random.SeedSequence(seed).generate_state(1)[0])
   stream = grain.MapDataset.source(source.sources[split]).seed(state)
   # Shuffled and drawn before it is cut, or the draws would depend on the cut.
+  # Repeated after the shuffle, each epoch has an order and draws of its own.
   stream = stream.shuffle().repeat(None).random_map(load)
   stream = stream[process_index::process_count]
+  # Nothing is dropped: a stream without an end leaves no remainder.
   stream = stream.batch(batch_size // process_count, drop_remainder=True)
   workers = source.reading.workers
   options = grain.ReadOptions(
     num_threads=workers, prefetch_buffer_size=2 * workers
   )
   iterator = iter(stream.to_iter_dataset(options))
+  # A batch follows from its number alone: nothing is read to get there.
   iterator.set_state({"next_index": start})
   return iterator
 
@@ -191,6 +196,7 @@ def synthesis_inputs(
   """
   if size not in ("stage", "input"):
     raise InputError(f"size = '{size}' is no size; say 'stage' or 'input'")
+  # Drawn data lies in no folder: a bare name is one of its splits.
   is_name = pathlib.Path(source).name == source
   if (
     is_name
@@ -206,6 +212,7 @@ def synthesis_inputs(
     examples: Sequence[Encoded] = whole.sources[source]
     names = tuple(example["name"].decode() for example in examples)
   else:
+    # Nothing is cut here, so that no map is too small.
     rules = dataclasses.replace(rules_of(config), geometries=())
     found = find_examples(source, config.data.root, config.data.suffixes)
     check_inputs(source, found, rules, config.data.workers)

@@ -25,7 +25,7 @@ PARTS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class SynthesisInputs(Sequence):
+class SynthesisInputs(Sequence[dict[str, Any]]):
   """Full-size inputs in name order, read when asked for.
 
   Attributes:
@@ -45,11 +45,11 @@ class SynthesisInputs(Sequence):
   def __len__(self) -> int:
     return len(self.names)
 
-  def __getitem__(self, i: int) -> dict[str, Any]:
+  def __getitem__(self, i: Any) -> Any:
     """Reads one input.
 
     Args:
-      i: which, in name order.
+      i: which, in name order; an integer.
 
     Returns:
       name; label [H, W] int32 or [H, W, C]; instance [H, W] int32; image
@@ -143,6 +143,7 @@ def _find_folders(
   """Finds the folders of the maps by role."""
   path = pathlib.Path(source).expanduser()
   home = pathlib.Path(root).expanduser()
+  # A bare name is a split of the run's data before it is a folder here.
   if root and path.name == source and folder.has_split(home, source):
     return folder.split_folders(home, source, faults)
   if not path.is_dir():

@@ -37,6 +37,7 @@ class Geometry:
     if self.transform == "crop":
       return size
     width = self.load_width or self.stage_size[1]
+    # To the nearest, in integers, so that no float decides.
     return max(1, (2 * size[0] * width + size[1]) // (2 * size[1])), width
 
 
@@ -104,7 +105,7 @@ def place_picture(picture: np.ndarray, placement: Placement) -> np.ndarray:
 
 
 def _nearest(source: int, target: int) -> np.ndarray:
-  """For each of `target` pixel centres, the source pixel that holds it."""
+  """[target] indices: for each pixel centre, the source pixel that holds it."""
   return (2 * np.arange(target) + 1) * source // (2 * target)
 
 
@@ -117,6 +118,7 @@ def _bicubic(picture: np.ndarray, size: Size) -> np.ndarray:
       picture.squeeze(-1) if picture.shape[-1] == 1 else picture
     )
     return np.asarray(whole.resize(shape, method)).reshape(*size, -1)
+  # Pillow scales several channels at once in 8 bits only.
   planes = [
     np.asarray(Image.fromarray(plane).resize(shape, method))
     for plane in np.moveaxis(picture.astype(np.float32), -1, 0)
@@ -139,7 +141,7 @@ def dense_objects(
 
   Args:
     label: [H, W] integers, or a picture [H, W, C], which has no classes.
-    instance: [H, W] integers.
+    instance: [H, W] integers that fit int32, see `files.as_int32`.
 
   Returns:
     [H, W] int32 numbers 0..N-1 in the order of the pairs, and the pairs,
@@ -147,12 +149,14 @@ def dense_objects(
   """
   label = label_plane(label, instance)
   ids = instance.astype(np.int64)
+  # Added, not or-ed: ids may be negative.
   keys = (label.astype(np.int64).ravel() << 32) + ids.ravel()
   # Maps are made of runs: sorting one key per run is ten times quicker.
   starts = np.flatnonzero(np.diff(keys, prepend=keys[:1] - 1))
   found, numbers = np.unique(keys[starts], return_inverse=True)
   lengths = np.diff(starts, append=keys.size)
   objects = np.repeat(numbers.astype(np.int32), lengths)
+  # Half a step up: a negative id has borrowed from its label.
   classes = (found + 2**31) >> 32
   pairs = np.stack([classes, found - (classes << 32)], axis=-1)
   return objects.reshape(label.shape), pairs

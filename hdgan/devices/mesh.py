@@ -1,12 +1,13 @@
 """Where arrays live: one mesh, batches cut over it, everything else copied."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jaxtyping import Array, Shaped
 
 from hdgan.errors import InputError
 
@@ -84,7 +85,9 @@ def place(tree: Any, where: Any) -> Any:
   return jax.tree.map(jnp.copy, jax.device_put(tree, where))
 
 
-def put_batch(batch: dict[str, np.ndarray], mesh: Mesh) -> dict[str, jax.Array]:
+def put_batch(
+  batch: Mapping[str, Shaped[np.ndarray, "b ..."]], mesh: Mesh
+) -> dict[str, Shaped[Array, "_ ..."]]:
   """Sends this process's part of a batch, arrays [B, ...], to its devices."""
   where = split(mesh)
   return {

@@ -64,6 +64,7 @@ def change_class(
       objects[objects == row] = region
       row = region
     else:
+      # The id stays, unless that would merge two objects.
       taken = any(
         o.label == label and o.instance == one.instance for o in table
       )
@@ -71,6 +72,7 @@ def change_class(
       if single or taken:
         id = fresh_id(scene, table, label)
       table[row] = SceneObject(label, id)
+      # The first becomes the region that the others join.
       region = row if single else None
     touched.append(row)
   return follow(scene, objects, table, touched)
@@ -195,6 +197,7 @@ def move(scene: Scene, key: str | int, dy: int, dx: int) -> Scene:
       f"{height} x {width}; remove it instead"
     )
   new[y[inside], x[inside]] = True
+  # Where nothing is uncovered, no background needs to be there.
   objects = scene.objects if (old & ~new).sum() == 0 else fill_hole(scene, old)
   objects = np.where(new, np.int32(row), objects)
   return follow(scene, objects, scene.table, [row])

@@ -2,7 +2,8 @@
 
 The table has a row per number, so that a change of class or style touches no
 pixel. Objects are named by their original instance ids as in style files:
-"26001", or "26:1" where an id has two labels. `edit` holds the operations.
+"26001", or "26:1" where an id has two labels. What can be done to a scene is in
+`operations`.
 """
 
 import dataclasses
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from hdgan.datasets.files import as_int32
 from hdgan.datasets.transforms import dense_objects
 from hdgan.errors import InputError, near_names
 from hdgan.styles import file as style_file
@@ -74,7 +76,7 @@ class Scene:
     return [str(entry["name"]) for entry in self.classes]
 
   def rows(self) -> np.ndarray:
-    """Rows of the table that have pixels, ascending."""
+    """[n] rows of the table that have pixels, ascending."""
     return np.flatnonzero(
       np.bincount(self.objects.ravel(), minlength=len(self.table))
     )
@@ -109,11 +111,12 @@ def open_scene(
       f"label {list(label.shape)}, instance {list(instance.shape)}: a scene "
       "needs class ids and instance ids [H, W] of one size"
     )
+  label, instance = as_int32(label), as_int32(instance)
   objects, pairs = dense_objects(label, instance)
-  styles = tuple(styles) or (None,) * len(pairs)
+  chosen: Sequence[Style | None] = styles or [None] * len(pairs)
   table = tuple(
     SceneObject(a, b, style)
-    for (a, b), style in zip(pairs.tolist(), styles, strict=True)
+    for (a, b), style in zip(pairs.tolist(), chosen, strict=True)
   )
   return Scene(objects, table, tuple(classes))
 
@@ -154,11 +157,11 @@ def find_rows(scene: Scene, keys: str | int | Sequence[str | int]) -> list[int]:
   Raises:
     InputError: for an object that the scene does not have.
   """
-  several = isinstance(keys, Sequence) and not isinstance(keys, str)
+  wanted = [keys] if isinstance(keys, str | int) else keys
   rows, result = scene.rows(), []
   pairs = scene.pairs()[rows]
   by_key = style_file.rows_by_key(pairs)
-  for key in keys if several else [keys]:
+  for key in wanted:
     row = by_key.get(style_file.normal_key(str(key)))
     if row is None:
       fault = style_file.missing(str(key), pairs, "the scene")
@@ -173,8 +176,9 @@ def follow(
   table: Sequence[SceneObject],
   rows: Sequence[int],
 ) -> Scene:
-  """The scene after an edit of some rows."""
+  """The scene after an edit of some rows: [H, W] objects, and the table."""
   after = Scene(objects, tuple(table), scene.classes, before=scene)
+  # Named after the edit, which may have doubled an id or freed one.
   keys = keys_of(after)
   touched = tuple(keys[i] for i in rows if keys[i])
   return dataclasses.replace(after, touched=touched)
@@ -217,6 +221,7 @@ def has_instances(scene: Scene, label: int) -> bool:
 def is_background(scene: Scene, one: SceneObject) -> bool:
   """Whether an object is one region of a class without instances."""
   known = 0 <= one.label < len(scene.classes)
+  # Ids cast to negative ones are large, and so are no regions.
   region = one.instance in range(FIRST_OBJECT_ID) or one.instance == one.label
   return known and region and not has_instances(scene, one.label)
 
@@ -247,6 +252,7 @@ def fresh_id(scene: Scene, table: Sequence[SceneObject], label: int) -> int:
   used = {one.instance for one in table}
   if not has_instances(scene, label) and label not in used:
     return label
+  # Also for class 0 the ids below are of regions.
   id = max(label, 1) * FIRST_OBJECT_ID
   while id in used:
     id += 1

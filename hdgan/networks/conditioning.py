@@ -2,13 +2,14 @@
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Num
 
 from hdgan.picture_spec import PictureSpec
 
 
 def one_hot(
-  label: jax.Array, num_classes: int, ignore_label: int = -1
-) -> jax.Array:
+  label: Int[Array, "b h w"], num_classes: int, ignore_label: int = -1
+) -> Float[Array, "b h w {num_classes}"]:
   """One-hot vectors; ignored and unknown labels get all zeros.
 
   Args:
@@ -19,11 +20,12 @@ def one_hot(
   Returns:
     [B, H, W, C_label] float32.
   """
+  # one_hot gives zeros for every id outside 0..num_classes-1.
   label = jnp.where(label == ignore_label, -1, label)
   return jax.nn.one_hot(label, num_classes, dtype=jnp.float32)
 
 
-def boundary_map(instance: jax.Array) -> jax.Array:
+def boundary_map(instance: Int[Array, "b h w"]) -> Float[Array, "b h w"]:
   """Marks pixels with another instance id among their 4 neighbours.
 
   Args:
@@ -35,6 +37,7 @@ def boundary_map(instance: jax.Array) -> jax.Array:
   rows = instance[:, 1:] != instance[:, :-1]
   cols = instance[:, :, 1:] != instance[:, :, :-1]
   first, last = (1, 0), (0, 1)
+  # A difference marks both of its pixels.
   edges = jnp.pad(rows, ((0, 0), first, (0, 0)))
   edges |= jnp.pad(rows, ((0, 0), last, (0, 0)))
   edges |= jnp.pad(cols, ((0, 0), (0, 0), first))
@@ -42,17 +45,19 @@ def boundary_map(instance: jax.Array) -> jax.Array:
   return edges.astype(jnp.float32)
 
 
-def to_unit_range(x: jax.Array, low: float, high: float) -> jax.Array:
+def to_unit_range(
+  x: Num[Array, "b h w c"], low: float, high: float
+) -> Float[Array, "b h w c"]:
   """Maps [B, H, W, C] values from [low, high] to float32 in [-1, 1]."""
   return (x.astype(jnp.float32) - low) * (2.0 / (high - low)) - 1.0
 
 
 def condition(
-  label: jax.Array,
-  instance: jax.Array | None,
+  label: Int[Array, "b h w"] | Num[Array, "b h w c"],
+  instance: Int[Array, "b h w"] | None,
   *,
   spec: PictureSpec,
-) -> jax.Array:
+) -> Float[Array, "b h w _"]:
   """Builds what G and D are conditioned on.
 
   Args:

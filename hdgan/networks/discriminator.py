@@ -8,11 +8,12 @@ paper; every further one at half the size of the one before.
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from hdgan.networks.layers import Conv, Dtype, instance_norm, pyramid
 
 MAX_WIDTH = 512  # As in the released code.
-LEAK = 0.2
+LEAK = 0.2  # Slope of the leaky ReLU below zero, as in the released code.
 
 
 class PatchDiscriminator(nn.Module):
@@ -29,7 +30,9 @@ class PatchDiscriminator(nn.Module):
   dtype: Dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> list[jax.Array]:
+  def __call__(
+    self, x: Float[Array, "b h w c"]
+  ) -> list[Float[Array, "b _ _ _"]]:
     """Maps [B, H, W, C] to all layers' outputs, the [B, h, w, 1] scores last.
 
     A strided layer gives floor(n / 2) + 1 pixels from n, the others n + 1.
@@ -44,6 +47,7 @@ class PatchDiscriminator(nn.Module):
         name=f"conv_{i + 1}",
       )  # fmt: skip
       x = layer(x)
+      # As in the released code the first layer has no norm.
       if i > 0:
         x = instance_norm(x)
       x = jax.nn.leaky_relu(x, LEAK)
@@ -68,7 +72,9 @@ class MultiscaleDiscriminator(nn.Module):
   dtype: Dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> list[list[jax.Array]]:
+  def __call__(
+    self, x: Float[Array, "b h w c"]
+  ) -> list[list[Float[Array, "b _ _ _"]]]:
     """Maps [B, H, W, C] conditioned pictures to every scale's outputs.
 
     Returns:

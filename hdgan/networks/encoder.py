@@ -7,6 +7,7 @@ each object, tell G how the object is to look.
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
 
 from hdgan.networks.layers import Conv, Dtype, norm_relu, reflect_pad
 
@@ -27,7 +28,9 @@ class FeatureEncoder(nn.Module):
   dtype: Dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, image: jax.Array) -> jax.Array:
+  def __call__(
+    self, image: Float[Array, "b h w c"]
+  ) -> Float[Array, "b h w {self.channels}"]:
     """Maps [B, H, W, C] photos to [B, H, W, C_feat] float32 in [-1, 1]."""
     conv_in = Conv(self.width, 7, dtype=self.dtype, name="conv_in")
     x = norm_relu(conv_in(reflect_pad(image.astype(self.dtype), 3)))
@@ -46,8 +49,8 @@ class FeatureEncoder(nn.Module):
 
 
 def segment_means(
-  x: jax.Array, ids: jax.Array, count: int
-) -> tuple[jax.Array, jax.Array]:
+  x: Float[Array, "b h w c"], ids: Int[Array, "b h w"], count: int
+) -> tuple[Float[Array, "b {count} c"], Float[Array, "b {count}"]]:
   """Averages pixels that share an id, for each picture on its own.
 
   Args:
@@ -60,15 +63,19 @@ def segment_means(
     both float32.
   """
   batch, channels = x.shape[0], x.shape[-1]
+  # Each picture has a range of ids to itself, so that one sum serves all.
   first = jnp.arange(batch, dtype=ids.dtype)[:, None, None] * count
   flat = (ids + first).reshape(-1)
   sums = jax.ops.segment_sum(x.reshape(-1, channels), flat, batch * count)
+  # float32 counts exactly up to 2**24 pixels of an object.
   ones = jnp.ones(flat.shape, x.dtype)
   pixels = jax.ops.segment_sum(ones, flat, batch * count)
   means = sums / jnp.maximum(pixels, 1.0)[:, None]
   return means.reshape(batch, count, channels), pixels.reshape(batch, count)
 
 
-def broadcast(table: jax.Array, ids: jax.Array) -> jax.Array:
-  """Paints [B, N, C] rows over [B, H, W] ids: [B, H, W, C]."""
+def broadcast(
+  table: Float[Array, "b n c"], ids: Int[Array, "b *pixels"]
+) -> Float[Array, "b *pixels c"]:
+  """Paints [B, N, C] rows over ids, such as [B, H, W]: [B, H, W, C]."""
   return jax.vmap(lambda rows, index: rows[index])(table, ids)

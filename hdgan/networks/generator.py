@@ -5,11 +5,11 @@ of layers as in the released code. `Generator` runs G1 on the averaged-down
 input and every enhancer on its own level of the pyramid.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 
 from hdgan.networks.layers import (
   Conv,
@@ -25,15 +25,18 @@ class Generated(NamedTuple):
   """What one level of the generator gives.
 
   Attributes:
-    image: [B, H, W, C] float32 in [-1, 1]; None below an enhancer.
+    image: [B, H, W, C] float32 in [-1, 1]; None below an enhancer, where
+      `channels` is 0.
     features: [B, H, W, width], what the next enhancer adds to its own.
   """
 
-  image: jax.Array | None
-  features: jax.Array
+  image: Any
+  features: Float[Array, "b h w width"]
 
 
-def image_layer(x: jax.Array, channels: int) -> jax.Array:
+def image_layer(
+  x: Float[Array, "b h w width"], channels: int
+) -> Float[Array, "b h w {channels}"]:
   """Adds the output layer to a module: reflection-padded 7x7 and tanh.
 
   Args:
@@ -65,7 +68,7 @@ class GlobalGenerator(nn.Module):
   dtype: Dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> Generated:
+  def __call__(self, x: Float[Array, "b h w c"]) -> Generated:
     """Maps [B, H, W, C_in] to a picture and [B, H, W, width] features.
 
     H and W are multiples of 2**downsamples.
@@ -104,7 +107,11 @@ class LocalEnhancer(nn.Module):
   dtype: Dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array, coarse: jax.Array) -> Generated:
+  def __call__(
+    self,
+    x: Float[Array, "b h w c"],
+    coarse: Float[Array, "b h//2 w//2 2*{self.width}"],
+  ) -> Generated:
     """Maps the input and the coarser level's features to a finer level.
 
     Args:
@@ -119,6 +126,7 @@ class LocalEnhancer(nn.Module):
     down = Conv(
       2 * self.width, stride=2, padding=1, dtype=self.dtype, name="down"
     )
+    # The paper's element-wise sum: the blocks see both levels.
     x = norm_relu(down(x)) + coarse
     for i in range(1, self.blocks + 1):
       x = ResidualBlock(self.dtype, name=f"block_{i}")(x)
@@ -150,12 +158,17 @@ class Generator(nn.Module):
   dtype: Dtype = jnp.float32
 
   @nn.compact
-  def __call__(self, x: jax.Array) -> jax.Array:
+  def __call__(
+    self, x: Float[Array, "b h w c"]
+  ) -> Float[Array, "b h w {self.channels}"]:
     """Maps [B, H, W, C_in] to a [B, H, W, C] float32 picture in [-1, 1].
 
     H and W are multiples of 2**(downsamples + enhancers).
     """
+    # One-hot maps are averaged, not resampled: as in the released code coarse
+    # levels see shares of classes.
     levels = pyramid(x.astype(self.dtype), self.enhancers + 1)[::-1]
+    # Only the finest level draws a picture.
     channels = [0] * self.enhancers + [self.channels]
     g1 = GlobalGenerator(
       channels=channels[0],
@@ -165,7 +178,7 @@ class Generator(nn.Module):
       dtype=self.dtype,
       name="G1",
     )
-    image, features = g1(levels[0])
+    made = g1(levels[0])
     for k in range(1, self.enhancers + 1):
       enhancer = LocalEnhancer(
         channels=channels[k],
@@ -174,5 +187,5 @@ class Generator(nn.Module):
         dtype=self.dtype,
         name=f"G{k + 1}",
       )
-      image, features = enhancer(levels[k], features)
-    return image
+      made = enhancer(levels[k], made.features)
+    return made.image

@@ -5,21 +5,22 @@ picture, never the features (as in the released code).
 """
 
 import dataclasses
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
 from hdgan.networks import conditioning, encoder
 from hdgan.networks.discriminator import MultiscaleDiscriminator
 from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.generator import Generator
-from hdgan.networks.layers import start_params
+from hdgan.networks.layers import Params, start_params
 from hdgan.picture_spec import PictureSpec, picture_spec
 
 Batch = dict[str, jax.Array]
-Params = dict[str, dict]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Model:
     spec = self.pictures
     return (spec.num_classes or spec.label_channels) + self.boundary
 
-  def condition(self, batch: Batch) -> jax.Array:
+  def condition(self, batch: Batch) -> Float[Array, "b h w _"]:
     """Maps `label` and `instance` [B, H, W] to [B, H, W, C] float32."""
     return conditioning.condition(
       batch["label"],
@@ -60,19 +61,21 @@ class Model:
       spec=self.pictures,
     )
 
-  def image(self, batch: Batch) -> jax.Array:
+  def image(self, batch: Batch) -> Float[Array, "b h w c"]:
     """Maps the photo's [B, H, W, C] integers to float32 in [-1, 1]."""
     return conditioning.to_unit_range(
       batch["image"], *self.pictures.image_range
     )
 
-  def no_features(self, batch: Batch) -> jax.Array | None:
+  def no_features(self, batch: Batch) -> Float[Array, "b h w _"] | None:
     """Zeros [B, H, W, C_feat] in the place of E's features, or None."""
     if self.encoder is None:
       return None
     return jnp.zeros((*batch["instance"].shape, self.encoder.channels))
 
-  def features(self, params: Params, batch: Batch) -> jax.Array | None:
+  def features(
+    self, params: Params, batch: Batch
+  ) -> Float[Array, "b h w _"] | None:
     """Runs E at stage one's size and paints each object's mean.
 
     An object that is lost by scaling to that size takes the mean of its class,
@@ -90,9 +93,11 @@ class Model:
     n, objects = self.max_instances, batch["objects"]
     spec = self.pictures
     photo = _scale(self.image(batch), self.encoder_size, "cubic")
-    raw = self.encoder.apply({"params": params["E"]}, jnp.clip(photo, -1, 1))
+    # Cubic scaling overshoots at edges.
+    raw = _apply(self.encoder, params["E"], jnp.clip(photo, -1, 1))
     small = _scale(objects, self.encoder_size, "nearest")
     means, pixels = encoder.segment_means(raw, small, n)
+    # At stage one's own size no object is lost.
     if self.encoder_size != self.size and spec.num_classes:
       label, unknown = batch["label"], spec.num_classes
       known = (label >= 0) & (label < unknown) & (label != spec.ignore_label)
@@ -100,6 +105,8 @@ class Model:
       label = jnp.where(known, label, unknown)
       small = _scale(label, self.encoder_size, "nearest")
       of_class, _ = encoder.segment_means(raw, small, unknown + 1)
+      # All pixels of an object have one label. A number that no pixel has gets
+      # the smallest integer, and any class: it is not painted.
       classes = jax.vmap(
         lambda label, ids: jax.ops.segment_max(label.ravel(), ids.ravel(), n)
       )(label, objects)
@@ -108,8 +115,11 @@ class Model:
     return encoder.broadcast(means, objects)
 
   def generate(
-    self, params: Params, condition: jax.Array, features: jax.Array | None
-  ) -> jax.Array:
+    self,
+    params: Params,
+    condition: Float[Array, "b h w c"],
+    features: Float[Array, "b h w c_feat"] | None,
+  ) -> Float[Array, "b h w _"]:
     """Runs G.
 
     Args:
@@ -121,19 +131,26 @@ class Model:
       [B, H, W, C_image] float32 in [-1, 1].
     """
     if features is not None:
+      # Last, as the released weights of the first convolution have it.
       condition = jnp.concatenate([condition, features], axis=-1)
     levels = {k: v for k, v in params.items() if k.startswith("G")}
-    return self.generator.apply({"params": levels}, condition)
+    return _apply(self.generator, levels, condition)
 
   def discriminate(
-    self, params: dict, condition: jax.Array, image: jax.Array
-  ) -> list[list[jax.Array]]:
+    self,
+    params: Params,
+    condition: Float[Array, "b h w c"],
+    image: Float[Array, "b h w c_image"],
+  ) -> list[list[Float[Array, "b _ _ _"]]]:
     """Runs D on [B, H, W, C] conditioning and [B, H, W, C_image] pictures."""
     x = jnp.concatenate([condition, image], axis=-1)
-    return self.discriminator.apply({"params": params}, x)
+    return _apply(self.discriminator, params, x)
 
   def shapes(self) -> Params:
-    """Shapes of all parameters: {"G1", ..., "D": {"D1", ...}, "E"}."""
+    """Shapes of all parameters: {"G1", ..., "D": {"D1", ...}, "E"}.
+
+    Kernels are [k, k, C, D], biases [D].
+    """
     return nn.meta.unbox(jax.eval_shape(self._declare))
 
   def init(self, seed: tuple[int, ...]) -> Params:
@@ -143,7 +160,8 @@ class Model:
       seed: non-negative integers; the result is a pure function of them.
 
     Returns:
-      {"G1", ..., "D": {"D1", ...}, "E"}, float32 numpy arrays.
+      {"G1", ..., "D": {"D1", ...}, "E"} of kernels [k, k, C, D] and biases
+      [D], float32 numpy arrays.
     """
     return start_params(jax.eval_shape(self._declare), seed)
 
@@ -162,8 +180,13 @@ class Model:
     return params
 
 
+def _apply(module: nn.Module, params: Params, x: jax.Array) -> Any:
+  """Runs a network on [B, H, W, C] with its parameters."""
+  return module.apply({"params": params}, x)
+
+
 def _scale(x: jax.Array, size: tuple[int, int], method: str) -> jax.Array:
-  """Scales [B, H, W] or [B, H, W, C] to `size`, averaging where it shrinks."""
+  """Scales [B, H, W] or [B, H, W, C] to `size`; cubic is antialiased."""
   if x.shape[1:3] == size:
     return x
   return jax.image.resize(x, (x.shape[0], *size, *x.shape[3:]), method)
@@ -200,6 +223,7 @@ def build_model(
       dtype=dtype,
     ) if e.enabled else None,
     size=tuple(stage.size),
+    # Style banks are made at this size too.
     encoder_size=tuple(config.stages[0].size),
     pictures=picture_spec(config),
     boundary=config.boundary,

@@ -12,9 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 import safetensors
 import safetensors.flax
+from jaxtyping import Array, Float
 
 from hdgan.errors import InputError
-from hdgan.networks.layers import Dtype, conv
+from hdgan.networks.convolution import conv
+from hdgan.networks.layers import Dtype, Params
 
 # Convolutions per block, and their channels; a 2x2 max pooling in between.
 BLOCKS = ((2, 64), (2, 128), (4, 256), (4, 512), (1, 512))
@@ -37,8 +39,8 @@ def shapes() -> dict[str, dict[str, tuple[int, ...]]]:
 
 
 def vgg_features(
-  params: dict, image: jax.Array, dtype: Dtype = jnp.float32
-) -> list[jax.Array]:
+  params: Params, image: Float[Array, "b h w 3"], dtype: Dtype = jnp.float32
+) -> list[Float[Array, "b _ _ _"]]:
   """Computes the five maps.
 
   Args:
@@ -64,14 +66,17 @@ def vgg_features(
   return maps
 
 
-def _max_pool(x: jax.Array) -> jax.Array:
+def _max_pool(
+  x: Float[Array, "b h w c"],
+) -> Float[Array, "b h//2 w//2 c"]:
   """Takes the largest of every 2x2 pixels of [B, H, W, C]."""
+  # Concrete, so that JAX knows this for a maximum, whose gradient it has.
   lowest = np.array(-np.inf, x.dtype)
   window = (1, 2, 2, 1)
   return jax.lax.reduce_window(x, lowest, jax.lax.max, window, window, "VALID")
 
 
-def load(path: str) -> dict:
+def load(path: str) -> Params:
   """Reads parameters that `python -m hdgan.convert vgg` has written.
 
   Args:
@@ -95,7 +100,7 @@ def load(path: str) -> dict:
     raise InputError(
       f"loss.vgg_file={path!r}: not a safetensors file ({error}); {how}"
     ) from error
-  params = {}
+  params: Params = {}
   for name, leaves in shapes().items():
     for leaf, shape in leaves.items():
       found = flat.get(f"{name}.{leaf}")

@@ -19,8 +19,13 @@ from hdgan.datasets import prepared
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects
 from hdgan.devices.mesh import make_mesh, replicated, split
+from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.model import Model, Params
-from hdgan.rendering.renderer import Renderer, pad_to_multiple
+from hdgan.rendering.renderer import (
+  Renderer,
+  pad_to_multiple,
+  require_encoder,
+)
 from hdgan.styles.bank import Objects
 from hdgan.styles.clusters import group_means
 
@@ -31,24 +36,27 @@ Example = dict[str, Any]
 CPU_CHANNELS = 8
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _encode(
-  model: Model, mesh: Mesh, params: Params, image: jax.Array
+  model: Model,
+  net: FeatureEncoder,
+  mesh: Mesh,
+  params: Params,
+  image: jax.Array,
 ) -> jax.Array:
   """E of [B, h, w, C] photos, B the number of devices: [B, h, w, C_feat]."""
-
-  net = model.encoder
   more = max(0, CPU_CHANNELS - net.channels)
   wide = net.clone(channels=net.channels + more)
 
   def one(params: Params, image: jax.Array) -> jax.Array:
+    """E on a device's one photo: [1, h, w, C] to [1, h, w, C_feat]."""
     last = params["conv_out"]
     last = {
       "kernel": jnp.pad(last["kernel"], ((0, 0), (0, 0), (0, 0), (0, more))),
       "bias": jnp.pad(last["bias"], (0, more)),
     }
     photo = model.image({"image": image})
-    raw = wide.apply({"params": {**params, "conv_out": last}}, photo)
+    raw: Any = wide.apply({"params": {**params, "conv_out": last}}, photo)
     return raw[..., : net.channels]
 
   whole, cut = PartitionSpec(), PartitionSpec("data")
@@ -69,13 +77,15 @@ def encode_all(
   Yields:
     Each example with E's features [h, w, C_feat] before pooling.
   """
+  net = require_encoder(renderer, "E")
   mesh = make_mesh(jax.local_device_count(), devices=jax.local_devices())
   params = jax.device_put(renderer.params["E"], replicated(mesh))
-  unit = 2**renderer.model.encoder.downsamples
+  unit = 2**net.downsamples
   waiting: list[tuple[Example, np.ndarray]] = []
   running: tuple[list, Any] = ([], None)
 
   def finish() -> Iterator[tuple[Example, np.ndarray]]:
+    """Hands out what was running, [h, w, C_feat] each, padding cut off."""
     if running[0]:
       for (example, _), raw in zip(
         running[0], np.asarray(running[1]), strict=False
@@ -84,10 +94,12 @@ def encode_all(
         yield example, raw[:height, :width]
 
   def start() -> tuple[list, Any]:
+    """Sends off what waits, as one batch [B, h, w, C]."""
     photos = [photo for _, photo in waiting]
+    # Every device needs a photo; `finish` leaves the repeated ones out.
     photos += photos[-1:] * (mesh.size - len(photos))
     batch = jax.device_put(np.stack(photos), split(mesh))
-    return list(waiting), _encode(renderer.model, mesh, params, batch)
+    return list(waiting), _encode(renderer.model, net, mesh, params, batch)
 
   for example in examples:
     photo = pad_to_multiple(example["image"], unit)
@@ -165,6 +177,7 @@ def encode_split(renderer: Renderer, inputs: SynthesisInputs) -> Objects:
   channels = renderer.channels
   columns = {
     "features": np.concatenate(
+      # An empty part first: a process may have had no picture.
       [np.zeros((0, channels), np.float32), *(p[0] for p in parts)]
     ),
     "pairs": np.concatenate(
@@ -177,6 +190,7 @@ def encode_split(renderer: Renderer, inputs: SynthesisInputs) -> Objects:
   }  # fmt: skip
   if count > 1:
     columns = {name: gather(value) for name, value in columns.items()}
+  # As if one process had read all pictures in turn.
   order = np.argsort(columns["pictures"], kind="stable")
   labels = columns["pairs"][:, 0]
   config = renderer.config
@@ -211,6 +225,7 @@ def gather(values: np.ndarray) -> np.ndarray:
   """Joins arrays [n, ...] of all processes, n differing, in process order."""
   counts = multihost_utils.process_allgather(np.array([len(values)]))
   most = int(counts.max())
+  # What is gathered must have one shape everywhere.
   pad = [(0, most - len(values))] + [(0, 0)] * (values.ndim - 1)
   # As bytes: without 64-bit mode JAX would cut int64 ids to 32 bits.
   raw = np.ascontiguousarray(np.pad(values, pad)).view(np.uint8)

@@ -1,7 +1,9 @@
 """What `synthesize` and `edit` write: pictures with their style files."""
 
 import pathlib
+from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from hdgan import whole_files
@@ -20,6 +22,12 @@ def label_picture(renderer: Renderer, label: np.ndarray) -> np.ndarray:
   return pictures.label_picture(label, colors, spec.label_range)
 
 
+def photo_picture(renderer: Renderer, image: np.ndarray) -> np.ndarray:
+  """A photo [H, W, C] of the run's data as [H, W, 1 or 3] uint8."""
+  photo = renderer.model.image({"image": jnp.asarray(image)[None]})
+  return pictures.to_uint8(np.asarray(photo)[0])
+
+
 def write_result(
   output: pathlib.Path,
   name: str,
@@ -35,7 +43,7 @@ def write_result(
   pictures.save_png(output / f"{name}.png", picture)
 
 
-def check_output(output: pathlib.Path, names: tuple[str, ...]) -> None:
+def check_output(output: pathlib.Path, names: Sequence[str]) -> None:
   """Refuses to write over pictures and style files."""
   if output.exists() and not output.is_dir():
     raise InputError(f"--output={output} is a file; name a folder")

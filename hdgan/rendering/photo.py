@@ -16,7 +16,8 @@ def photo_styles(renderer: Renderer, example: Example) -> PhotoStyles:
 
   Args:
     renderer: with E's parameters.
-    example: image, label and instance at stage one's size.
+    example: image [h, w, C], label and instance [h, w] (or label [h, w, C]),
+      at stage one's size.
 
   Returns:
     `PhotoStyles`.

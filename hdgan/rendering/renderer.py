@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 
 from hdgan.errors import InputError
 from hdgan.networks import encoder
+from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.model import Model, Params, build_model
 from hdgan.report import pictures
 from hdgan.runs import directory
@@ -55,9 +56,10 @@ def to_levels(
   return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 
 
+# Models with the same settings are equal, and compiled once.
 @functools.partial(jax.jit, static_argnums=0)
 def _generate(model: Model, params: Params, batch: dict) -> jax.Array:
-  """Runs G on label, instance and, where there is one, a table of styles."""
+  """Runs G on maps [1, H, W] and, if there is one, styles [1, N, C_feat]."""
   features = model.no_features(batch)
   if "table" in batch:
     features = encoder.broadcast(batch["table"], batch["objects"])
@@ -89,7 +91,7 @@ def generate(
   unit = 2 ** (net.downsamples + net.enhancers)
   height, width = instance.shape
   maps = {"label": label, "instance": instance}
-  if table is not None:
+  if table is not None and objects is not None:
     maps["objects"] = objects
   batch = {k: pad_to_multiple(v, unit)[None] for k, v in maps.items()}
   if table is not None:
@@ -144,7 +146,7 @@ class Renderer:
     objects: np.ndarray | None = None,
     table: np.ndarray | None = None,
   ) -> np.ndarray:
-    """Makes one picture; see `generate`."""
+    """Makes one picture, [H, W, C] in [-1, 1]; see `generate`."""
     return generate(self.model, self.params, label, instance, objects, table)
 
 
@@ -170,6 +172,7 @@ def open_renderer(
   step = directory.find_step(workdir, checkpoints, step)
   index = checkpoints.info(step)["stage"]
   stage = config.stages[index]
+  # Nothing here pools features, so no bound on objects is needed.
   model = build_model(config, stage)
   units = [f"G{k + 1}" for k in range(stage.enhancers + 1)]
   # Imported weights may take styles and yet come without the E they are of.
@@ -197,12 +200,15 @@ def open_renderer(
   )
 
 
-def require_encoder(renderer: Renderer, what: str) -> None:
-  """Refuses a model that has no styles, or whose E is not there.
+def require_encoder(renderer: Renderer, what: str) -> FeatureEncoder:
+  """Gives E; refuses a model that has no styles, or whose E is not there.
 
   Args:
     renderer: of the run.
     what: the flag or mode that needs E.
+
+  Returns:
+    E, without its parameters.
 
   Raises:
     InputError: saying which of the two.
@@ -217,3 +223,4 @@ def require_encoder(renderer: Renderer, what: str) -> None:
       f"{what}: {renderer.workdir} holds a generator that takes styles, but "
       "no E; import E with it"
     )
+  return renderer.model.encoder

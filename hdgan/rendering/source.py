@@ -73,6 +73,7 @@ class StyleSource:
     for flag, value in vars(options).items():
       if value is None or value == "":
         continue
+      # Styles that are given as numbers need no E, a photo does.
       if flag == "style_from" or not renderer.channels:
         require_encoder(renderer, f"--{flag}")
       if flag in ("style_grid", "style_seed") and renderer.bank is None:
@@ -97,6 +98,7 @@ class StyleSource:
         )
     elif not path.is_file():
       raise InputError(f"--styles={path}: there is no such file or folder")
+    # One file may serve all maps: it is read, and told of, once.
     known = {}
     for name, path in paths.items():
       if path not in known:
@@ -122,12 +124,12 @@ class StyleSource:
       )
 
   def choose(self, name: str, pairs: np.ndarray) -> Choice:
-    """The styles of one map's objects; see `Chooser.choose`."""
+    """The styles of one map's objects, pairs [N, 2]; see `Chooser.choose`."""
     file = self.files.get(name)
     return dataclasses.replace(self.chooser, file=file).choose(pairs, name)
 
   def text(self, name: str, pairs: np.ndarray, styles: Sequence) -> str:
-    """The style file of a picture that was made with these styles."""
+    """The style file of a picture of objects, pairs [N, 2], in `styles` [N]."""
     about = {"map": name, "step": self.renderer.step, "size": self.size}
     if self.renderer.bank is not None:
       about["bank"] = self.renderer.bank.digest

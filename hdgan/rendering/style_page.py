@@ -16,6 +16,7 @@ from PIL import Image
 from hdgan.datasets import prepared
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects, label_plane
+from hdgan.rendering.outputs import photo_picture
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import pictures
 from hdgan.report.pages import fill_page
@@ -107,15 +108,10 @@ def render_class(
   # At the stage's size the object may differ by a pixel, but it is there.
   mask = objects == np.flatnonzero(row)[0] if row.any() else objects >= 0
   box = crop_box(mask)
-  yield photo_levels(renderer, example["image"]), box
+  yield photo_picture(renderer, example["image"]), box
   for center in bank.styles.of_class(label):
     styled = np.where((pairs[:, 0] == label)[:, None], center, table)
     yield pictures.to_uint8(renderer(*maps, objects, styled)), box
-
-
-def photo_levels(renderer: Renderer, image: np.ndarray) -> np.ndarray:
-  """[H, W, C] of a photo's own range as [H, W, 1 or 3] uint8."""
-  return pictures.to_uint8(np.asarray(renderer.model.image({"image": image})))
 
 
 def real_objects(
@@ -132,6 +128,7 @@ def real_objects(
       wanted[label, k] = bank.nearest(label, k, REAL_OBJECTS).tolist()
   found: dict[int, tuple[str, str]] = {}
   rows = sorted({i for rows in wanted.values() for i in rows})
+  # Picture by picture, so that each is read once.
   rows.sort(key=lambda i: bank.objects.picture_ids[i])
   seen, example, photo = -1, {}, np.zeros(0)
   for i in rows:
@@ -141,7 +138,7 @@ def real_objects(
     )
     if picture != seen:
       example, seen = inputs[picture], picture
-      photo = photo_levels(renderer, example["image"])
+      photo = photo_picture(renderer, example["image"])
     plane = label_plane(example["label"], example["instance"])
     mask = (plane == bank.objects.labels[i]) & (example["instance"] == id)
     if mask.any():

@@ -75,6 +75,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
   size = next(
     f * power for f in (1, 2, 5, 10) if span <= most * f * power * (1 + 1e-9)
   )
+  # A value that lies on a tick must not, by rounding, ask for one more.
   first = math.floor(low / size + 1e-9)
   last = max(math.ceil(high / size - 1e-9), first + 1)
   return [float(f"{i * size:.10g}") for i in range(first, last + 1)]

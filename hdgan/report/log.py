@@ -40,6 +40,7 @@ class MetricsLog:
       kept = [line for line in read_metrics(workdir) if line["step"] <= step]
       write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
     self._file = path.open("a")
+    # TensorBoard hides what was written from `purge_step` on.
     self._events = _tensorboardx().SummaryWriter(
       str(workdir / "tensorboard"), purge_step=step + 1 if step else None
     )
@@ -95,7 +96,8 @@ def _tensorboardx() -> types.ModuleType:
   """The writer, kept from importing a PyTorch that is installed."""
   hide = "torch" not in sys.modules
   if hide:
-    sys.modules["torch"] = None  # Makes `import torch` an ImportError.
+    # Makes `import torch` an ImportError.
+    sys.modules["torch"] = None  # type: ignore[assignment]
   try:
     import tensorboardX
   finally:

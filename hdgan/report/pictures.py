@@ -11,6 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from hdgan.datasets.classes import palette
 from hdgan.whole_files import whole_file
 
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+
 _INK = (32, 33, 36)
 _PAPER = (255, 255, 255)
 
@@ -108,8 +110,8 @@ def grid(
   cell_w = min(width * factor, cell_width)
   cell_h = max(1, round(height * cell_w / width))
   gap = max(2, cell_w // 128)
-  font = _font(max(12, min(24, cell_w // 18)))
-  line = round(font.size * 1.5)
+  points = max(12, min(24, cell_w // 18))
+  font, line = _font(points), round(points * 1.5)
   left = gap
   if row_titles:
     left += line
@@ -147,6 +149,7 @@ def save_png(path: str | os.PathLike, picture: np.ndarray) -> None:
 
 
 def _to_pil(picture: np.ndarray) -> Image.Image:
+  """[H, W], [H, W, 1] or [H, W, 3] uint8, or [H, W] uint16, for Pillow."""
   picture = np.asarray(picture)
   if picture.dtype not in (np.uint8, np.uint16):
     raise ValueError(f"picture is {picture.dtype}, must be uint8 or uint16")
@@ -156,7 +159,7 @@ def _to_pil(picture: np.ndarray) -> Image.Image:
 
 
 def _fit(picture: np.ndarray, width: int, height: int) -> Image.Image:
-  """Scales a picture to the largest size inside a cell, as RGB."""
+  """Scales [H, W] or [H, W, C] to the largest size inside a cell, as RGB."""
   image = _to_pil(picture).convert("RGB")
   scale = min(width / image.width, height / image.height)
   size = (
@@ -169,13 +172,11 @@ def _fit(picture: np.ndarray, width: int, height: int) -> Image.Image:
 
 
 @functools.cache
-def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+def _font(size: int) -> Font:
   return ImageFont.load_default(size)
 
 
-def _title(
-  text: str, width: int, height: int, font: ImageFont.FreeTypeFont
-) -> Image.Image:
+def _title(text: str, width: int, height: int, font: Font) -> Image.Image:
   """One centred line; what does not fit ends in dots."""
   strip = Image.new("RGB", (width, height), _PAPER)
   draw = ImageDraw.Draw(strip)

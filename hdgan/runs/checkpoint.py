@@ -83,11 +83,13 @@ class Checkpoints(contextlib.AbstractContextManager):
     self.wait()
     if step in self.steps():
       if keep_forever and jax.process_index() == 0:
+        # The manifest does not list this file, so that it may come later.
         (self.directory / str(step) / KEEP).touch()
       return
     if self._manager is None:
       self.clean()
       self._manager = self._open()
+    # Set before orbax begins: its thread calls `_seal`, which reads them.
     self._saving, self._keep_forever = step, keep_forever
     items = ocp.args.Composite(
       state=ocp.args.StandardSave(state), info=ocp.args.JsonSave(dict(info))
@@ -133,6 +135,7 @@ class Checkpoints(contextlib.AbstractContextManager):
       InputError: if the step is missing, damaged or of other networks.
     """
     self.verify(step)
+    # `_read` takes parts of a tree, so what is left over is noticed here.
     _compare(self.directory / str(step), self.structure(step), abstract_state)
     default = jax.sharding.SingleDeviceSharding(jax.devices()[0])
     abstract_state = jax.tree.map(
@@ -159,8 +162,9 @@ class Checkpoints(contextlib.AbstractContextManager):
     """
     self.verify(step)
     saved = dict(_leaves(self.structure(step)))
-    wanted: dict[str, Any] = {}
+    parts: dict[tuple[str, ...], Any] = {}
     for path in paths:
+      # With a slash at the end, or params/G would stand for params/G1.
       found = [name for name in saved if f"{name}/".startswith(f"{path}/")]
       if not found:
         near = sorted({"/".join(name.split("/")[:2]) for name in saved})
@@ -168,8 +172,8 @@ class Checkpoints(contextlib.AbstractContextManager):
           f"{self.directory / str(step)}: no arrays under {path!r}; there are "
           + ", ".join(near)
         )
-      wanted |= {tuple(name.split("/")): saved[name] for name in found}
-    wanted = flax.traverse_util.unflatten_dict(wanted)
+      parts |= {tuple(name.split("/")): saved[name] for name in found}
+    wanted = flax.traverse_util.unflatten_dict(parts)
     arguments = jax.tree.map(
       lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted
     )
@@ -212,12 +216,14 @@ class Checkpoints(contextlib.AbstractContextManager):
       return
     try:
       self._manager.wait_until_finished()
+      # Should orbax not have called it; a second call does nothing.
       self._seal()
     except Exception as error:
       self._fail(error)
     self._saving = None
+    # All processes must see the same steps, or each would prune others.
     _barrier("hdgan_saved")
-    self._prune()
+    self._prune(self._manager)
 
   def close(self) -> None:
     """Waits for the last save and ends orbax's threads."""
@@ -246,6 +252,7 @@ class Checkpoints(contextlib.AbstractContextManager):
   def _open(self) -> ocp.CheckpointManager:
     """A manager that never prunes: orbax would do so before the manifest."""
     logging.get_absl_logger().addFilter(_not_of_orbax)
+    # The folder holds steps only, and orbax's own notes on them go unread.
     options = ocp.CheckpointManagerOptions(
       max_to_keep=None,
       save_root_metadata=False,
@@ -267,7 +274,7 @@ class Checkpoints(contextlib.AbstractContextManager):
       (folder / KEEP).touch()
     manifest.write(folder, _ITEMS)
 
-  def _prune(self) -> None:
+  def _prune(self, manager: ocp.CheckpointManager) -> None:
     """Removes all but the `keep` newest steps and those kept forever."""
     for step in self.steps()[: -self.keep]:
       folder = self.directory / str(step)
@@ -277,15 +284,16 @@ class Checkpoints(contextlib.AbstractContextManager):
       # Without its manifest a folder that is half removed is not listed.
       if jax.process_index() == 0:
         (folder / manifest.NAME).unlink()
-      self._manager.delete(step)
+      manager.delete(step)
 
   def _fail(self, error: Exception) -> None:
     """Drops the step that could not be written and raises its reason."""
     step, self._saving = self._saving, None
-    # orbax raises the same again from close, once for each of its threads.
-    with contextlib.suppress(Exception):
-      self._manager.close()
-    self._manager = None
+    manager, self._manager = self._manager, None
+    if manager is not None:
+      # orbax raises the same again here, once for each of its threads.
+      with contextlib.suppress(Exception):
+        manager.close()
     for folder in self.directory.glob(f"{step}{_TMP}*"):
       shutil.rmtree(folder, ignore_errors=True)
     # tensorstore reports it as a ValueError that quotes the C library.

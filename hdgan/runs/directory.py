@@ -89,6 +89,7 @@ def resume_point(
       "resume; name another workdir, and start from these weights with "
       f"--config.init_from={workdir}"
     )
+  # Without a checkpoint no epoch counts as begun: all start again.
   where = (info["stage"], info["epoch"]) if info else (0, 0)
   check_resume(old, config, *where)
   return info
@@ -128,8 +129,8 @@ def _is_future(
   """Whether a field only concerns epochs that have not begun yet."""
   if not field.startswith("stages["):
     return False
-  index, name = field[len("stages[") :].split("].")
-  index = int(index)
+  number, name = field[len("stages[") :].split("].")
+  index = int(number)
   if index >= len(old.stages):
     return index < len(new.stages)  # a stage added at the end
   if index >= len(new.stages) or name not in ("constant", "decay"):
@@ -159,6 +160,7 @@ def check_own_config(
   """
   if config is None:
     return
+  # Only training reads the weights of VGG19.
   config = validate(config, files=False)
   for field, own, given in config_lib.differences(read_config(workdir), config):
     raise InputError(
@@ -172,6 +174,7 @@ def _check_writable(workdir: pathlib.Path) -> None:
   if workdir.exists() and not workdir.is_dir():
     raise InputError(f"--workdir={workdir} is a file; name a folder")
   folder = workdir
+  # The nearest folder that exists says whether the others can be made.
   while not folder.exists():
     folder = folder.parent
   if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):

@@ -26,6 +26,7 @@ def text(folder: pathlib.Path, parts: Iterable[str]) -> str:
   """
   lines = []
   for part in parts:
+    # A file stands for itself, since rglob finds nothing below it.
     for path in sorted([folder / part, *(folder / part).rglob("*")]):
       if path.is_file():
         with path.open("rb") as file:

@@ -17,12 +17,15 @@ import flax.traverse_util
 import numpy as np
 import safetensors
 import safetensors.numpy
+from jaxtyping import Float, Int
 from ml_collections import ConfigDict
 
 from hdgan.errors import InputError
 from hdgan.styles.clusters import Styles
 from hdgan.styles.file import StyleFile
 from hdgan.whole_files import whole_file, write_text
+
+Array = np.ndarray
 
 FILE = "style_bank.safetensors"
 READABLE = "style_bank.json"
@@ -57,11 +60,11 @@ class Objects:
     areas: [n] float32, share of the picture.
   """
 
-  features: np.ndarray
-  labels: np.ndarray
-  instances: np.ndarray
-  picture_ids: np.ndarray
-  areas: np.ndarray
+  features: Float[Array, "n c"]
+  labels: Int[Array, " n"]
+  instances: Int[Array, " n"]
+  picture_ids: Int[Array, " n"]
+  areas: Float[Array, " n"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -90,7 +93,7 @@ class StyleBank:
     """C, numbers per style."""
     return self.styles.centers.shape[1]
 
-  def nearest(self, label: int, style: int, count: int) -> np.ndarray:
+  def nearest(self, label: int, style: int, count: int) -> Int[Array, " n"]:
     """Indices of the objects nearest to a centre, among those it was made of.
 
     Args:

@@ -8,10 +8,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float, Int
 
 from hdgan.errors import raise_faults
 from hdgan.styles.bank import StyleBank, short_floats
 from hdgan.styles.file import Style, StyleFile, missing, rows_by_key
+
+Array = np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,12 +26,14 @@ class PhotoStyles:
     classes: [C] mean features by label.
   """
 
-  objects: Mapping[tuple[int, int], np.ndarray]
-  classes: Mapping[int, np.ndarray]
+  objects: Mapping[tuple[int, int], Float[Array, " c"]]
+  classes: Mapping[int, Float[Array, " c"]]
 
 
 def photo_table(
-  means: np.ndarray, pairs: np.ndarray, shares: np.ndarray
+  means: Float[Array, "n c"],
+  pairs: Int[Array, "n 2"],
+  shares: Float[Array, " n"],
 ) -> PhotoStyles:
   """Sorts what `pool_objects` gives by object and by class."""
   objects = {
@@ -52,7 +57,7 @@ class Choice:
     styles: [N] numbers, or features where no number stands for them.
   """
 
-  table: np.ndarray
+  table: Float[Array, "n c"]
   styles: tuple[Style, ...]
 
 
@@ -76,7 +81,7 @@ class Chooser:
   photo: PhotoStyles | None = None
   file: StyleFile | None = None
 
-  def choose(self, pairs: np.ndarray, where: str) -> Choice:
+  def choose(self, pairs: Int[Array, "n 2"], where: str) -> Choice:
     """Chooses for the objects of one map.
 
     Args:
@@ -91,7 +96,7 @@ class Chooser:
     """
     styles = [self._without_file(label, id) for label, id in pairs.tolist()]
     if self.file is not None:
-      styles = self._overlay(styles, pairs, where)
+      styles = self._overlay(self.file, styles, pairs=pairs, where=where)
     rows = [
       self.vector(int(label), style)
       for label, style in zip(pairs[:, 0], styles, strict=True)
@@ -101,6 +106,7 @@ class Chooser:
 
   def _without_file(self, label: int, id: int) -> Style:
     photo = self.photo
+    # In digits that give the same float32 back, so that a file replays it.
     if photo is not None and (label, id) in photo.objects:
       return tuple(short_floats(photo.objects[label, id]))
     if photo is not None and label in photo.classes:
@@ -110,14 +116,20 @@ class Chooser:
     count = len(self.bank.styles.of_class(label))
     if not count:
       return tuple(short_floats(self.bank.styles.fallback(label)))
-    # By label and id alone, so that an object keeps its style in every frame.
+    # By label and id alone, so that an object keeps its style in every frame;
+    # a seed must not be negative.
     rng = np.random.default_rng((self.seed, label % 2**32, id % 2**32))
     return int(rng.integers(count))
 
   def _overlay(
-    self, styles: list[Style], pairs: np.ndarray, where: str
+    self,
+    file: StyleFile,
+    styles: list[Style],
+    *,
+    pairs: Int[Array, "n 2"],
+    where: str,
   ) -> list[Style]:
-    file, rows = self.file, rows_by_key(pairs)
+    rows = rows_by_key(pairs)
     styles = [
       file.classes.get(label, style)
       for label, style in zip(pairs[:, 0].tolist(), styles, strict=True)
@@ -155,9 +167,9 @@ class Chooser:
     has = f"styles 0..{count - 1}" if count else "no styles"
     return f"style {style} of {name!r} is not in the bank, which has {has}"
 
-  def vector(self, label: int, style: Style) -> np.ndarray:
+  def vector(self, label: int, style: Style) -> Float[Array, " c"]:
     """[C] float32 of a style that has been checked."""
-    if isinstance(style, int):
+    if isinstance(style, int) and self.bank is not None:
       return self.bank.styles.of_class(label)[style]
     return np.array(style, np.float32)
 

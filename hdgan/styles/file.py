@@ -12,15 +12,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int
 
 from hdgan.errors import InputError, near_names, raise_faults
+
+Array = np.ndarray
 
 VERSION = 1
 SUFFIX = ".styles.json"
 _FIELDS = ("version", "map", "bank", "step", "size", "classes", "objects")
 
 # The number of a style in its class, or the features themselves.
-Style = int | tuple[float, ...]
+Style = int | tuple[float | int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +43,7 @@ class StyleFile:
   about: Mapping[str, Any]
 
 
-def keys_of(pairs: np.ndarray) -> list[str]:
+def keys_of(pairs: Int[Array, "n 2"]) -> list[str]:
   """How files name objects: by id, by `label:id` where an id has two labels.
 
   Args:
@@ -57,7 +60,7 @@ def keys_of(pairs: np.ndarray) -> list[str]:
   ]
 
 
-def rows_by_key(pairs: np.ndarray) -> dict[str, int]:
+def rows_by_key(pairs: Int[Array, "n 2"]) -> dict[str, int]:
   """Row of each object by every key that names it: `id` and `label:id`."""
   rows = {f"{label}:{id % 2**32}": i for i, (label, id) in enumerate(pairs)}
   return rows | {key: i for i, key in enumerate(keys_of(pairs))}
@@ -126,7 +129,7 @@ def from_dict(
       continue
     for key, value in entries.items():
       rule = style_fault(value, channels)
-      known = normal_key(key)
+      known: str | int | None = normal_key(key)
       if group == "classes":
         known = class_id(key, names)
         if known is None:
@@ -148,6 +151,7 @@ def from_dict(
 
 def style_fault(value: Any, channels: int) -> str:
   """What is wrong with a style as JSON gives it, or ''."""
+  # Not isinstance: true is an int in Python, and no style.
   if type(value) is int:
     return "" if value >= 0 else f"style {value} must be 0 or more"
   numbers = isinstance(value, list | tuple) and all(
@@ -157,12 +161,13 @@ def style_fault(value: Any, channels: int) -> str:
     return f"{value!r} must be a style's number or a list of {channels} numbers"
   if len(value) != channels:
     return f"{len(value)} numbers given, a style has {channels}"
+  # float32 ends at about 3.4e38.
   if not all(math.isfinite(x) and abs(x) < 3e38 for x in value):
     return f"{value!r} holds a number that is not finite"
   return ""
 
 
-def missing(key: str, pairs: np.ndarray, where: str) -> str:
+def missing(key: str, pairs: Int[Array, "n 2"], where: str) -> str:
   """Says that a map has no such object, and which ones it has."""
   keys = keys_of(pairs)
   labels = sorted({f"{a}:{b % 2**32}" for a, b in pairs.tolist()})
@@ -174,7 +179,7 @@ def missing(key: str, pairs: np.ndarray, where: str) -> str:
 
 
 def to_text(
-  pairs: np.ndarray, styles: Sequence[Style], about: Mapping[str, Any]
+  pairs: Int[Array, "n 2"], styles: Sequence[Style], about: Mapping[str, Any]
 ) -> str:
   """Writes the styles of a map as the text of a style file.
 

@@ -3,6 +3,7 @@
 Section 3.2: G1 is trained first, then an enhancer is put on it, alone at first.
 """
 
+import dataclasses
 from typing import Any
 
 import flax.traverse_util
@@ -27,9 +28,12 @@ def hand_over(fresh: TrainState, old: TrainState) -> TrainState:
   """
   same_d = fresh.params["D"].keys() == old.params["D"].keys()
   state = start_from(fresh, old.params)
-  return state.replace(
+  return dataclasses.replace(
+    state,
     step=old.step,
+    # Moments only fit the networks that they were gathered for.
     d_optimizer=old.d_optimizer if same_d else fresh.d_optimizer,
+    # A new network's average starts at that network's weights.
     ema=_overlay(fresh.ema, old.ema),
   )
 
@@ -49,8 +53,8 @@ def start_from(fresh: TrainState, params: Params) -> TrainState:
     A state with the structure of `fresh`.
   """
   merged = _overlay(fresh.params, _align_scales(fresh.params, params))
-  return fresh.replace(
-    params=merged, ema=generators(merged) if fresh.ema else {}
+  return dataclasses.replace(
+    fresh, params=merged, ema=generators(merged) if fresh.ema else {}
   )
 
 

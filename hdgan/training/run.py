@@ -3,6 +3,7 @@
 import functools
 import pathlib
 
+import flax.traverse_util
 import jax
 from ml_collections import ConfigDict
 
@@ -30,11 +31,14 @@ class Run:
     self.mesh = meshes.make_mesh(config.batch_size, config.mesh.data)
     self.resumed = directory.resume_point(workdir, config)
     self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
-    self.initial = {}
+    self.initial: train_step.Params = {}
+    self.parameters: list[dict[str, str]] = []
+    # A resumed run has its weights in the checkpoint.
     if config.init_from and not self.resumed:
       self.initial = directory.load_params(pathlib.Path(config.init_from))
     self.data = pipeline.prepare(config)
     images = self.data.num_train
+    # Steps per epoch, and so the whole schedule, follow from the images.
     if self.resumed and self.resumed["images"] != images:
       raise InputError(
         f"--workdir={workdir}: the run began with {self.resumed['images']} "
@@ -88,19 +92,37 @@ class Run:
     """
     where = meshes.replicated(self.mesh)
     if before is None and self.resumed:
+      # Shapes alone: nothing is drawn that the checkpoint would replace.
       init = functools.partial(self._init, plan)
       abstract = jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
         jax.eval_shape(init, plan.model.shapes()),
       )
-      return meshes.place(self.checkpoints.restore(self.start, abstract), where)
+      state = self.checkpoints.restore(self.start, abstract)
+    else:
+      state = self._fresh_state(plan, before)
+    leaves = flax.traverse_util.flatten_dict(state.params, sep="/")
+    self.parameters = [
+      {"name": k, "shape": str(v.shape), "parameters": f"{v.size:,}"}
+      for k, v in leaves.items()
+    ]
+    # Copies: the average starts as the very arrays of G, and the step, which
+    # writes into its state, can be given each buffer once.
+    return meshes.place(state, where)
+
+  def _fresh_state(
+    self, plan: schedule.StagePlan, before: TrainState | None
+  ) -> TrainState:
+    """Draws a stage's start and puts what has been trained into it."""
+    where = meshes.replicated(self.mesh)
     params = plan.model.init((self.config.seed, plan.index))
+    # Placed first: Adam's moments are born where the parameters are.
     state = self._init(plan, meshes.place(params, where))
     if before is not None:
-      state = hand_over.hand_over(state, before)
-    elif self.initial:
-      state = hand_over.start_from(state, self.initial)
-    return meshes.place(state, where)
+      return hand_over.hand_over(state, before)
+    if self.initial:
+      return hand_over.start_from(state, self.initial)
+    return state
 
   def save(self, plan: schedule.StagePlan, state: TrainState) -> None:
     """Writes a checkpoint; a stage's last one is kept for good."""

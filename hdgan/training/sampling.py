@@ -142,6 +142,7 @@ class Sampler:
     """Seeded styles [1, N, C_feat] for the objects of a fixed example."""
     _, pairs = dense_objects(batch["label"][0], batch["instance"][0])
     chosen = Chooser(self.names, bank.channels, bank=bank).choose(pairs, "")
+    # Padded to one size, so that all examples share one compilation.
     rows = self.model.max_instances - len(pairs)
     table = np.pad(chosen.table, ((0, rows), (0, 0)))[None]
     return jax.device_put(table, meshes.replicated(self.mesh))

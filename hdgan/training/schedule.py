@@ -54,6 +54,7 @@ def plan_stages(
   Returns:
     One plan per stage, in order.
   """
+  # The stream has no end: a batch may be larger than the data.
   steps_per_epoch = max(1, images // config.batch_size)
   plans, first = [], 0
   for index, stage in enumerate(config.stages):

@@ -1,4 +1,4 @@
-"""The training step as a pure function, its state, and the hand-over.
+"""The training step as a pure function, and its state.
 
 Section 3.2: G and D are trained in turn on one batch, both losses taken before
 either update; G1 first, then an enhancer alone, then both together.
@@ -43,6 +43,7 @@ class TrainState:
 def adam(config: ConfigDict) -> optax.GradientTransformation:
   """Adam's direction; the step multiplies by the rate of the epoch."""
   beta1, beta2 = config.optimizer.beta1, config.optimizer.beta2
+  # PyTorch's default epsilon, as in the released code.
   return optax.scale_by_adam(beta1, beta2, eps=1e-8)
 
 
@@ -108,11 +109,14 @@ def train_step(
   condition, image = model.condition(batch), model.image(batch)
   frozen = {k: v for k, v in state.params.items() if k not in trainable}
 
+  # Frozen networks are closed over: no gradient of them is made.
   def generate(moving: Params) -> jax.Array:
+    """[B, H, W, C_image] pictures by the networks that move."""
     params = {**frozen, **moving}
     return model.generate(params, condition, model.features(params, batch))
 
   def both_losses(d_params: dict, fake: jax.Array) -> Any:
+    """G's and D's total for [B, H, W, C_image] pictures, and all terms."""
     g, d, metrics = loss(d_params, condition, image, fake, vgg_params)
     return (g, d), metrics
 
@@ -127,6 +131,8 @@ def train_step(
     both_losses, state.params["D"], fake, has_aux=True
   )
   one, zero = jnp.ones_like(g_loss), jnp.zeros_like(d_loss)
+  # Each pull keeps the gradient of its own networks: G's loss does not move D,
+  # D's stops at the picture.
   _, fake_gradient = pull((one, zero))
   d_gradient, _ = pull((zero, one))
   (g_gradient,) = pull_generator(fake_gradient)
@@ -195,6 +201,7 @@ def stage_losses(
     G's total, D's total ((D_real + D_fake) / 2), and the terms by the
     original's names, weights included.
   """
+  # One pass on the fake for both losses; the step parts their gradients.
   on_fake = model.discriminate(d_params, condition, fake)
   on_real = model.discriminate(d_params, condition, image)
   terms = {"G_GAN": losses.gan_loss(on_fake, True, gan)}
@@ -211,7 +218,8 @@ def stage_losses(
     "D_fake": losses.gan_loss(on_fake, False, gan),
   }
   d_total = (d_terms["D_real"] + d_terms["D_fake"]) / 2
-  return sum(terms.values()), d_total, {**terms, **d_terms}
+  g_total = functools.reduce(jnp.add, terms.values())
+  return g_total, d_total, {**terms, **d_terms}
 
 
 def bind_losses(model: Model, config: ConfigDict) -> Callable[..., Any]:
@@ -248,6 +256,7 @@ def bind_step(
   base = config.optimizer.learning_rate
 
   def rate(step: jax.Array) -> jax.Array:
+    """Learning rate of a step of the run, both scalars."""
     epoch = (step - first_step) // steps_per_epoch + 1
     return learning_rate(base, stage.constant, stage.decay, epoch)
 

@@ -3,6 +3,7 @@
 import pathlib
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan.errors import InputError
@@ -63,7 +64,8 @@ def export(saved: Saved, target: pathlib.Path, which_epoch: str) -> None:
   """
   with whole_folder(target, "--to") as folder:
     for net, table in saved.tables.items():
-      params, state_dict = saved.read(net), {}
+      params = saved.read(net)
+      state_dict: dict[str, np.ndarray] = {}
       for layer in table:
         state_dict |= names.to_state_dict([layer], params)
         _drop(params, layer.path)  # One copy of a large network is enough.

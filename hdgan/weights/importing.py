@@ -44,7 +44,8 @@ def import_original(
   files = find_files(sources, which_epoch)
   path = files["G"].parent / OPTIONS
   said = options.read_options(path)
-  specs, params = {}, {}
+  specs: dict[str, Any] = {}
+  params: dict[str, Any] = {}
   for net, file in files.items():
     state_dict = pth.read(file)
     shapes = {name: array.shape for name, array in state_dict.items()}

@@ -53,6 +53,7 @@ def network_options(networks: Networks) -> dict[str, object]:
   g, e, d = networks.generator, networks.encoder, networks.discriminator
   options: dict[str, object] = {
     "netG": "local" if g.enhancers else "global",
+    # Counted from the outermost enhancer; each level in has twice as many.
     "ngf": g.width >> g.enhancers,
     "n_downsample_global": g.downsamples,
     "n_blocks_global": g.blocks,
@@ -174,9 +175,11 @@ def options_of(
     "instance_feat": config.encoder.enabled,
     "norm": "instance",
     "loadSize": data.load_width or width,
+    # Its crops are square.
     "fineSize": min(height, width),
     "resize_or_crop": mode + "_and_crop" * bool(data.load_width),
     "niter_fix_global": 0,
+    # One weight for both losses there.
     "lambda_feat": loss.feature_matching or loss.vgg or 10.0,
     "no_vgg_loss": not loss.vgg,
     "no_lsgan": loss.gan == "bce",

@@ -95,6 +95,7 @@ def explain_channels(networks: Networks, answers: Answers) -> Inputs:
     label = total - features
   elif classes:
     boundary = answers.boundary
+    # Nobody said: one channel more than the classes is a boundary map.
     label = classes + (total > classes if boundary is None else boundary)
     label = min(label, total)
   else:
@@ -131,10 +132,11 @@ def _check_features(
       f"--features={left} to have all styles zero"
     )
   if label < 1 or left != (features or 0):
-    d = networks.discriminator
-    by_d = f", D {d.inputs} with {networks.generator.channels} of a picture"
+    d, by_d = networks.discriminator, ""
+    if d:
+      by_d = f", D {d.inputs} with {networks.generator.channels} of a picture"
     raise InputError(
-      f"G takes {total} channels{by_d if d else ''}, and styles have "
+      f"G takes {total} channels{by_d}, and styles have "
       f"{features or 0}: that does not add up; give the files of one model"
     )
 

@@ -13,6 +13,7 @@ import types
 import warnings
 import zipfile
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,8 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     path: of a file by torch.save, zip or the older form.
 
   Returns:
-    Arrays by name, in the file's order; of a zip they are mapped, not read.
+    Arrays by name, weights [D, C, k, k] and biases [D] for the networks here,
+    in the file's order; of a zip they are mapped, not read.
 
   Raises:
     InputError: if there is no such file, it is damaged, holds something else,
@@ -53,6 +55,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   try:
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")  # They are about old kinds of files.
+      # Only the zip form can be mapped into memory.
       loaded = torch.load(
         path, map_location="cpu", weights_only=True,
         mmap=zipfile.is_zipfile(path),
@@ -80,7 +83,7 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
   }
 
 
-def _array(path: pathlib.Path, name: str, tensor: object) -> np.ndarray:
+def _array(path: pathlib.Path, name: str, tensor: Any) -> np.ndarray:
   if not tensor.is_floating_point():
     return tensor.numpy()  # A batch norm's counter, refused later by its name.
   array = tensor.float().numpy()

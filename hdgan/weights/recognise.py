@@ -119,6 +119,7 @@ def _infer_discriminator(shapes: Shapes, source: str) -> DiscriminatorSpec:
 
 def _numbers(shapes: Shapes, pattern: str) -> set[int]:
   """Collects the pattern's number from all names that begin with it."""
+  # Patterns allow three digits: no name asks for a table without an end.
   matches = (re.match(pattern, name) for name in shapes)
   return {int(match[1]) for match in matches if match}
 

@@ -80,6 +80,7 @@ def save_arrays(
   try:
     safetensors.numpy.save_file(dict(arrays), path, dict(metadata or {}))
   except safetensors.SafetensorError as error:
+    # The library gives no error number, only words.
     full = "No space left" in str(error)
     number = errno.ENOSPC if full else errno.EIO
     raise OSError(number, str(error), str(path)) from error
@@ -225,6 +226,7 @@ def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
   params: dict[str, Any] = {}
   expected = {k: s for layer in table for k, s in _names(layer).items()}
   with safetensors.safe_open(path, "numpy") as file:
+    # Only shapes: nothing is read before they are known to fit.
     found = {n: tuple(file.get_slice(n).get_shape()) for n in file.keys()}  # noqa: SIM118
     recognise.check(found, expected, str(path))
     for name in expected:

@@ -94,6 +94,7 @@ def _blocks(
 ) -> Iterator[Layer]:
   """Residual blocks at positions `first` .. of the list `name`."""
   for k in range(count):
+    # Padding, convolution (1), norm, ReLU, padding, convolution (5), norm.
     for i, place in ((1, 1), (2, 5)):
       yield _conv(
         f"{name}.{first + k}.conv_block.{place}",
@@ -108,6 +109,8 @@ def _trunk(net: str, spec: GeneratorSpec | EncoderSpec) -> Iterator[Layer]:
   """G1 or E without its output layer."""
   d, width = spec.downsamples, spec.width
   blocks = getattr(spec, "blocks", 0)
+  # Padding is at 0. A convolution with its norm and its activation takes three
+  # places, a residual block one.
   yield _conv("model.1", (net, "conv_in"), 7, spec.inputs, width)
   for i in range(d):
     c = width * 2**i
@@ -143,6 +146,7 @@ def generator_table(spec: GeneratorSpec) -> list[Layer]:
       *_blocks(tail, 0, net, blocks, 2 * width),
       _conv(f"{tail}.{blocks}", (net, "up"), 3, 2 * width, width, "up"),
     ]
+  # Of the outermost enhancer, which alone draws a picture.
   out, last = (net, "conv_out"), f"{tail}.{blocks + 4}"
   return [*table, _conv(last, out, 7, width, spec.channels)]
 
@@ -165,6 +169,7 @@ def discriminator_table(spec: DiscriminatorSpec) -> list[Layer]:
   for scale in range(spec.scales):
     net = f"D{spec.scales - scale}"
     for i in range(spec.layers + 2):
+      # The first layer has no norm, hence two places; later ones have three.
       place = max(0, 3 * i - 1)
       name = f"layer{scale}.{place}"
       if spec.features:
@@ -180,10 +185,11 @@ def vgg_table() -> list[Layer]:
   for name, leaves in vgg.shapes().items():
     # A pooling layer precedes each block but the first.
     place += name.endswith("_1") and name != "conv1_1"
-    kernel = leaves["kernel"]
+    k, _, c, d = leaves["kernel"]
     table.append(
-      Layer(f"features.{place}", (name,), kind="conv", kernel=kernel)
+      Layer(f"features.{place}", (name,), kind="conv", kernel=(k, k, c, d))
     )
+    # The convolution and its ReLU.
     place += 2
   return table
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tiny import data_config
 
-from hdgan.datasets import pipeline as input_pipeline
+from hdgan.datasets import pipeline
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.errors import InputError
 
@@ -29,7 +29,7 @@ def take(stream, count) -> list[dict[str, np.ndarray]]:
 
 def stream_of(prepared, **options):
   options = {"stage_size": (16, 32), "batch_size": 4, "seed": (0, 0)} | options
-  return input_pipeline.batches(prepared, "train", **options)
+  return pipeline.batches(prepared, "train", **options)
 
 
 def assert_equal(one, two) -> None:
@@ -39,7 +39,7 @@ def assert_equal(one, two) -> None:
 
 
 def test_what_prepare_finds(config):
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   assert (prepared.held_out, prepared.num_train) == ("val", 7)
   assert {k: len(v) for k, v in prepared.sources.items()} == {
     "train": 7,
@@ -50,7 +50,7 @@ def test_what_prepare_finds(config):
 
 
 def test_shapes_and_types(config):
-  batch = next(stream_of(input_pipeline.prepare(config), objects=True))
+  batch = next(stream_of(pipeline.prepare(config), objects=True))
   assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
     "label": ((4, 16, 32), np.int32),
     "instance": ((4, 16, 32), np.int32),
@@ -62,11 +62,11 @@ def test_shapes_and_types(config):
   ):
     pairs = set(zip(label.ravel(), instance.ravel(), strict=True))
     assert objects.max() + 1 == len(pairs)
-  assert "objects" not in next(stream_of(input_pipeline.prepare(config)))
+  assert "objects" not in next(stream_of(pipeline.prepare(config)))
 
 
 def test_same_seed_same_batches(config):
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   for one, two in zip(
     take(stream_of(prepared), 5), take(stream_of(prepared), 5), strict=True
   ):
@@ -82,7 +82,7 @@ def test_any_process_count_sees_the_same_global_batches(
   config, transform, count
 ):
   config.data.transform = transform
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   parts = [
     take(stream_of(prepared, process_index=i, process_count=count), 6)
     for i in range(count)
@@ -97,7 +97,7 @@ def test_any_process_count_sees_the_same_global_batches(
 @pytest.mark.parametrize("batch_size", [1, 4])
 def test_resumed_equals_uninterrupted(config, batch_size):
   config.data.transform = "crop"
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   whole = take(stream_of(prepared, batch_size=batch_size), 12)
   later = take(stream_of(prepared, batch_size=batch_size, start=7), 5)
   for one, two in zip(whole[7:], later, strict=True):
@@ -106,7 +106,7 @@ def test_resumed_equals_uninterrupted(config, batch_size):
 
 def test_no_tail_is_dropped(config):
   config.data.flip = False
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   images = [
     b["image"][0].tobytes() for b in take(stream_of(prepared, batch_size=1), 14)
   ]
@@ -144,7 +144,7 @@ def test_one_draw_for_all_arrays(tmp_path, transform, stage_size, load_width):
   config = data_config(tmp_path, num_classes=25)
   config.data.transform, config.data.load_width = transform, load_width
   config.stages[0].size = stage_size
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   seen = set()
   for batch in take(stream_of(prepared, stage_size=stage_size), 6):
     np.testing.assert_array_equal(batch["label"] + 100, batch["instance"])
@@ -160,8 +160,8 @@ def test_one_draw_for_all_arrays(tmp_path, transform, stage_size, load_width):
 
 def test_fixed_examples_are_central_and_not_mirrored(config):
   config.data.transform = "crop"
-  prepared = input_pipeline.prepare(config)
-  batch = input_pipeline.fixed_examples(
+  prepared = pipeline.prepare(config)
+  batch = pipeline.fixed_examples(
     prepared, "val", [2, 0], stage_size=(16, 32), objects=True
   )
   for row, index in ((0, 9), (1, 7)):
@@ -175,7 +175,7 @@ def test_without_instance_maps_the_label_stands_in(tmp_path, capsys):
   synthetic_streets.write_folder(
     tmp_path / "data", num_train=2, size=(32, 64), instances=False
   )
-  prepared = input_pipeline.prepare(data_config(tmp_path))
+  prepared = pipeline.prepare(data_config(tmp_path))
   err = capsys.readouterr().err
   assert err.count("no instance maps: boundaries are taken from the") == 1
   assert err.count("nothing is held out") == 1
@@ -195,12 +195,12 @@ def test_labels_that_are_pictures(tmp_path):
   config = data_config(tmp_path, num_classes=0)
   config.data.label_channels, config.data.image_channels = 1, 1
   with pytest.raises(InputError, match="data.label_range = \\(0, 255\\)"):
-    input_pipeline.prepare(config)
+    pipeline.prepare(config)
   config.data.label_range = (0.0, 65535.0)
   config.data.transform = "crop"
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   assert prepared.classes == ()
-  batch = input_pipeline.fixed_examples(
+  batch = pipeline.fixed_examples(
     prepared, "train", [0, 1, 2], stage_size=(32, 64), objects=True
   )
   assert batch["label"].dtype == np.uint16
@@ -214,10 +214,8 @@ def test_32_bit_ids_reach_the_batch(tmp_path, config):
   name = "train_inst/street_00000"
   (tmp_path / f"data/{name}.png").unlink()
   np.save(tmp_path / f"data/{name}.npy", ids.reshape(32, 64))
-  prepared = input_pipeline.prepare(config)
-  batch = input_pipeline.fixed_examples(
-    prepared, "train", [0], stage_size=(32, 64)
-  )
+  prepared = pipeline.prepare(config)
+  batch = pipeline.fixed_examples(prepared, "train", [0], stage_size=(32, 64))
   assert set(np.unique(batch["instance"].view(np.uint32))) == {
     0,
     3_000_000_000,
@@ -227,7 +225,7 @@ def test_32_bit_ids_reach_the_batch(tmp_path, config):
 def test_prepared_streets_as_config(tmp_path):
   config = data_config(tmp_path)
   config.data.name, config.data.num_train = "synthetic_streets", 3
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   assert (prepared.num_train, prepared.held_out) == (3, "")
   batch = next(stream_of(prepared, batch_size=2))
   assert set(batch) == {"label", "instance", "image"}  # No styles.
@@ -278,7 +276,7 @@ def test_bad_settings(tmp_path, changes, words):
     **{"data.name": "synthetic_streets", "data.num_train": 2} | changes,
   )
   with pytest.raises(InputError) as error:
-    input_pipeline.prepare(config)
+    pipeline.prepare(config)
   for word in words:
     assert word in str(error.value)
 
@@ -291,14 +289,14 @@ def test_train_without_photos_and_uneven_instances(tmp_path, config):
     path.unlink()
   (tmp_path / "data/val_inst").rmdir()
   with pytest.raises(InputError) as error:
-    input_pipeline.prepare(config)
+    pipeline.prepare(config)
   photos, instances = str(error.value).split("\n")
   assert "split 'train' has no photos to train on; add train_img/" in photos
   assert "val_inst/ is missing" in instances
 
 
 def test_batch_that_processes_do_not_divide(config):
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   with pytest.raises(InputError, match="say batch_size=6"):
     stream_of(prepared, batch_size=4, process_count=3)
 
@@ -315,16 +313,16 @@ def test_nothing_heavy_is_imported():
 def test_real_cityscapes(test_data, tmp_path):
   config = data_config(tmp_path, num_classes=35)
   config.data.root = str(test_data / "data/cityscapes_mini")
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   assert (prepared.num_train, len(prepared.sources["val"])) == (8, 3)
   assert prepared.classes[26]["name"] == "car"
-  batch = input_pipeline.fixed_examples(
+  batch = pipeline.fixed_examples(
     prepared, "train", range(8), stage_size=(1024, 2048)
   )
   instance, label = batch["instance"], batch["label"]
   single = instance >= 1000
   np.testing.assert_array_equal(instance[single] // 1000, label[single])
-  inputs = input_pipeline.synthesis_inputs(
+  inputs = pipeline.synthesis_inputs(
     config, "test", stage_size=(16, 32), size="input"
   )
   assert len(inputs) == 15
@@ -335,5 +333,5 @@ def test_real_cityscapes(test_data, tmp_path):
 def test_real_facades(test_data, tmp_path):
   config = data_config(tmp_path, num_classes=13)
   config.data.root = str(test_data / "data/cmp_facades")
-  prepared = input_pipeline.prepare(config)
+  prepared = pipeline.prepare(config)
   assert (prepared.num_train, len(prepared.sources["val"])) == (302, 37)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from tiny import data_config
 
-from hdgan.datasets import pipeline as input_pipeline
+from hdgan.datasets import pipeline
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.errors import InputError
 
@@ -22,7 +22,7 @@ def config(tmp_path):
 
 def inputs_of(config, source, **options):
   options = {"stage_size": (16, 32)} | options
-  return input_pipeline.synthesis_inputs(config, str(source), **options)
+  return pipeline.synthesis_inputs(config, str(source), **options)
 
 
 NAMES = ("street_00003", "street_00004")

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from hdgan.devices import mesh as sharding
+from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
 
 
@@ -16,29 +16,29 @@ from hdgan.errors import InputError
   ],
 )  # fmt: skip
 def test_most_devices_that_divide_the_batch(batch, devices, size):
-  assert sharding.mesh_size(batch, devices) == size
+  assert meshes.mesh_size(batch, devices) == size
 
 
 def test_an_explicit_size():
-  assert sharding.mesh_size(8, 8, 2) == 2
-  assert sharding.mesh_size(8, 8, 8) == 8
+  assert meshes.mesh_size(8, 8, 2) == 2
+  assert meshes.mesh_size(8, 8, 8) == 8
   with pytest.raises(InputError, match="batch_size=4 .* multiple of .*data=3"):
-    sharding.mesh_size(4, 8, 3)
+    meshes.mesh_size(4, 8, 3)
   with pytest.raises(InputError, match="data=16 is more than the 8 devices"):
-    sharding.mesh_size(16, 8, 16)
+    meshes.mesh_size(16, 8, 16)
 
 
 def test_mesh_and_places():
-  mesh = sharding.make_mesh(6)
+  mesh = meshes.make_mesh(6)
   assert (mesh.axis_names, mesh.size) == (("data",), 3)
   assert list(mesh.devices) == jax.devices()[:3]
   label = np.arange(6 * 2).reshape(6, 1, 2).astype(np.int32)
-  placed = sharding.put_batch({"label": label}, mesh)["label"]
+  placed = meshes.put_batch({"label": label}, mesh)["label"]
   assert placed.dtype == np.int32
   for i, shard in enumerate(placed.addressable_shards):
     assert shard.device == mesh.devices[i]
     np.testing.assert_array_equal(shard.data, label[2 * i : 2 * i + 2])
-  everywhere = jax.device_put(label, sharding.replicated(mesh))
+  everywhere = jax.device_put(label, meshes.replicated(mesh))
   assert [s.data.shape for s in everywhere.addressable_shards] == [
     (6, 1, 2)
   ] * 3

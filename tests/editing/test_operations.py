@@ -190,8 +190,10 @@ def test_undo_walks_back_step_by_step():
     assert one is before
 
 
-def test_ids_beyond_31_bits_keep_their_name():
-  instance = np.where(INSTANCE == 2000, -5, INSTANCE)
+@pytest.mark.parametrize("kind", [np.int64, np.uint32])
+def test_ids_beyond_31_bits_keep_their_name(kind):
+  """As a file of 32 bits holds them, and as numbers."""
+  instance = np.where(INSTANCE == 2000, 2**32 - 5, INSTANCE).astype(kind)
   one = scene.open_scene(LABEL, instance, CLASSES)
   assert scene.objects_of(one, "car") == ("4294967291",)
   assert operations.remove(one, "-5").label[1, 3] == 0

@@ -32,17 +32,21 @@ def test_boundary_by_hand():
 def test_boundary_equals_its_definition(shape):
   ids = np.random.default_rng(3).integers(0, 3, (2, *shape)).astype(np.int32)
   want = np.stack([slow_boundary(picture) for picture in ids])
-  np.testing.assert_array_equal(conditioning.boundary_map(ids), want)
+  np.testing.assert_array_equal(
+    conditioning.boundary_map(jnp.asarray(ids)), want
+  )
 
 
 def test_boundary_compares_large_ids_as_integers():
   """33554432 and its successor are one number in float32."""
   ids = np.array([[[2**25, 2**25 + 1, -1]]], np.int32)
-  np.testing.assert_array_equal(conditioning.boundary_map(ids), [[[1, 1, 1]]])
+  np.testing.assert_array_equal(
+    conditioning.boundary_map(jnp.asarray(ids)), [[[1, 1, 1]]]
+  )
 
 
 def test_one_hot_by_hand():
-  label = np.array([[[0, 2, 255, -1, 1]]], np.int32)
+  label = jnp.array([[[0, 2, 255, -1, 1]]], jnp.int32)
   want = [[1, 0, 0], [0, 0, 1], [0, 0, 0], [0, 0, 0], [0, 1, 0]]
   np.testing.assert_array_equal(conditioning.one_hot(label, 3)[0, 0], want)
   want[4] = [0, 0, 0]
@@ -59,8 +63,8 @@ def test_unit_range_takes_the_declared_ends():
 
 
 def test_condition_stacks_classes_then_boundary():
-  label = np.array([[[0, 1], [0, 1]]], np.int32)
-  instance = np.array([[[5, 6], [5, 6]]], np.int32)
+  label = jnp.array([[[0, 1], [0, 1]]], np.int32)
+  instance = jnp.array([[[5, 6], [5, 6]]], np.int32)
   x = conditioning.condition(label, instance, spec=PictureSpec(num_classes=2))
   np.testing.assert_array_equal(x[0, 0], [[1, 0, 1], [0, 1, 1]])
   x = conditioning.condition(label, None, spec=PictureSpec(num_classes=2))
@@ -69,7 +73,7 @@ def test_condition_stacks_classes_then_boundary():
 
 def test_condition_on_a_picture():
   picture = np.array([0, 65535], np.uint16).reshape(1, 1, 2, 1)
-  instance = np.array([[[3, 3]]], np.int32)
+  instance = jnp.array([[[3, 3]]], np.int32)
   spec = PictureSpec(num_classes=0, label_range=(0.0, 65535.0))
   x = conditioning.condition(jnp.asarray(picture), instance, spec=spec)
   np.testing.assert_array_equal(x[0, 0], [[-1, 0], [1, 0]])

@@ -10,6 +10,7 @@ from hdgan.networks import encoder
 
 def slow_pool(x, ids):
   """Each picture on its own: every object's mean, one object at a time."""
+  x, ids = np.asarray(x), np.asarray(ids)
   y = np.zeros_like(x, np.float64)
   for b in range(len(x)):
     for i in np.unique(ids[b]):
@@ -20,8 +21,8 @@ def slow_pool(x, ids):
 
 def draw(seed, shape, count):
   rng = np.random.default_rng(seed)
-  x = rng.standard_normal((*shape, 3)).astype(np.float32)
-  return x, rng.integers(0, count, shape).astype(np.int32)
+  x = jnp.asarray(rng.standard_normal((*shape, 3)), jnp.float32)
+  return x, jnp.asarray(rng.integers(0, count, shape), jnp.int32)
 
 
 def test_pooling_equals_a_loop():
@@ -42,16 +43,14 @@ def test_the_same_id_in_two_pictures_is_two_objects():
   for b in range(2):
     one = pool(x[b : b + 1], ids[b : b + 1], 4)
     np.testing.assert_allclose(both[b : b + 1], one, rtol=1e-6)
-  changed = x.copy()
-  changed[1] += 100
+  changed = x.at[1].add(100)
   again = pool(changed, ids, 4)
   np.testing.assert_array_equal(again[0], both[0])
 
 
 def test_an_object_of_one_pixel_keeps_its_value():
   x, _ = draw(3, (1, 5, 5), 1)
-  ids = np.zeros((1, 5, 5), np.int32)
-  ids[0, 2, 3] = 1
+  ids = jnp.zeros((1, 5, 5), jnp.int32).at[0, 2, 3].set(1)
   means, pixels = encoder.segment_means(x, ids, 3)
   np.testing.assert_array_equal(pixels[0], [24, 1, 0])
   np.testing.assert_array_equal(means[0, 1], x[0, 2, 3])

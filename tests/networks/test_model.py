@@ -1,27 +1,26 @@
 """What goes into the networks: channels, ignored pixels, features."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tiny import leaves, tiny_batch, tiny_config, validated
+from tiny import leaves, on_device, tiny_batch, tiny_config, validated
 
+from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.model import build_model
 from hdgan.picture_spec import PictureSpec
 
 
-class FixedEncoder:
+class FixedEncoder(FeatureEncoder):
   """Stands for E before pooling: what it gives is known."""
 
-  channels = 1
+  raw: Any = None
 
-  def __init__(self, raw):
-    self.raw = jnp.asarray(raw, jnp.float32)[..., None]
-
-  def apply(self, variables, photo):
-    assert photo.shape[1:3] == self.raw.shape[1:3]
+  def __call__(self, image):
+    assert image.shape[1:3] == self.raw.shape[1:3]
     return self.raw
 
 
@@ -41,10 +40,10 @@ def model_of(stage=0, max_instances=64, **changes):
 )
 def test_condition_channels(changes, channels):
   model = model_of(**changes)
-  batch = tiny_batch(model)
+  batch = on_device(tiny_batch(model))
   if not model.pictures.num_classes:
     shape = (1, *model.size, model.pictures.label_channels)
-    batch["label"] = np.full(shape, 255, np.uint8)
+    batch["label"] = jnp.full(shape, 255, jnp.uint8)
   condition = model.condition(batch)
   assert condition.shape == (1, *model.size, channels)
   assert model.condition_channels == channels
@@ -58,32 +57,31 @@ def test_label_pictures_use_their_declared_range():
   model = model_of(
     num_classes=0, boundary=False, **{"data.label_range": (0.0, 1000.0)}
   )
-  label = np.full((1, *model.size, 3), 750, np.uint16)
-  condition = model.condition({"label": label, "instance": 0})
+  label = jnp.full((1, *model.size, 3), 750, jnp.uint16)
+  condition = model.condition({"label": label})
   np.testing.assert_allclose(condition, 0.5, rtol=1e-6)
 
 
 def test_ignored_pixels_have_a_zero_vector():
   model = model_of(ignore_label=255)
-  batch = tiny_batch(model)
-  batch["label"] = batch["label"].copy()
-  batch["label"][0, :, 3] = 255
+  batch = on_device(tiny_batch(model))
+  batch["label"] = batch["label"].at[0, :, 3].set(255)
   one_hot = np.asarray(model.condition(batch))[..., :8]
   assert (one_hot[0, :, 3] == 0).all()
   rest = np.delete(one_hot, 3, axis=2)
   assert (rest.sum(-1) == 1).all()
   # A class of the network may be ignored too.
   model = model_of(ignore_label=1)
-  batch = tiny_batch(model)
+  batch = on_device(tiny_batch(model))
   sums = np.asarray(model.condition(batch))[..., :8].sum(-1)
   np.testing.assert_array_equal(sums == 0, batch["label"] == 1)
 
 
 def small_model(raw, num_classes=3, ignore_label=-1, size=(4, 8)):
-  raw = np.asarray(raw)
+  raw = jnp.asarray(raw, jnp.float32)[..., None]
   return dataclasses.replace(
-    model_of(), encoder=FixedEncoder(raw), size=size,
-    encoder_size=raw.shape[1:], max_instances=8,
+    model_of(), encoder=FixedEncoder(1, raw=raw), size=size,
+    encoder_size=raw.shape[1:3], max_instances=8,
     pictures=PictureSpec(num_classes, ignore_label),
   )  # fmt: skip
 
@@ -94,7 +92,7 @@ def features_of(model, label, objects):
   batch = {
     "label": label, "instance": objects, "objects": objects, "image": image
   }  # fmt: skip
-  return np.asarray(model.features({"E": {}}, batch))[..., 0]
+  return np.asarray(model.features({"E": {}}, on_device(batch)))[..., 0]
 
 
 # At half the size E sees rows 1, 3 and columns 1, 3, 5, 7.
@@ -167,12 +165,12 @@ def test_the_encoder_sees_stage_one_s_size():
     model.features, model.shapes(), tiny_batch(model, 2)
   )
   assert features.shape == (2, 32, 64, 3)
-  assert model.no_features(tiny_batch(model)).shape == (1, 32, 64, 3)
-  assert not model.no_features(tiny_batch(model)).any()
+  assert model.no_features(on_device(tiny_batch(model))).shape == (1, 32, 64, 3)
+  assert not model.no_features(on_device(tiny_batch(model))).any()
   without = model_of(**{
     "encoder.enabled": False, "stages[0].trainable": ("G1",)
   })  # fmt: skip
-  assert without.no_features(tiny_batch(without)) is None
+  assert without.no_features(on_device(tiny_batch(without))) is None
   assert "E" not in without.shapes()
 
 

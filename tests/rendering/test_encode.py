@@ -6,20 +6,21 @@ import subprocess
 import sys
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from style_run import make_run
 
-from hdgan.datasets import pipeline as input_pipeline
+from hdgan.datasets import pipeline
 from hdgan.datasets.transforms import dense_objects
-from hdgan.devices import mesh as sharding
+from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
 from hdgan.make_styles import make_styles
 from hdgan.networks.model import build_model
 from hdgan.rendering import encode
 from hdgan.rendering import photo as style_photo
 from hdgan.rendering.renderer import open_renderer
-from hdgan.runs import directory as run_directory
+from hdgan.runs import directory
 from hdgan.styles import bank as style_bank
 from hdgan.training import sampling
 
@@ -63,7 +64,7 @@ def test_a_picture_label_has_objects_of_one_class():
 
 def test_features_are_those_of_training(workdir):
   renderer = open_renderer(workdir)
-  inputs = input_pipeline.synthesis_inputs(
+  inputs = pipeline.synthesis_inputs(
     renderer.config, "train", stage_size=renderer.size
   )
   assert len(inputs) == 3 < jax.local_device_count()
@@ -103,7 +104,7 @@ def test_pictures_of_several_sizes_come_in_order(workdir):
 def test_the_bank_counts_every_object(workdir):
   bank = make_styles(workdir, num_styles=2, min_area=0.0)
   renderer = open_renderer(workdir)
-  inputs = input_pipeline.synthesis_inputs(
+  inputs = pipeline.synthesis_inputs(
     renderer.config, "train", stage_size=renderer.size
   )
   pairs = [dense_objects(e["label"], e["instance"])[1] for e in inputs]
@@ -191,12 +192,12 @@ def test_photos_that_are_not_there(workdir):
 def test_samples_show_styles_of_a_bank_of_this_e(tmp_path):
   config = make_run(tmp_path)
   make_styles(tmp_path, num_styles=2, min_area=0.0)
-  data = input_pipeline.prepare(config)
+  data = pipeline.prepare(config)
   model = build_model(config, config.stages[0], data.max_instances)
-  params = run_directory.load_params(tmp_path)
+  params = jax.tree.map(jnp.asarray, directory.load_params(tmp_path))
   grids = []
   for folder in (tmp_path, tmp_path / "nothing"):
-    mesh = sharding.make_mesh(1)
+    mesh = meshes.make_mesh(1)
     sampler = sampling.Sampler(config, model, data, mesh, folder)
     assert (sampler._bank(params) is None) == (folder != tmp_path)
     grids.append(sampler.render(params, {})[0])

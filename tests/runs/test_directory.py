@@ -7,7 +7,7 @@ import pytest
 from tiny import assert_bits, save_run, tiny_config
 
 from hdgan.errors import InputError
-from hdgan.runs import directory as run_directory
+from hdgan.runs import directory
 from hdgan.validation import validate
 
 
@@ -16,7 +16,7 @@ def files_of(folder):
 
 
 def point(workdir, **changes):
-  return run_directory.resume_point(workdir, validate(tiny_config(**changes)))
+  return directory.resume_point(workdir, validate(tiny_config(**changes)))
 
 
 def test_nothing_to_resume(tmp_path):
@@ -25,7 +25,7 @@ def test_nothing_to_resume(tmp_path):
   assert list(tmp_path.iterdir()) == []
   # A run that was killed before its first checkpoint starts again.
   config = validate(tiny_config())
-  run_directory.begin(tmp_path / "run", config, ())
+  directory.begin(tmp_path / "run", config, ())
   assert point(tmp_path / "run") is None
 
 
@@ -66,13 +66,13 @@ def test_a_folder_that_the_system_refuses_later(tmp_path):
   (tmp_path / "file").write_text("")
   config = validate(tiny_config())
   with pytest.raises(InputError, match="cannot be written .*; name another"):
-    run_directory.begin(tmp_path / "file/run", config, ())
+    directory.begin(tmp_path / "file/run", config, ())
 
 
 def test_imported_weights_are_no_run(tmp_path):
   config = validate(tiny_config())
-  run_directory.begin(tmp_path, config, ())
-  with run_directory.checkpoints_of(tmp_path) as checkpoints:
+  directory.begin(tmp_path, config, ())
+  with directory.checkpoints_of(tmp_path) as checkpoints:
     checkpoints.save(0, {"x": config.ema}, {"stage": 0, "imported": "G1"})
   with pytest.raises(InputError, match="--config.init_from="):
     point(tmp_path)
@@ -81,9 +81,9 @@ def test_imported_weights_are_no_run(tmp_path):
 def test_config_and_classes_as_they_were_written(tmp_path):
   config = validate(tiny_config())
   classes = ({"id": 0, "name": "sky", "color": [1, 2, 3]},)
-  run_directory.begin(tmp_path, config, classes)
-  assert run_directory.read_config(tmp_path) == config
-  assert run_directory.read_classes(tmp_path) == classes
+  directory.begin(tmp_path, config, classes)
+  assert directory.read_config(tmp_path) == config
+  assert directory.read_classes(tmp_path) == classes
   assert {p.name for p in tmp_path.iterdir()} == {"config.json", "classes.json"}
 
 
@@ -91,15 +91,15 @@ def test_config_and_classes_as_they_were_written(tmp_path):
 def test_a_damaged_config(tmp_path, text):
   (tmp_path / "config.json").write_text(text)
   with pytest.raises(InputError):
-    run_directory.read_config(tmp_path)
+    directory.read_config(tmp_path)
 
 
 def test_folders_without_a_run(tmp_path):
   with pytest.raises(InputError, match="holds no run .there is no config.jso"):
-    run_directory.read_config(tmp_path)
+    directory.read_config(tmp_path)
   with pytest.raises(InputError, match="no finished checkpoint"):
-    run_directory.load_params(tmp_path)
-  assert run_directory.read_classes(tmp_path) == ()
+    directory.load_params(tmp_path)
+  assert directory.read_classes(tmp_path) == ()
 
 
 def test_networks_of_a_run(tmp_path):
@@ -108,15 +108,15 @@ def test_networks_of_a_run(tmp_path):
     json.loads((tmp_path / "classes.json").read_text())[1]["name"] == "road"
   )
   # G as its average, the rest as it is.
-  assert_bits(run_directory.load_params(tmp_path), params)
-  some = run_directory.load_params(tmp_path, 5, ("G1", "G2"))
+  assert_bits(directory.load_params(tmp_path), params)
+  some = directory.load_params(tmp_path, 5, ("G1", "G2"))
   assert_bits(some, {k: params[k] for k in ("G1", "G2")})
   with pytest.raises(InputError, match="--step=4: .* checkpoints of steps 5"):
-    run_directory.load_params(tmp_path, 4)
+    directory.load_params(tmp_path, 4)
 
 
 def check(old, new, stage=0, epochs=1):
-  run_directory.check_resume(
+  directory.check_resume(
     validate(tiny_config(**old)),
     validate(tiny_config(**new)),
     stage,
@@ -176,6 +176,6 @@ def test_a_stage_may_be_added_at_the_end_only():
   with old.unlocked():
     old.stages = old.stages[:2]
   old, new = validate(old), validate(new)
-  run_directory.check_resume(old, new, 1, 1)
+  directory.check_resume(old, new, 1, 1)
   with pytest.raises(InputError, match=r"stages\[2\].constant: was 1, now 'n"):
-    run_directory.check_resume(new, old, 1, 1)
+    directory.check_resume(new, old, 1, 1)

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.cluster import vq
 
 from hdgan.styles import clusters as styles
 from hdgan.styles.clusters import find_styles, kmeans
@@ -63,17 +64,21 @@ def test_far_groups_are_found_whatever_their_size():
   np.testing.assert_array_equal(found.members, np.array([0, 3, 1, 4, 2])[true])
 
 
-def test_an_empty_cluster_takes_the_worst_point():
-  distances = np.array([[0.0, 9, 9], [4, 9, 9], [1, 9, 9], [9, 25, 30]])
-  members = styles._fill_empty(distances, np.array([0, 0, 0, 1]))
-  # Cluster 1's only point is farther off, but would leave it empty.
-  np.testing.assert_array_equal(members, [0, 2, 0, 1])
+def test_starts_that_lose_a_cluster_do_not_count(monkeypatch):
+  """All of three clusters do here, so that two come back, none empty."""
+  real, asked = vq.kmeans2, []
 
+  def loses_the_third(points, count, **settings):
+    asked.append(count)
+    if count == 3:
+      raise vq.ClusterError("one of the clusters is empty")
+    return real(points, count, **settings)
 
-def test_two_empty_clusters_take_two_points():
-  distances = np.array([[0.0, 9, 9], [4, 9, 9], [1, 9, 9]])
-  members = styles._fill_empty(distances, np.array([0, 0, 0]))
-  np.testing.assert_array_equal(members, [0, 1, 2])
+  monkeypatch.setattr(vq, "kmeans2", loses_the_third)
+  found = kmeans(np.array([[0.0], [1.0], [9.0], [10.0], [10.0]]), 3, rng(), 4)
+  assert asked == [3] * 4 + [2] * 4
+  np.testing.assert_allclose(found.centers, [[29 / 3], [0.5]])
+  np.testing.assert_array_equal(found.members, [1, 1, 0, 0, 0])
 
 
 def test_group_means_by_hand():

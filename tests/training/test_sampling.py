@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from tiny import tiny_config
 
-from hdgan.datasets import pipeline as input_pipeline
-from hdgan.devices import mesh as sharding
+from hdgan.datasets import pipeline
+from hdgan.devices import mesh as meshes
 from hdgan.networks.model import build_model
 from hdgan.training import sampling
 from hdgan.validation import validate
@@ -26,9 +26,9 @@ def rendered(tmp_path_factory):
   """The sampler of a tiny run with E, on 2 held-out and 2 training rows."""
   folder = tmp_path_factory.mktemp("copies")
   config = validate(tiny_config(data__prepared_dir=str(folder)))
-  data = input_pipeline.prepare(config)
+  data = pipeline.prepare(config)
   model = build_model(config, config.stages[0], data.max_instances)
-  mesh = sharding.make_mesh(1)
+  mesh = meshes.make_mesh(1)
   jit = jax.jit
   with pytest.MonkeyPatch.context() as patch:
     quick = {"xla_backend_optimization_level": 0}
@@ -48,7 +48,7 @@ def test_grid(rendered):
   assert grid.shape[0] >= 4 * 16 and grid.shape[1] >= 4 * 32
   again, _ = sampler.render(params, {})
   np.testing.assert_array_equal(grid, again)
-  batch = input_pipeline.fixed_examples(
+  batch = pipeline.fixed_examples(
     data, "train", [1], stage_size=(16, 32), objects=True
   )
   for name, array in sampler.rows[3][1].items():

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import NamedSharding, PartitionSpec
 from tiny import (
   assert_bits,
   leaves,
@@ -16,7 +17,7 @@ from tiny import (
 )
 
 from hdgan import benchmark
-from hdgan.devices import mesh as sharding
+from hdgan.devices import mesh as meshes
 from hdgan.networks import vgg
 from hdgan.networks.model import build_model
 from hdgan.training import train_step
@@ -313,10 +314,10 @@ def test_same_numbers_another_way(first_stage, way):
   changes = {**first_stage.changes, "remat": way == "remat"}
   _, state, batch, weights, step = make(validated(**changes), 0, 4)
   if way == "4 devices":
-    mesh = sharding.make_mesh(4)
+    mesh = meshes.make_mesh(4)
     assert mesh.size == 4
-    state = jax.device_put(state, sharding.replicated(mesh))
-    batch = sharding.put_batch(batch, mesh)
+    state = jax.device_put(state, meshes.replicated(mesh))
+    batch = meshes.put_batch(batch, mesh)
   after, values = compiled(step)(state, batch, weights)
   # Sums in another order: float32 rounding, through some 10 layers.
   for name in values:
@@ -362,3 +363,30 @@ def test_the_rate_follows_the_epochs_of_its_own_stage():
   got = [float(rate(jnp.int32(n))) for n in range(6, 15)]
   want = [5e-4] * 6 + [2.5e-4] * 3
   np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+def test_a_state_is_born_where_it_is_to_live():
+  """Kernels cut over 4 devices by their outputs: the same numbers, in parts."""
+  settings = validated()
+  model = build_model(settings, settings.stages[0], OBJECTS)
+  mesh = meshes.make_mesh(4)
+
+  def where(array):
+    cut = array.ndim == 4 and array.shape[3] % 4 == 0
+    axes = (None, None, None, "data") if cut else ()
+    return NamedSharding(mesh, PartitionSpec(*axes))
+
+  drawn = model.init((settings.seed,))
+  shardings = jax.tree.map(where, model.shapes())
+  params = meshes.place(drawn, shardings)
+  state = train_step.init_state(params, ("G1", "E"), settings)
+  assert_bits(state.params, drawn)
+  kernel = drawn["G1"]["down_1"]["kernel"]
+  held = state.params["G1"]["down_1"]["kernel"].addressable_shards
+  assert [shard.data.shape for shard in held] == [(3, 3, 4, 2)] * 4
+  np.testing.assert_array_equal(held[3].data, kernel[..., 6:])
+  # Adam's moments are born beside the parameters that they belong to.
+  for moments in (state.g_optimizer.mu, state.g_optimizer.nu):
+    assert moments["G1"]["down_1"]["kernel"].sharding.is_equivalent_to(
+      shardings["G1"]["down_1"]["kernel"], 4
+    )

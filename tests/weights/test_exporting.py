@@ -9,7 +9,7 @@ from hdgan import convert
 from hdgan.config import plain
 from hdgan.errors import InputError
 from hdgan.networks.model import build_model
-from hdgan.runs import directory as run_directory
+from hdgan.runs import directory
 from hdgan.runs.checkpoint import Checkpoints
 from hdgan.validation import validate
 from hdgan.weights import exporting, pth
@@ -82,7 +82,7 @@ def test_release_then_import_then_export_is_bit_equal(imported, tmp_path):
   ]
   assert [convert.main(step) for step in steps] == [0, 0, 0]
   same_files(folder, tmp_path / "X")
-  was, now = (run_directory.read_config(w) for w in (work, tmp_path / "V"))
+  was, now = (directory.read_config(w) for w in (work, tmp_path / "V"))
   assert was == now
   assert (tmp_path / "V" / "classes.json").read_text() == "[]"
 
@@ -96,7 +96,7 @@ def test_exported_options_are_taken_back(imported, tmp_path):
      "--size=16,32"],
   ]  # fmt: skip
   assert [convert.main(step) for step in steps] == [0, 0]
-  was, now = (run_directory.read_config(w) for w in (work, tmp_path / "V"))
+  was, now = (directory.read_config(w) for w in (work, tmp_path / "V"))
   assert was.generator == now.generator and was.num_classes == now.num_classes
 
 
@@ -108,7 +108,7 @@ def averaged(tmp_path):
   shapes = build_model(config, stage, 8).shapes()
   params = jax.tree.map(lambda x: np.full(x.shape, 1.0, np.float32), shapes)
   ema = jax.tree.map(lambda x: 2 * x, {"G1": params["G1"]})
-  run_directory.begin(work, config, ())
+  directory.begin(work, config, ())
   with Checkpoints(work / "checkpoints") as checkpoints:
     info = {"step": 4, "stage": 0, "config": plain(config)}
     checkpoints.save(4, {"params": params, "ema": ema}, info)

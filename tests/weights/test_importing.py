@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from tiny import on_device
 
 from hdgan import convert, synthesize
 from hdgan.errors import InputError
 from hdgan.networks.model import build_model
-from hdgan.runs import directory as run_directory
+from hdgan.runs import directory
 from hdgan.weights import importing, pth
 from hdgan.weights.state_dict import (
   DiscriminatorSpec,
@@ -57,7 +58,7 @@ def test_outputs_are_the_originals(test_data, tmp_path, file):
     "import", "--from", *paths, f"--workdir={work}", "--num_classes=7",
     "--size=64,128",
   ) == 0  # fmt: skip
-  config, params = run_directory.read_config(work), load(work)
+  config, params = directory.read_config(work), load(work)
   model = build_model(config, config.stages[0], max_instances=16)
   spec = dataclasses.replace(model.pictures, image_range=(-1.0, 1.0))
   model = dataclasses.replace(model, pictures=spec)
@@ -73,6 +74,7 @@ def test_outputs_are_the_originals(test_data, tmp_path, file):
     "label": want["label"][..., 0], "instance": inst, "image": want["image"],
     "objects": ids.astype(np.int32),
   }  # fmt: skip
+  batch = on_device(batch)
   condition = model.condition(batch)
   np.testing.assert_array_equal(condition, want["input_label"])
   features = jax.jit(model.features)(params, batch)
@@ -87,7 +89,7 @@ def test_outputs_are_the_originals(test_data, tmp_path, file):
 
 
 def load(workdir):
-  return jax.tree.map(jnp.asarray, run_directory.load_params(workdir))
+  return jax.tree.map(jnp.asarray, directory.load_params(workdir))
 
 
 def close(got, want):
@@ -115,9 +117,9 @@ def test_a_run_does_not_resume_in_an_import(tmp_path):
   folder, work = write(tmp_path / "F"), tmp_path / "W"
   run("import", f"--from={folder}", f"--workdir={work}", "--num_classes=3",
       "--size=16,32")  # fmt: skip
-  config = run_directory.read_config(work)
+  config = directory.read_config(work)
   with pytest.raises(InputError, match="no run to resume.*init_from"):
-    run_directory.resume_point(work, config)
+    directory.resume_point(work, config)
 
 
 def test_g_alone_and_other_epochs(tmp_path):
@@ -139,7 +141,7 @@ def test_styles_without_their_encoder(tmp_path, capsys):
   error = capsys.readouterr().err
   assert "G takes 6 channels, 4 of them" in error and "--features=2" in error
   assert run("import", f"--from={folder}", *flags, "--features=2") == 0
-  config = run_directory.read_config(work)
+  config = directory.read_config(work)
   assert config.encoder.enabled and config.encoder.channels == 2
 
 
@@ -149,7 +151,7 @@ def test_opt_txt_answers_and_is_compared(tmp_path, capsys):
   path.write_text("label_nc: 3\nno_instance: False\nndf: 4\nlr: 0.001\n")
   flags = (f"--from={folder}", f"--workdir={work}", "--size=16,32")
   assert run("import", *flags) == 0
-  config = run_directory.read_config(work)
+  config = directory.read_config(work)
   assert config.num_classes == 3
   assert config.optimizer.learning_rate == 1e-3
   path.write_text("label_nc: 3\nndf: 64\nnum_D: 3\n")

@@ -226,6 +226,7 @@ def write_folder(
     seed: of all streets.
     instances: whether there are instance maps.
   """
+  # One count over all splits, so that no street is in two.
   root, indices = pathlib.Path(root), itertools.count()
   counts = {"train": num_train, "val": num_val, "test": num_test}
   for split, count in counts.items():

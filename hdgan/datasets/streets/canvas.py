@@ -38,7 +38,24 @@ STOREY = 3.2
 
 @dataclasses.dataclass
 class Street:
-  """The canvas and the street's measures."""
+  """The canvas and the street's measures.
+
+  Attributes:
+    height: H in pixels.
+    width: W in pixels.
+    horizon: where it lies below the upper edge, in picture heights.
+    vanish: where the street's middle vanishes, in picture heights from the
+      left.
+    eye: height of the camera above the ground.
+    road: distance of the kerbs from the middle.
+    wall: distance of the house rows from the middle.
+    end: z of the house at the end.
+    label: [H, W] int32 class ids.
+    instance: [H, W] int32 object ids.
+    image: [H, W, 3] float32, the photo in [0, 1] or so.
+    noise: [H, W] float32 for all textures.
+    styles: by instance id, see `DrawnStreet`.
+  """
 
   height: int
   width: int
@@ -74,18 +91,21 @@ def stripes(
   """How much of a pixel is covered by stripes, exactly filtered by a box.
 
   Args:
-    at: coordinate across the stripes; a stripe starts at each period.
-    period: distance of stripes.
+    at: [W] or [H, W] coordinate across the stripes; a stripe starts at each
+      period.
+    period: distance of stripes, also [W].
     duty: share of a period that a stripe takes.
-    blur: width of the pixel in the same coordinate.
+    blur: [W] or [H, W] width of the pixel in the same coordinate.
 
   Returns:
     Coverage in [0, 1], of the arguments' shape.
   """
+  # Never zero: the mean below divides by it.
   half = np.maximum(blur / period, 1e-4) / 2
   low, high = at / period - half, at / period + half
 
   def covered(x: np.ndarray) -> np.ndarray:
+    """How much of the way from 0 to x, [W] or [H, W] periods, is stripe."""
     whole = np.floor(x)
     return whole * duty + np.minimum(x - whole, duty)
 
@@ -93,11 +113,11 @@ def stripes(
 
 
 def mix(base: np.ndarray, color: object, amount: np.ndarray) -> np.ndarray:
-  """Blends [..., 3] colours by [...] amounts in [0, 1]."""
+  """Blends [H, W, 3] colours with another by [H, W] amounts in [0, 1]."""
   return base + (np.asarray(color, np.float32) - base) * amount[..., None]
 
 
 def haze(color: np.ndarray, z: np.ndarray | float) -> np.ndarray:
-  """Fades colours into the air with the distance."""
+  """Fades [H, W, 3] colours into the air with the distance z in metres."""
   far = 1 - np.exp(-np.asarray(z, np.float32) / 150)
   return color + (HAZE - color) * far[..., None]

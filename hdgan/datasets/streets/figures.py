@@ -55,7 +55,7 @@ def place_figures(street: Street, rng: np.random.Generator) -> list[Figure]:
     figures.append((_draw_lamp, street.road + 0.45, z, {}))
     z += 15
   figures += _place_cars(street, rng)
-  for k in range(rng.integers(2, 8)):
+  for _ in range(rng.integers(2, 8)):
     x = rng.choice([-1, 1]) * (street.road + rng.uniform(0.7, 2.4))
     if rng.random() < 0.15:
       x = rng.uniform(-0.8, 0.8) * street.road
@@ -63,7 +63,6 @@ def place_figures(street: Street, rng: np.random.Generator) -> list[Figure]:
       "shirt": rng.integers(len(SHIRTS)),
       "tall": rng.uniform(1.6, 1.9),
       "stride": rng.uniform(0.05, 0.28),
-      "k": k,
     }
     figures.append((_draw_person, x, rng.uniform(4.5, 24), facts))
   return [
@@ -133,6 +132,7 @@ def _paint(
   color: np.ndarray,
 ) -> None:
   """Puts a figure's mask [h, w] and colour [h, w, 3] onto the canvas."""
+  # A cut by slices is a view: painting it paints the canvas.
   cut = (window.rows, window.columns)
   street.label[cut][mask] = ids[0]
   street.instance[cut][mask] = ids[1]
@@ -143,6 +143,7 @@ def _shade_ground(
   street: Street, x: float, z: float, half: float, deep: float, dark: float
 ) -> None:
   """Darkens the ground in a soft ellipse around a figure's foot."""
+  # Depth along the ground, as it shows on an upright plane at z.
   rise = street.eye * deep / z
   window = _window(street, x, z, 1.4 * half, -1.4 * rise, 1.4 * rise)
   if window is None:
@@ -163,9 +164,10 @@ def _draw_tree(street: Street, x: float, z: float, facts: Facts) -> None:
   window = _window(street, x, z, 1.35 * radius, -0.1, high)
   if window is None:
     return
+  # How much is drawn depends on the size; the street's draws must not.
   leaves = np.random.default_rng(facts["seed"])
-  size = window.a.shape
-  fine = smooth_noise(leaves, *size, max(1.6, 0.22 / window.pixel))
+  height, width = window.a.shape
+  fine = smooth_noise(leaves, height, width, max(1.6, 0.22 / window.pixel))
   p = window.a / radius
   q = (window.b - middle) / (radius * facts["tall"])
   crown = p * p + q * q < (0.72 + 0.05 * fine) ** 2
@@ -203,7 +205,7 @@ def _box(
   high: float,
   corner: float = 6,
 ) -> np.ndarray:
-  """A box with rounded corners: |a| < half, low < b < high."""
+  """[h, w] bool: a box with rounded corners, |a| < half, low < b < high."""
   tall = (high - low) / 2
   return (np.abs(a) / half) ** corner + (
     np.abs(b - low - tall) / tall
@@ -268,7 +270,7 @@ def _draw_crossing_car(
 def _glaze(
   color: np.ndarray, glass: np.ndarray, above: np.ndarray
 ) -> np.ndarray:
-  """Puts dark glass with the sky in its upper part onto a car."""
+  """Puts glass [h, w], sky in its upper part, onto a car [h, w, 3]."""
   dark = np.array((0.13, 0.18, 0.24), np.float32)
   tint = (
     dark
@@ -286,14 +288,14 @@ def _finish_car(
   facts: Facts,
   color: np.ndarray,
 ) -> None:
-  """Paints a car and keeps the colour that was drawn for it."""
+  """Paints a car, [h, w, 3] inside [h, w], and keeps its drawn colour."""
   ids = (CAR, CAR * 1000 + facts["k"])
   street.styles[ids[1]] = facts["style"]
   _paint(street, window, mask, z, ids, color)
 
 
 def _draw_person(street: Street, x: float, z: float, facts: Facts) -> None:
-  """A walking person: head, shirt, arms and two legs."""
+  """A walking person: head, shirt and two legs."""
   _shade_ground(street, x, z, 0.42, 0.35, 0.5)
   window = _window(street, x, z, 0.5, 0, facts["tall"] + 0.05)
   if window is None:
@@ -308,7 +310,9 @@ def _draw_person(street: Street, x: float, z: float, facts: Facts) -> None:
   color = np.empty((*a.shape, 3), np.float32)
   color[:] = (0.17, 0.18, 0.25)
   color = np.where(shirt[..., None], SHIRTS[facts["shirt"]], color)
-  color = np.where(head[..., None], np.float32((0.85, 0.65, 0.52)), color)
+  color = np.where(
+    head[..., None], np.array((0.85, 0.65, 0.52), np.float32), color
+  )
   color = mix(color, (0.20, 0.14, 0.10), (head & (b > 0.95)) * 1.0)
   color = color * np.clip(1 + 0.9 * a, 0.75, 1.2)[..., None]
   ids = (PERSON, PERSON * 1000 + facts["k"])
@@ -328,6 +332,8 @@ def _draw_lamp(street: Street, x: float, z: float, facts: Facts) -> None:
   head = (np.abs(b - 5.75) < max(0.14, thin)) & (np.abs(a + 1.25) < 0.38)
   color = np.empty((*a.shape, 3), np.float32)
   color[:] = (0.24, 0.27, 0.27)
-  color = np.where(head[..., None], np.float32((0.93, 0.92, 0.84)), color)
+  color = np.where(
+    head[..., None], np.array((0.93, 0.92, 0.84), np.float32), color
+  )
   _paint(street, window, pole | arm | head, z, (LAMP, LAMP), color)
   del facts

@@ -112,6 +112,7 @@ def _draw_houses_and_ground(street: Street, rng: np.random.Generator) -> None:
   h = street.height
   x = ((np.arange(street.width) + 0.5) / h - street.vanish).astype(np.float32)
   y = ((np.arange(h) + 0.5) / h - street.horizon).astype(np.float32)[:, None]
+  # Walls are upright, so that a column of pixels meets one wall, at one z.
   z = np.minimum(street.wall / np.maximum(np.abs(x), 1e-6), street.end)
   at_end = z >= street.end
   side = np.where(at_end, 2, (x > 0).astype(int))
@@ -143,13 +144,14 @@ def _draw_houses_and_ground(street: Street, rng: np.random.Generator) -> None:
 def _house_rows(
   street: Street, rng: np.random.Generator
 ) -> list[tuple[np.ndarray, int]]:
-  """Where the houses start, left, right and at the end, and their numbers."""
+  """Rows left, right and at the end: starts of houses [n], the first number."""
   rows, first = [], 0
   for low, high, least, most in (
     (0, street.end, 7, 16),
     (0, street.end, 7, 16),
     (40 - street.wall, 40 + street.wall, 8, 16),
   ):
+    # The first house begins before the row, so that no gap is seen there.
     starts = [low - rng.uniform(0, 5)]
     while starts[-1] < high:
       starts.append(starts[-1] + rng.uniform(least, most))
@@ -163,7 +165,7 @@ def _house_facts(
   rng: np.random.Generator,
   rows: list[tuple[np.ndarray, int]],
 ) -> dict[str, np.ndarray]:
-  """Height, material and window spacing of every house."""
+  """Height, material, window spacing and start of every house, [N] each."""
   del street
   count = rows[-1][1] + len(rows[-1][0])
   storeys = rng.integers(2, 6, count)
@@ -185,7 +187,10 @@ def _facade(
   pixel: np.ndarray,
   light: np.ndarray,
 ) -> np.ndarray:
-  """The photo of all houses, [H, W, 3]: walls, windows, shops, cornices."""
+  """The photo of all houses, [H, W, 3]: walls, windows, cornices, bases.
+
+  `up`, metres above the ground, is [H, W]; other arrays are per column, [W].
+  """
   tall, spacing = facts["height"][house], facts["spacing"][house]
   u = along - facts["starts"][house] - 0.28 * spacing
   blur_up = np.broadcast_to(z / street.height, up.shape)
@@ -198,15 +203,16 @@ def _facade(
   sill = across * stripes(up - 0.62, STOREY, 0.1, blur_up)
   color = mix(color, wall * 0.4 + 0.55, sill * (up < tall - 1.2) * 0.8)
   sash = stripes(u + 0.05 - 0.25 * spacing, spacing, 0.04, pixel)
-  glass = np.array((0.17, 0.24, 0.33), np.float32)
   sheen = (up - 0.95) % STOREY / STOREY
-  glass = glass * (0.75 + 1.3 * sheen)[..., None]
-  color = color + (glass - color) * window[..., None]
+  glass = np.array((0.17, 0.24, 0.33), np.float32)
+  lit = glass * (0.75 + 1.3 * sheen)[..., None]
+  color = color + (lit - color) * window[..., None]
   color = mix(color, (0.85, 0.85, 0.83), sash * window * 0.7)
   cornice = np.clip((up - tall + 0.75) / np.maximum(blur_up, 0.05), 0, 1)
   color = mix(color, wall * 0.5 + 0.42, cornice * 0.85)
   base = np.clip((0.55 - up) / np.maximum(blur_up, 0.05), 0, 1)
   color = mix(color, (0.38, 0.37, 0.36), base * 0.7)
+  # A period that no house reaches: a single line, where the house starts.
   edge = stripes(along - facts["starts"][house] + 0.06, 1e3, 2e-4, pixel)
   color = mix(color, (0.2, 0.19, 0.18), np.clip(edge, 0, 1) * 0.6 + 0 * up)
   return haze(color * light[:, None], z)
@@ -219,8 +225,13 @@ def _draw_ground(
   rows: list[tuple[np.ndarray, int]],
   facts: dict[str, np.ndarray],
 ) -> None:
-  """Casts the road and the pavements, their markings and the houses' shade."""
+  """Casts the road and the pavements, their markings and the houses' shade.
+
+  x [W] and y [H, 1] are places in the picture plane, from where the street's
+  middle vanishes.
+  """
   ground = (y > 0) & (street.label != BUILDING)
+  # Kept off the horizon, where the ground would be infinitely far.
   z = street.eye / np.maximum(y, 1e-3)
   ground &= z <= street.end
   across = x * z
@@ -229,6 +240,7 @@ def _draw_ground(
   for mask, label in ((road, ROAD), (ground & ~road, PAVEMENT)):
     street.label[mask] = label
     street.instance[mask] = label
+  # 0 * x spreads what is [H, 1] over the width.
   wide = z / street.height + 0 * x
   deep = z * wide / street.eye
   asphalt = np.array((0.34, 0.345, 0.36), np.float32) + (

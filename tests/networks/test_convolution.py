@@ -1,0 +1,105 @@
+"""Convolutions against loops in NumPy, and their gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny import close, draw
+
+from hdgan.networks.convolution import conv, up_conv
+
+
+def slow_conv(x, kernel, stride, padding):
+  """A convolution as its definition says, one output pixel at a time."""
+  x, kernel = np.asarray(x), np.asarray(kernel)
+  x = np.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+  k = kernel.shape[0]
+  rows, cols = ((n - k) // stride + 1 for n in x.shape[1:3])
+  y = np.zeros((x.shape[0], rows, cols, kernel.shape[3]), np.float64)
+  for i in range(rows):
+    for j in range(cols):
+      window = x[:, i * stride : i * stride + k, j * stride : j * stride + k]
+      y[:, i, j] = np.einsum("bklc,klcd->bd", window, kernel)
+  return y
+
+
+def slow_up_conv(x, kernel):
+  """Spreads every input pixel over a 3x3 window at twice the distance."""
+  x, kernel = np.asarray(x), np.asarray(kernel)
+  b, h, w, _ = x.shape
+  y = np.zeros((b, 2 * h + 2, 2 * w + 2, kernel.shape[3]), np.float64)
+  for i in range(h):
+    for j in range(w):
+      y[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += np.einsum(
+        "bc,klcd->bkld", x[:, i, j], kernel
+      )
+  return y[:, 1 : 2 * h + 1, 1 : 2 * w + 1]  # One row of padding cut off.
+
+
+CONVS = [  # kernel size, stride, padding, height, width
+  (3, 1, 0, 8, 6), (7, 1, 0, 11, 8), (4, 1, 2, 7, 5), (3, 2, 1, 8, 6),
+  (3, 2, 1, 7, 9), (4, 2, 2, 8, 6), (4, 2, 2, 9, 7), (3, 1, 1, 5, 6),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size, stride, padding, height, width", CONVS)
+def test_conv_equals_its_definition(size, stride, padding, height, width):
+  x, kernel = draw(2, height, width, 3), draw(size, size, 3, 4, seed=1)
+  want = slow_conv(x, kernel, stride, padding)
+  close(conv(x, kernel, stride, padding), want)
+
+
+@pytest.mark.parametrize("size, stride, padding, height, width", CONVS)
+def test_conv_gradients_equal_difference_quotients(
+  size, stride, padding, height, width
+):
+  """A convolution is linear, so <dy, f(x + d) - f(x)> is exact in float64."""
+  x, kernel = draw(2, height, width, 3), draw(size, size, 3, 4, seed=1)
+  y, pull = jax.vjp(lambda *a: conv(*a, stride, padding), x, kernel)
+  dy = draw(*y.shape, seed=2)
+  dx, dkernel = pull(jnp.asarray(dy))
+  for gradient, shape, place in ((dx, x.shape, 0), (dkernel, kernel.shape, 1)):
+    nudge = draw(*shape, seed=3)
+    pair = [x, kernel]
+    pair[place] = nudge
+    want = np.sum(np.asarray(dy) * slow_conv(*pair, stride, padding))
+    got = np.sum(np.asarray(gradient, np.float64) * np.asarray(nudge))
+    close(got, want, 1e-4)
+
+
+# Kernel size and odd or even sizes; 64 x 64 results of 16 channels take the
+# sub-pixel form of the input's gradient on CPUs, fewer channels the plain one.
+@pytest.mark.parametrize("channels", [3, 16])
+@pytest.mark.parametrize(
+  "size, height, width", [(3, 129, 130), (4, 129, 130), (4, 130, 131)]
+)
+def test_strided_input_gradient_has_one_value_in_both_forms(
+  size, height, width, channels
+):
+  x, kernel = draw(1, height, width, channels), draw(size, size, channels, 4)
+  y, pull = jax.vjp(lambda x: conv(x, kernel, 2), x)
+  assert y.shape[1] * y.shape[2] >= 63 * 64
+  dy = jnp.asarray(draw(*y.shape, seed=2))
+  plain = jax.vjp(
+    lambda x: jax.lax.conv_general_dilated(
+      x, kernel, (2, 2), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    ),
+    x,
+  )[1]
+  close(pull(dy)[0], np.asarray(plain(dy)[0]))
+
+
+@pytest.mark.parametrize("height, width", [(4, 6), (5, 3), (1, 1)])
+def test_up_conv_equals_its_definition(height, width):
+  x, kernel = draw(2, height, width, 3), draw(3, 3, 3, 4, seed=1)
+  y = up_conv(x, kernel)
+  assert y.shape == (2, 2 * height, 2 * width, 4)
+  close(y, slow_up_conv(x, kernel))
+
+
+def test_up_conv_by_hand():
+  x = jnp.ones((1, 1, 1, 1))
+  kernel = jnp.arange(9, dtype=jnp.float32).reshape(3, 3, 1, 1)
+  # The kernel's first row and column fall into the padding.
+  want = [[4, 5], [7, 8]]
+  np.testing.assert_array_equal(up_conv(x, kernel)[0, :, :, 0], want)
