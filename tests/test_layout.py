@@ -1,10 +1,12 @@
 """The house that README.md draws: who may import whom, and what a room says."""
 
 import ast
+import fnmatch
 import graphlib
 import pathlib
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
@@ -74,12 +76,22 @@ def test_no_module_is_in_a_circle():
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda p: p.name)
 def test_a_folder_says_what_it_is_for(folder):
   tree = ast.parse((folder / "__init__.py").read_text())
-  assert len(tree.body) == 1 and "May\nimport" in ast.get_docstring(
-    tree
-  ).replace("May import", "May\nimport")
+  assert len(tree.body) == 1
+  assert "May import" in " ".join(ast.get_docstring(tree).split())
   # The readme has a row for it, or it is part of a folder that has one.
   text = (ROOT / "README.md").read_text()
   assert f"| `{folder.relative_to(PACKAGE).parts[0]}/` |" in text
+
+
+def test_every_file_of_the_package_is_installed():
+  """Packages are found by their __init__.py, other files by their ending."""
+  project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+  endings = project["tool"]["setuptools"]["package-data"]["*"]
+  for path in PACKAGE.rglob("*"):
+    if path.is_file() and "__pycache__" not in path.parts:
+      assert (path.parent / "__init__.py").is_file(), path
+      named = any(fnmatch.fnmatch(path.name, e) for e in endings)
+      assert path.suffix == ".py" or named, path
 
 
 def test_a_test_lies_where_its_module_does():

@@ -201,10 +201,9 @@ class Conv(nn.Module):
     k, c = self.size, x.shape[-1]
     shape = (k, k, c, self.channels)
     kernel = self.param("kernel", starts(normal(INIT_STDDEV)), shape)
-    # Instance norm cancels a bias before it; the released weights hold one
-    # everywhere.
-    # PyTorch's start of biases, which the original leaves: 1 / sqrt(fan-in),
-    # counted from a transposed convolution's output channels.
+    # Instance norm cancels the bias before it, but the released weights hold
+    # one everywhere. It starts as PyTorch's does, which the original leaves:
+    # within 1 / sqrt(fan-in), counted from a transposed convolution's output.
     fan_in = k * k * (self.channels if self.transposed else c)
     bias = self.param("bias", starts(uniform(fan_in**-0.5)), shape[3:])
     x, kernel, bias = (a.astype(self.dtype) for a in (x, kernel, bias))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from hdgan import whole_files
 from hdgan.errors import InputError
 from hdgan.rendering.renderer import Renderer, to_levels
 from hdgan.report import pictures
 from hdgan.styles import file as style_file
+from hdgan.whole_files import write_text
 
 GRID = "grid.png"
 
@@ -39,7 +39,7 @@ def write_result(
   picture = to_levels(fake, renderer.model.pictures.image_range)
   if text:
     # First: a picture is never without its styles.
-    whole_files.write_text(output / f"{name}{style_file.SUFFIX}", text)
+    write_text(output / f"{name}{style_file.SUFFIX}", text)
   pictures.save_png(output / f"{name}.png", picture)
 
 

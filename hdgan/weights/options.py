@@ -165,9 +165,8 @@ def options_of(
   options = {
     field.option: _as_option(field, config_lib.get(where, field.name))
     for field, where in fields
-    if field.option
+    if field.option and not field.local
   }
-  del options["dataroot"]  # A place on this machine.
   options |= {
     "label_nc": config.num_classes,
     "input_nc": data.label_channels,
