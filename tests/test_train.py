@@ -375,7 +375,7 @@ def test_kill_9_of_a_real_process(finished, tmp_path, prepared_dir, compiled):
   tests = str(pathlib.Path(__file__).parent)
   config.write_text(
     f"import os, sys, time\nsys.path.insert(0, {tests!r})\n"
-    "from hdgan.checkpoint import Checkpoints\n"
+    "from hdgan.runs.checkpoint import Checkpoints\n"
     "from tiny import tiny_config\ndef get_config():\n"
     f"  return tiny_config(data__prepared_dir={prepared_dir!r})\n"
     # Waits after the save of step 5, so that the kill finds it there.
