@@ -21,6 +21,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
   Args:
     path: of the file; its folder is made, a file that is there is replaced.
+      Two processes must not write one file at a time.
 
   Yields:
     A path beside it, to write to.
@@ -31,8 +32,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
   # Beside it, so that both lie on one file system: only then is renaming one
-  # act. The process id keeps two writers apart.
-  draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+  # act. One name for all, so that the next write takes away what a kill left.
+  draft = path.with_name(f".{path.name}.tmp")
   try:
     yield draft
     os.replace(draft, path)

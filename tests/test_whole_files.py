@@ -20,6 +20,10 @@ def test_a_file_is_replaced_whole(tmp_path):
     draft.write_text("new")
     assert path.read_bytes() == b"gr\xc3\xbcn\n"
   assert path.read_text() == "new"
+  # What a killed process left is taken away by the next.
+  path.with_name(".b.txt.tmp").write_text("half")
+  write_text(path, "newer")
+  assert path.read_text() == "newer"
   assert [p.name for p in path.parent.iterdir()] == ["b.txt"]
 
 

@@ -146,7 +146,8 @@ def load_record(path: pathlib.Path) -> dict[str, Any]:
 def save_record(path: pathlib.Path, record: Mapping[str, Any]) -> None:
   """Writes a JSON object, whole or not at all."""
   try:
-    write_text(path, json.dumps(record, indent=1))
+    with _locked(path.parent):
+      write_text(path, json.dumps(record, indent=1))
   except OSError as error:
     raise InputError(
       f"{path}: cannot be written ({error.strerror}); say "
