@@ -52,23 +52,23 @@ def random_batch(
     `label`, `instance`, `objects` [B, H, W] int32 and `image` [B, H, W, C]
     uint8.
   """
-  rng, (height, width) = np.random.RandomState(seed), model.size
+  rng, (height, width) = np.random.default_rng(seed), model.size
   shape = (batch_size, -(-height // 16), -(-width // 16))
   spec = model.pictures
   # Classes serve as object numbers, which stay below the bound.
   kinds = min(spec.num_classes, max(model.max_instances, 1)) or 2
-  blocks = rng.randint(0, kinds, shape).astype(np.int32)
+  blocks = rng.integers(0, kinds, shape).astype(np.int32)
   blocks = blocks.repeat(16, 1).repeat(16, 2)[:, :height, :width]
   pixels = (batch_size, height, width)
   channels = model.generator.channels
   label: np.ndarray = blocks
   if not spec.num_classes:
-    label = rng.randint(0, 256, (*pixels, spec.label_channels), np.uint8)
+    label = rng.integers(0, 256, (*pixels, spec.label_channels), np.uint8)
   return {
     "label": label,
     "instance": blocks,
     "objects": blocks,
-    "image": rng.randint(0, 256, (*pixels, channels), np.uint8),
+    "image": rng.integers(0, 256, (*pixels, channels), np.uint8),
   }
 
 

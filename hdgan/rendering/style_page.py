@@ -70,7 +70,7 @@ def thumbnail(picture: np.ndarray, box: Box, side: int = THUMBNAIL) -> str:
 def largest(bank: StyleBank, label: int) -> int:
   """Index of the largest object of a class; the first one of equals."""
   rows = np.flatnonzero(bank.objects.labels == label)
-  return int(rows[bank.objects.areas[rows].argmax()])
+  return int(rows[np.argmax(bank.objects.areas[rows])])
 
 
 def render_class(

@@ -56,7 +56,7 @@ def place_figures(street: Street, rng: np.random.Generator) -> list[Figure]:
     z += 15
   figures += _place_cars(street, rng)
   for _ in range(rng.integers(2, 8)):
-    x = rng.choice([-1, 1]) * (street.road + rng.uniform(0.7, 2.4))
+    x: float = rng.choice([-1, 1]) * (street.road + rng.uniform(0.7, 2.4))
     if rng.random() < 0.15:
       x = rng.uniform(-0.8, 0.8) * street.road
     facts = {
