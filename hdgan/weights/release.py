@@ -167,19 +167,20 @@ def check_sums(folder: pathlib.Path) -> None:
   path = folder / SUMS
   if not path.is_file():
     raise InputError(f"{path} is missing; copy the release's folder whole")
-  listed = {pathlib.Path(name).name for name in manifest.listed(folder, SUMS)}
+  names = (pathlib.Path(name).name for name in manifest.listed(folder, SUMS))
+  listed = {name for name in names if name}
   # What is read must be listed, and what is listed must be there and whole.
   read = {file.name for file in folder.glob("*.safetensors")}
   if (folder / directory.CLASSES).is_file():
     read.add(directory.CLASSES)
   for name in sorted(read - listed):
     raise InputError(f"{folder / name} is not listed in {SUMS}; copy it again")
-  for name in sorted(listed - {""}):
+  for name in sorted(listed):
     if not (folder / name).is_file():
       raise InputError(
         f"{folder / name} is missing, {SUMS} lists it; copy it again"
       )
-  odd = manifest.first_difference(folder, sorted(listed - {""}), SUMS)
+  odd = manifest.first_difference(folder, sorted(listed), SUMS)
   if odd is not None:
     raise InputError(f"{odd} differs from {SUMS}; copy it again")
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from banks import ENCODER, make_bank
 
 from hdgan.errors import InputError
@@ -60,6 +61,18 @@ def test_a_damaged_file_is_named(tmp_path, cut):
   path = tmp_path / style_bank.FILE
   path.write_bytes(path.read_bytes()[:cut])
   with pytest.raises(InputError, match="style_bank.safetensors: cannot"):
+    style_bank.load(tmp_path)
+
+
+def test_a_file_that_lacks_a_tensor_is_named(tmp_path):
+  bank = make_bank()
+  style_bank.save(tmp_path, bank)
+  path = tmp_path / style_bank.FILE
+  arrays = safetensors.numpy.load_file(path)
+  del arrays["styles.spread"]
+  about = {"hdgan": json.dumps(dict(bank.about))}
+  safetensors.numpy.save_file(arrays, path, about)
+  with pytest.raises(InputError, match="no tensor 'styles.spread' in it; make"):
     style_bank.load(tmp_path)
 
 

@@ -96,6 +96,20 @@ def test_a_flipped_bit_is_noticed(folder):
     release.read_metadata(folder[0])
 
 
+@pytest.mark.parametrize("lines", [0, 1])
+def test_sums_that_list_too_little(folder, lines):
+  """Also none at all: what is read must have been compared."""
+  path = folder[0] / release.SUMS
+  kept = [
+    line
+    for line in path.read_text().splitlines(keepends=True)
+    if not line.endswith("  G.safetensors\n")
+  ]
+  path.write_text("".join(kept * lines))
+  with pytest.raises(InputError, match="is not listed in SHA256SUMS"):
+    release.check_sums(folder[0])
+
+
 @pytest.mark.parametrize("name", ["G.safetensors", release.SUMS])
 def test_a_missing_file_is_noticed(folder, name):
   (folder[0] / name).unlink()
