@@ -52,6 +52,10 @@ flags.DEFINE_enum(
 )  # fmt: skip
 flags.DEFINE_string("map", "", "The one map of --input to take, by its name.")
 flags.DEFINE_integer("style_seed", None, "Draws styles; 0 if unset.")
+flags.DEFINE_enum(
+  "style_draw", None, ["map", "sequence"],
+  help="Draw styles for each map anew (map), or keep an object's in all maps.",
+)  # fmt: skip
 flags.DEFINE_string(
   "styles", "", "A style file, or a folder with <map>.styles.json files."
 )
@@ -93,7 +97,7 @@ class Mode:
     return (*self.needs, *self.may)
 
 
-_STYLE_FLAGS = ("map", "style_seed", "styles", "style_from")
+_STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
 # The one table of modes. A config may be left out where W holds one.
 MODES = {

@@ -1,5 +1,6 @@
 """Training: all stages of a config in one run, resumed by the same command."""
 
+import contextlib
 import pathlib
 import signal
 import types
@@ -14,6 +15,10 @@ from ml_collections import ConfigDict
 from hdgan.datasets import pipeline
 from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
+from hdgan.rendering.make_bank import make_bank
+from hdgan.rendering.renderer import open_renderer
+from hdgan.runs import directory
+from hdgan.styles import bank as style_bank
 from hdgan.training import sampling, schedule, train_step
 from hdgan.training.run import Run
 from hdgan.training.train_step import TrainState
@@ -61,8 +66,17 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
   job = Run(config, workdir)
   if job.start >= job.plans[-1].end:
     print(finished_line(job))
-    return
-  job.begin()
+  else:
+    with directory.hold(workdir):
+      job.begin()
+      if not train_stages(job):
+        return
+  if job.config.encoder.enabled:
+    complete_styles(job)
+
+
+def train_stages(job: Run) -> bool:
+  """Makes the steps of all stages that are left; whether that is done."""
   # The first to come and the last to go: a second SIGTERM, as schedulers send
   # it, must not end the process while the last save is still being written.
   with StopRequest() as stop, job.checkpoints, job.log:
@@ -76,10 +90,33 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
         break
     job.progress.close()
   job.write_index(step, running=False)
-  if step < job.plans[-1].end:
-    print(f"Stopped and saved at step {step}; the same command goes on.")
+  done = step >= job.plans[-1].end
+  if done:
+    print(f"Finished after {step} steps; open {job.workdir / 'index.html'}")
   else:
-    print(f"Finished after {step} steps; open {workdir / 'index.html'}")
+    print(f"Stopped and saved at step {step}; the same command goes on.")
+  return done
+
+
+def complete_styles(job: Run) -> None:
+  """Gives a finished run its style bank, unless it has one of its E."""
+  E = directory.load_params(job.workdir, units=("E",))["E"]
+  digest = style_bank.parameters_digest(E)
+  settings = {}
+  with contextlib.suppress(InputError):
+    old = style_bank.load(job.workdir)
+    if old is not None and old.about["encoder"] == digest:
+      return
+    # Made before the run was extended: as large, of the E that it has now.
+    names = ("num_styles", "min_area", "seed")
+    settings = {name: old.about[name] for name in names} if old else {}
+  print(
+    "Making the style bank, which --mode=styles does anew at any time; "
+    "synthesis draws from it"
+  )
+  with directory.hold(job.workdir):
+    renderer = open_renderer(job.workdir, use_bank=False)
+    make_bank(renderer, job.data, **settings)
 
 
 def finished_line(run: Run) -> str:
@@ -145,16 +182,21 @@ def run_stage(
       config, plan.model, run.data, mesh=run.mesh, workdir=run.workdir
     )
     stream = open_stream(run, plan, step)
-    batch = meshes.put_batch(next(stream), run.mesh)
+    ahead = next(stream)
+    batch = meshes.put_batch(ahead, run.mesh)
     update = compile_step(run, plan, state, batch)
+    if not step:
+      # Photos that lie on their side or are read as black show here.
+      run.sample(plan, sampler, state, sampler.class_means(state.params))
   stopping = False
   while step < plan.end and not stopping:
     state, metrics = update(state, batch, run.vgg)
     step += 1
     window.append(metrics)
+    # Read while the devices work, with at most two steps in flight.
+    ahead = next(stream)
     if step < plan.end:
-      # Read while the devices work, with at most two steps in flight.
-      batch = meshes.put_batch(next(stream), run.mesh)
+      batch = meshes.put_batch(ahead, run.mesh)
       jax.block_until_ready(window[-2:][0])
     # Asked for once per step: a later request must not end the loop unsaved.
     stopping = stop.asked
@@ -167,11 +209,18 @@ def run_stage(
     if log or sample or save:
       write_metrics(run, plan, step, window)
       window = []
+    if not (save or sample):
+      continue
     with run.progress.paused():
+      means = sampler.class_means(state.params)
       if sample and not stopping:
-        run.sample(plan, sampler, state)
+        run.sample(plan, sampler, state, means)
       if save:
-        run.save(plan, state)
+        # The losses above are from before the update: what is saved must be
+        # fit for another step.
+        losses = sampler.losses(state.params, ahead, run.vgg)
+        run.require_finite(losses, f"after step {step}, which is not saved")
+        run.save(plan, state, means)
   return state
 
 
@@ -227,14 +276,7 @@ def write_metrics(
   # All at once: asking at every step would wait for the devices each time.
   fetched = jax.device_get(window)
   losses = {k: float(np.mean([m[k] for m in fetched])) for k in fetched[0]}
-  bad = [name for name, value in losses.items() if not np.isfinite(value)]
-  if bad:
-    newest = run.checkpoints.latest()
-    raise InputError(
-      f"{', '.join(bad)} not finite between steps {step - len(window)} and "
-      f"{step}; the newest checkpoint is from step {newest}. A lower "
-      "optimizer.learning_rate, or precision='float32', may help"
-    )
+  run.require_finite(losses, f"in steps {step - len(window) + 1} to {step}")
   epoch = plan.epoch(step - 1)
   shown = {k: v for k, v in losses.items() if k != "rate"}
   speed = run.progress.update(

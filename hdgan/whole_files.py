@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all.
+"""Files and folders that appear whole or not at all, and locks on them.
 
 Each is written under a temporary name beside its own and renamed at the end, so
 that a kill, a full disk or a reader at the wrong moment never meets half of it.
@@ -6,11 +6,13 @@ that a kill, a full disk or a reader at the wrong moment never meets half of it.
 
 import contextlib
 import errno
+import fcntl
 import os
 import pathlib
 import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import TextIO
 
 from hdgan.errors import InputError
 
@@ -88,6 +90,34 @@ def whole_folder(
   finally:
     if made:
       shutil.rmtree(made, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(path: pathlib.Path, wait: bool = True) -> Iterator[TextIO]:
+  """Holds a lock that ends with this block, or with the process.
+
+  Where the file system knows no locks, nothing is held.
+
+  Args:
+    path: of the lock's file, made when missing; it stays.
+    wait: until another process lets go of it.
+
+  Yields:
+    The open file, with what its last holder wrote into it.
+
+  Raises:
+    BlockingIOError: if another process holds it and `wait` is False.
+    OSError: if the file cannot be opened.
+  """
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with path.open("a+") as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+      raise
+    except OSError:
+      pass
+    yield file
 
 
 def share(path: pathlib.Path) -> None:

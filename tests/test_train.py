@@ -7,20 +7,24 @@ import shutil
 import signal
 import subprocess
 import sys
-import types
 
 import jax
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import assert_bits, leaves, null_bias, tiny_config
+from tiny import assert_bits, close, leaves, null_bias, tiny_config
 
 from hdgan import config as config_lib
 from hdgan import train
+from hdgan.datasets import pipeline
 from hdgan.errors import InputError
+from hdgan.rendering.encode import encode_split, training_inputs
+from hdgan.rendering.renderer import open_renderer
 from hdgan.report import log as report
 from hdgan.runs import directory
+from hdgan.styles import bank as style_bank
 from hdgan.training import schedule, train_step
+from hdgan.validation import validate
 
 END = 9  # Three stages of one epoch of three steps.
 
@@ -81,7 +85,7 @@ def interrupted(finished, workdir, step):
   """The folder as `kill -9` leaves it once `step` is written, or later."""
   shutil.copytree(finished, workdir)
   for folder in (workdir / "checkpoints").iterdir():
-    if int(folder.name) > step:
+    if folder.is_dir() and int(folder.name) > step:
       shutil.rmtree(folder)
   (workdir / "checkpoints" / f"{step + 1}.orbax-checkpoint-tmp").mkdir()
   with (workdir / "metrics.jsonl").open("a") as log:
@@ -93,14 +97,16 @@ def test_files(finished):
   names = {path.name for path in finished.iterdir()}
   assert names == {
     "config.json", "classes.json", "checkpoints", "metrics.jsonl",
-    "tensorboard", "samples", "index.html",
+    "tensorboard", "samples", "index.html", ".lock", "style_bank.json",
+    "style_bank.safetensors", "style_bank.html",
   }  # fmt: skip
-  steps = sorted(int(p.name) for p in (finished / "checkpoints").iterdir())
+  folders = (p for p in (finished / "checkpoints").iterdir() if p.is_dir())
+  steps = sorted(int(p.name) for p in folders)
   assert steps == list(range(1, END + 1))
   kept = [s for s in steps if (finished / f"checkpoints/{s}/keep").exists()]
   assert kept == [3, 6, 9]
   samples = sorted(p.name for p in (finished / "samples").iterdir())
-  assert samples == ["3.png", "6.png", "9.png"]
+  assert samples == ["0.png", "3.png", "6.png", "9.png"]
   assert not list(finished.rglob("*.tmp"))
   config = config_lib.from_json((finished / "config.json").read_text())
   assert config.generator.width == 4
@@ -114,7 +120,8 @@ def test_metrics(finished):
     by_split[line["split"]].append((line["step"], line["stage"]))
   stages = ["global"] * 3 + ["enhancer"] * 3 + ["joint"] * 3
   every = list(zip(range(1, END + 1), stages, strict=True))
-  assert by_split == {"train": every, "held_out": every[2::3]}
+  held_out = [(0, "global"), *every[2::3]]
+  assert by_split == {"train": every, "held_out": held_out}
   for line in lines:
     assert {"G_GAN", "G_GAN_Feat", "D_real", "D_fake"} <= line.keys()
     assert ("rate" in line) == (line["split"] == "train")
@@ -315,27 +322,155 @@ def test_start_from_the_weights_of_another_run(
   assert int(started[0].step) == 0
 
 
-def test_a_loss_that_is_not_finite(finished):
-  config = tiny_config()
-  run = types.SimpleNamespace(checkpoints=directory.checkpoints_of(finished))
-  plan = schedule.plan_stages(config, 3, 64)[2]
-  window = [{"G_GAN": np.float32(1)}, {"G_GAN": np.float32("nan")}]
-  with pytest.raises(InputError) as error:
-    train.write_metrics(run, plan, 12, window)
-  (line,) = str(error.value).splitlines()
-  assert line.startswith(
-    "G_GAN not finite between steps 10 and 12; the newest checkpoint is from "
-    "step 9. A lower optimizer.learning_rate"
-  )
-
-
-@pytest.mark.slow
 def test_a_run_that_diverges_saves_nothing_of_it(tmp_path, prepared_dir):
-  with pytest.raises(InputError, match="not finite between steps"):
-    run(tmp_path / "run", prepared_dir, optimizer__learning_rate=1e30)
-  for step in directory.checkpoints_of(tmp_path / "run").steps():
-    for leaf in jax.tree.leaves(state_of(tmp_path / "run", step)["params"]):
-      assert np.isfinite(leaf).all()
+  """The weights stay finite here, and only what they give does not."""
+  workdir, rate = tmp_path / "run", 3e38
+  with pytest.raises(InputError) as caught:
+    run(workdir, prepared_dir, optimizer__learning_rate=rate)
+  (line,) = str(caught.value).splitlines()
+  assert "not finite after step 1, which is not saved; nothing was" in line
+  assert line.endswith(
+    "the same command with --config.optimizer.learning_rate=3e+37"
+  )
+  assert directory.checkpoints_of(workdir).steps() == []
+  assert not list((workdir / "checkpoints").glob("*tmp*"))
+  # What it advises: another rate, in the same folder.
+  run(workdir, prepared_dir, optimizer__learning_rate=1e-4)
+  assert directory.checkpoints_of(workdir).latest() == END
+
+
+def test_a_run_that_diverges_later(
+  finished, tmp_path, prepared_dir, monkeypatch
+):
+  """The way on that it names starts from the last good checkpoint."""
+  workdir, update = interrupted(finished, tmp_path / "run", 4), []
+  compile_step = train.compile_step
+
+  def spoil(*args):
+    step = compile_step(*args)
+
+    def spoiled(state, *rest):
+      state, metrics = step(state, *rest)
+      update.append(int(state.step))
+      if update[-1] == 6:
+        state.params["G1"] = jax.tree.map(
+          lambda x: x * np.float32(np.inf), state.params["G1"]
+        )
+      return state, metrics
+
+    return spoiled
+
+  monkeypatch.setattr(train, "compile_step", spoil)
+  with pytest.raises(InputError) as caught:
+    run(workdir, prepared_dir, sample_every=100)
+  monkeypatch.undo()
+  (line,) = str(caught.value).splitlines()
+  assert "not finite after step 6, which is not saved; the newest check" in line
+  assert "is from step 5. Start another run with --workdir=ANOTHER " in line
+  assert update == [5, 6]
+  assert directory.checkpoints_of(workdir).steps() == [1, 2, 3, 4, 5]
+  # Typed: a run of its own from step 5.
+  rate, other = 5e-05, tmp_path / "other"
+  assert f"--config.optimizer.learning_rate={rate:g}, and from" in line
+  assert f"--config.init_from={workdir} if" in line
+  run(
+    other, prepared_dir, optimizer__learning_rate=rate, init_from=str(workdir)
+  )
+  assert directory.checkpoints_of(other).latest() == END
+
+
+def test_held_out_losses_that_are_not_finite(
+  finished, tmp_path, prepared_dir, monkeypatch
+):
+  workdir = interrupted(finished, tmp_path / "run", 5)
+  bad = {"G_GAN": 0.5, "D_real": float("inf")}
+  grid = np.zeros((8, 8, 3), np.uint8)
+  monkeypatch.setattr(train.sampling.Sampler, "render", lambda *_: (grid, bad))
+  with pytest.raises(InputError, match="D_real not finite on held-out picture"):
+    run(workdir, prepared_dir)
+  assert directory.checkpoints_of(workdir).latest() == 5
+  assert (workdir / "samples/6.png").read_bytes() != b""  # The earlier one.
+
+
+def test_samples_are_drawn_with_the_moving_average(
+  finished, tmp_path, prepared_dir
+):
+  """The grid of the last step, made anew from its checkpoint."""
+  job = train.Run(
+    tiny_config(data__prepared_dir=prepared_dir), tmp_path / "other"
+  )
+  plan = job.plans[2]
+  saved = state_of(finished, END)
+  assert not np.array_equal(
+    saved["ema"]["G1"]["conv_in"]["kernel"],
+    saved["params"]["G1"]["conv_in"]["kernel"],
+  )
+  sampler = train.sampling.Sampler(
+    job.config, plan.model, job.data, mesh=job.mesh
+  )
+  means = sampler.class_means(saved["params"])
+  shown = np.asarray(Image.open(finished / "samples/9.png"))
+  average = {**saved["params"], **saved["ema"]}
+  grid, losses = sampler.render(average, {}, means)
+  np.testing.assert_array_equal(shown, grid)
+  live, live_losses = sampler.render(saved["params"], {}, means)
+  assert (live != shown).any()
+  logged = report.read_metrics(finished)[-1]
+  assert logged["split"] == "held_out" and logged["step"] == END
+  assert logged["G_GAN"] == pytest.approx(losses["G_GAN"], rel=1e-6)
+  assert logged["G_GAN"] != pytest.approx(live_losses["G_GAN"], rel=1e-6)
+
+
+def test_two_trainings_in_one_folder(finished, tmp_path, prepared_dir):
+  """The second ends at once; the first is untouched."""
+  workdir = interrupted(finished, tmp_path / "run", 5)
+  with (
+    directory.hold(workdir),
+    pytest.raises(InputError, match="another training is at work there"),
+  ):
+    run(workdir, prepared_dir)
+  run(workdir, prepared_dir)
+  assert_same_run(workdir, finished)
+
+
+def test_a_training_that_came_first(finished, tmp_path, prepared_dir):
+  """It ended between the look at the folder and the lock on it."""
+  config = tiny_config(data__prepared_dir=prepared_dir)
+  job = train.Run(config, tmp_path / "run")
+  shutil.copytree(finished, tmp_path / "run")
+  with pytest.raises(InputError, match="run the same command again"):
+    job.begin()
+
+
+def test_a_finished_run_has_a_style_bank(finished, tmp_path, prepared_dir):
+  bank = style_bank.load(finished)
+  digest = style_bank.parameters_digest(state_of(finished, END)["params"]["E"])
+  assert bank.about["encoder"] == digest and bank.about["step"] == END
+  assert len(bank.about["names"]) == 3
+  # Killed while it was made: the same command makes it.
+  workdir = tmp_path / "run"
+  shutil.copytree(finished, workdir)
+  for path in workdir.glob("style_bank*"):
+    path.unlink()
+  run(workdir, prepared_dir)
+  for path in finished.glob("style_bank.[sj]*"):
+    assert (workdir / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_checkpoint_knows_the_means_of_its_classes(finished, prepared_dir):
+  """Over all objects of the three training pictures, as style banks are."""
+  config = tiny_config(data__prepared_dir=prepared_dir)
+  data = pipeline.prepare(validate(config))
+  renderer = open_renderer(finished, 3, use_bank=False)
+  objects = encode_split(renderer, training_inputs(data, (16, 32)))
+  info = directory.checkpoints_of(finished).info(3)
+  means = style_bank.means_from_json(info["class_means"])
+  for label in range(8):
+    own = objects.features[objects.labels == label]
+    assert means.class_counts[label] == len(own)
+    if len(own):
+      close(means.class_means[label], own.mean(axis=0))
+  close(means.global_mean, objects.features.mean(axis=0))
 
 
 def test_what_a_stage_says(
@@ -343,6 +478,7 @@ def test_what_a_stage_says(
 ):
   workdir = interrupted(finished, tmp_path / "run", 6)
   monkeypatch.setattr(train.Run, "save", lambda *_: None)
+  monkeypatch.setattr(train, "complete_styles", lambda *_: None)
   run(workdir, prepared_dir)
   said = capsys.readouterr().out
   state = state_of(finished, 7)["params"]

@@ -11,6 +11,7 @@ from hdgan.errors import InputError
 
 # Hues of neighbouring ids are far apart: steps of the golden section.
 _GOLDEN = 0.618033988749895
+FILE = "classes.json"
 _SWITCHES = ("has_instances", "ignore", "background")
 
 
@@ -31,13 +32,16 @@ def load_classes(
   Raises:
     InputError: a classes.json that cannot be read or breaks the schema.
   """
-  path = pathlib.Path(root) / "classes.json"
-  given = {}
-  if path.is_file():
-    given = _read_classes(path)
+  path = pathlib.Path(root) / FILE
+  given = _read_classes(path) if path.is_file() else {}
   return tuple(
     given.get(i) or class_entry(i, str(i)) for i in range(num_classes)
   )
+
+
+def to_json(classes: Sequence[Mapping[str, Any]]) -> str:
+  """Classes as the text of a classes.json."""
+  return json.dumps(list(classes), indent=1) + "\n"
 
 
 def class_entry(
@@ -74,9 +78,12 @@ def class_entry(
 def _read_classes(path: pathlib.Path) -> dict[int, dict[str, Any]]:
   """Reads and checks a classes.json: a list of objects with id and name."""
   try:
-    entries = json.loads(path.read_text(encoding="utf-8"))
-  except (OSError, ValueError) as error:
-    raise InputError(f"{path}: not readable as JSON ({error})") from error
+    # With or without the mark that Windows puts before UTF-8.
+    entries = json.loads(path.read_text(encoding="utf-8-sig"))
+  except (OSError, ValueError, RecursionError) as error:
+    raise InputError(
+      f"{path}: not readable as JSON in UTF-8 ({error}); save it in that form"
+    ) from error
   if not isinstance(entries, list):
     raise InputError(
       f"{path}: must be a list of classes, not {type(entries).__name__}"

@@ -8,7 +8,6 @@ leaves behind is removed by the next one.
 
 import contextlib
 import dataclasses
-import fcntl
 import io
 import json
 import os
@@ -24,7 +23,7 @@ from absl import logging
 
 from hdgan.datasets.reading import Encoded, Reading
 from hdgan.errors import InputError
-from hdgan.whole_files import write_text
+from hdgan.whole_files import locked, write_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +103,7 @@ def prepare(
     builder = make_builder()
     final = pathlib.Path(builder.data_path)
     try:
-      with _locked(final.parent):
+      with locked(final.parent / ".lock"):
         # Under the lock nobody is at work: what is unfinished was killed.
         for part in final.parent.glob(f"incomplete.*_{final.name}"):
           shutil.rmtree(part, ignore_errors=True)
@@ -146,7 +145,7 @@ def load_record(path: pathlib.Path) -> dict[str, Any]:
 def save_record(path: pathlib.Path, record: Mapping[str, Any]) -> None:
   """Writes a JSON object, whole or not at all."""
   try:
-    with _locked(path.parent):
+    with locked(path.parent / ".lock"):
       write_text(path, json.dumps(record, indent=1))
   except OSError as error:
     raise InputError(
@@ -182,13 +181,3 @@ def progress_line(what: str) -> Callable[[int, int], None]:
       last = now
 
   return tell
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-  """Holds a folder's lock, where the file system knows locks."""
-  folder.mkdir(parents=True, exist_ok=True)
-  with (folder / ".lock").open("w") as lock:
-    with contextlib.suppress(OSError):
-      fcntl.flock(lock, fcntl.LOCK_EX)
-    yield

@@ -110,5 +110,10 @@ def load(path: str) -> Params:
           f"loss.vgg_file={path!r}: {name}.{leaf} is {got}, must be of shape "
           f"{shape}; {how}"
         )
-      params.setdefault(name, {})[leaf] = jnp.asarray(found, jnp.float32)
+      if found.dtype != jnp.float32 or not np.isfinite(found).all():
+        raise InputError(
+          f"loss.vgg_file={path!r}: {name}.{leaf} ({found.dtype}) must hold "
+          f"finite float32 numbers; {how}"
+        )
+      params.setdefault(name, {})[leaf] = jnp.asarray(found)
   return params

@@ -21,6 +21,7 @@ from hdgan.networks.model import Model, Params, build_model
 from hdgan.report import pictures
 from hdgan.runs import directory
 from hdgan.styles import bank as style_bank
+from hdgan.styles.clusters import Styles
 
 # Styles are padded to multiples of it, so that few sizes are compiled.
 OBJECTS_UNIT = 64
@@ -113,6 +114,7 @@ class Renderer:
     params: of G and, where the checkpoint has it, E.
     classes: id, name, color, has_instances per class; () for pictures.
     bank: its styles, checked against E; None where it has none.
+    means: what classes fall back on without a bank; None where it is unknown.
   """
 
   workdir: pathlib.Path
@@ -123,6 +125,7 @@ class Renderer:
   params: Params
   classes: Sequence[dict[str, Any]]
   bank: style_bank.StyleBank | None
+  means: Styles | None = None
 
   @property
   def size(self) -> tuple[int, int]:
@@ -170,7 +173,8 @@ def open_renderer(
   config = directory.read_config(workdir)
   checkpoints = directory.checkpoints_of(workdir)
   step = directory.find_step(workdir, checkpoints, step)
-  index = checkpoints.info(step)["stage"]
+  info = checkpoints.info(step)
+  index, means = info["stage"], info.get("class_means")
   stage = config.stages[index]
   # Nothing here pools features, so no bound on objects is needed.
   model = build_model(config, stage)
@@ -180,7 +184,7 @@ def open_renderer(
   if model.encoder is not None and has_encoder:
     units.append("E")
   params = directory.load_params(workdir, step, units)
-  classes = directory.read_classes(workdir)
+  classes = directory.read_classes(workdir, config.num_classes)
   bank = None
   if use_bank and model.encoder is not None:
     bank = style_bank.load(workdir)
@@ -197,6 +201,7 @@ def open_renderer(
     params=jax.device_put(params),
     classes=classes,
     bank=bank,
+    means=style_bank.means_from_json(means) if means else None,
   )
 
 

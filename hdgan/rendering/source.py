@@ -20,12 +20,14 @@ class StyleOptions:
 
   Attributes:
     style_seed: None if it was not given, then 0.
+    style_draw: "map" or "sequence", see `Chooser`; None if it was not given.
     styles: a style file, or a folder with one per map; or ''.
     style_from: a photo; or ''.
     style_grid: a class or an object; or ''.
   """
 
   style_seed: int | None = None
+  style_draw: str | None = None
   styles: str = ""
   style_from: str = ""
   style_grid: str = ""
@@ -58,7 +60,9 @@ class StyleSource:
       renderer.class_names,
       renderer.channels,
       bank=renderer.bank,
+      means=renderer.means,
       seed=options.style_seed or 0,
+      draw=options.style_draw or "map",
     )
     if options.style_from:
       example = style_photo.find_photo(renderer, options.style_from)
@@ -76,7 +80,8 @@ class StyleSource:
       # Styles that are given as numbers need no E, a photo does.
       if flag == "style_from" or not renderer.channels:
         require_encoder(renderer, f"--{flag}")
-      if flag in ("style_grid", "style_seed") and renderer.bank is None:
+      drawn = ("style_grid", "style_seed", "style_draw")
+      if flag in drawn and renderer.bank is None:
         raise InputError(
           f"--{flag}={value} draws from a style bank, which {renderer.workdir} "
           "does not hold; make one with --mode=styles"
@@ -143,7 +148,10 @@ class StyleSource:
       return fallback_line(self.renderer.bank, self.chooser.names)
     if self.files or self.chooser.photo is not None:
       return ""
+    taken = "every class takes the mean of its own"
+    if self.renderer.means is None:
+      taken = "all of them are zero here"
     return (
-      "This model has styles, but no style bank yet (--mode=styles makes one); "
-      "all of them are zero here."
+      "This model has styles, but no style bank yet (--mode=styles makes one): "
+      f"{taken}."
     )

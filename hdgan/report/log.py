@@ -37,7 +37,8 @@ class MetricsLog:
     workdir = pathlib.Path(workdir)
     path = workdir / METRICS
     if path.exists():
-      kept = [line for line in read_metrics(workdir) if line["step"] <= step]
+      lines = read_metrics(workdir) if step else []
+      kept = [line for line in lines if line["step"] <= step]
       write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
     self._file = path.open("a")
     # TensorBoard hides what was written from `purge_step` on.
@@ -60,7 +61,7 @@ class MetricsLog:
     stage: str,
     split: str = "train",
   ) -> None:
-    """Writes one line; it is on disk when this returns.
+    """Writes one line; a kill right after this does not lose it.
 
     Args:
       step: training steps done.
@@ -83,7 +84,7 @@ class MetricsLog:
     self._events.add_image(name, picture, step, dataformats="HWC")
 
   def flush(self) -> None:
-    """Brings the event files up to date on disk."""
+    """Brings TensorBoard's files up to date, as `write` does the other."""
     self._events.flush()
 
   def close(self) -> None:
@@ -118,10 +119,16 @@ def read_metrics(workdir: str | os.PathLike) -> list[dict[str, Any]]:
   path = pathlib.Path(workdir) / METRICS
   lines = []
   if path.exists():
-    for text in path.read_text().splitlines():
+    # Bytes that are no UTF-8 spoil their own line only.
+    text = path.read_text(encoding="utf-8", errors="replace")
+    for one in text.splitlines():
       with contextlib.suppress(json.JSONDecodeError):
-        lines.append(json.loads(text))
-  return [line for line in lines if isinstance(line, dict) and "step" in line]
+        lines.append(json.loads(one))
+  return [
+    line
+    for line in lines
+    if isinstance(line, dict) and type(line.get("step")) is int
+  ]
 
 
 def _number(value: Any) -> float | None:

@@ -1,4 +1,5 @@
 """The run directory W: its files, its checkpoints and their sums.
 
-May import the ground rooms: nothing here knows a network.
+May import `report/`, `datasets/` and the ground rooms: nothing here knows a
+network.
 """

@@ -6,7 +6,8 @@ stage is known before its networks are shaped), and `manifest.sha256`, which
 `sha256sum -c` understands. orbax itself loads flipped bits without notice; here
 a step is compared with its manifest before any of it is used. The manifest is
 written just before orbax renames the finished folder, so that a kill leaves
-either a whole step or one that is never listed.
+either a whole step or a folder without a step's name. What has a step's name is
+never removed: without its manifest it is moved aside.
 
   with Checkpoints(workdir / "checkpoints", keep=3) as checkpoints:
     checkpoints.save(step, state, {"stage": 0})
@@ -20,7 +21,7 @@ import errno
 import os
 import pathlib
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import flax
@@ -35,6 +36,7 @@ from hdgan.runs import manifest
 
 KEEP = "keep"  # A step folder with a file of this name is never pruned.
 _TMP = ".orbax-checkpoint-tmp"
+_ASIDE = "without-manifest"
 _ITEMS = ("info", "state")
 
 
@@ -88,6 +90,7 @@ class Checkpoints(contextlib.AbstractContextManager):
       return
     if self._manager is None:
       self.clean()
+      self.move_aside()
       self._manager = self._open()
     # Set before orbax begins: its thread calls `_seal`, which reads them.
     self._saving, self._keep_forever = step, keep_forever
@@ -102,13 +105,22 @@ class Checkpoints(contextlib.AbstractContextManager):
 
   def steps(self) -> list[int]:
     """The steps that are complete, ascending."""
-    if not self.directory.is_dir():
-      return []
     return sorted(
-      int(folder.name)
-      for folder in self.directory.iterdir()
-      if folder.name.isdecimal() and (folder / manifest.NAME).is_file()
+      int(folder.name) for folder in self._folders() if _is_sealed(folder)
     )
+
+  def unsealed(self) -> list[int]:
+    """Steps whose manifest is not there, ascending: nothing reads them."""
+    return sorted(
+      int(folder.name) for folder in self._folders() if not _is_sealed(folder)
+    )
+
+  def _folders(self) -> Iterator[pathlib.Path]:
+    """The folders that have a step's name."""
+    if self.directory.is_dir():
+      for folder in self.directory.iterdir():
+        if folder.name.isdecimal() and folder.is_dir():
+          yield folder
 
   def latest(self) -> int | None:
     """The newest complete step, None if there is none."""
@@ -132,7 +144,8 @@ class Checkpoints(contextlib.AbstractContextManager):
       A pytree like `abstract_state`, of jax.Arrays equal to those saved.
 
     Raises:
-      InputError: if the step is missing, damaged or of other networks.
+      InputError: if the step is missing, damaged or of other networks, or
+        holds numbers that are not finite.
     """
     self.verify(step)
     # `_read` takes parts of a tree, so what is left over is noticed here.
@@ -145,7 +158,9 @@ class Checkpoints(contextlib.AbstractContextManager):
       abstract_state,
     )
     arguments = ocp.checkpoint_utils.construct_restore_args(abstract_state)
-    return self._read(step, abstract_state, arguments)
+    state = self._read(step, abstract_state, arguments)
+    self._require_finite(step, state)
+    return state
 
   def restore_subtree(self, step: int, paths: Sequence[str]) -> dict[str, Any]:
     """Restores parts of the state as numpy arrays, whatever the rest is.
@@ -158,7 +173,8 @@ class Checkpoints(contextlib.AbstractContextManager):
       Nested dict with these parts at their places.
 
     Raises:
-      InputError: if the step is missing or damaged, or a path holds no array.
+      InputError: if the step is missing or damaged, a path holds no array, or
+        an array holds numbers that are not finite.
     """
     self.verify(step)
     saved = dict(_leaves(self.structure(step)))
@@ -177,7 +193,9 @@ class Checkpoints(contextlib.AbstractContextManager):
     arguments = jax.tree.map(
       lambda _: ocp.RestoreArgs(restore_type=np.ndarray), wanted
     )
-    return self._read(step, wanted, arguments)
+    tree = self._read(step, wanted, arguments)
+    self._require_finite(step, tree)
+    return tree
 
   def structure(self, step: int) -> dict[str, Any]:
     """Nested dict of jax.ShapeDtypeStruct: what the state of a step holds."""
@@ -202,12 +220,9 @@ class Checkpoints(contextlib.AbstractContextManager):
     folder = self.directory / str(step)
     odd = manifest.first_difference(folder, items)
     if odd is not None:
-      others = [other for other in self.steps() if other < step]
-      way = f"step {others[-1]}" if others else "the start"
       raise InputError(
         f"{odd}: differs from {folder.name}/{manifest.NAME}, the checkpoint of "
-        f"step {step} is damaged; delete the folder {folder} to go on from "
-        f"{way}"
+        f"step {step} is damaged; {self._way_back(step)}"
       )
 
   def wait(self) -> None:
@@ -223,7 +238,7 @@ class Checkpoints(contextlib.AbstractContextManager):
     self._saving = None
     # All processes must see the same steps, or each would prune others.
     _barrier("hdgan_saved")
-    self._prune(self._manager)
+    self._prune()
 
   def close(self) -> None:
     """Waits for the last save and ends orbax's threads."""
@@ -235,19 +250,36 @@ class Checkpoints(contextlib.AbstractContextManager):
         self._manager = None
 
   def clean(self) -> None:
-    """Removes what a killed process left: steps that were not finished.
+    """Removes what a killed process left of steps that it was writing.
 
     `save` calls it once; nothing else may be writing to the folder then.
     """
     if jax.process_index() == 0 and self.directory.is_dir():
-      for folder in sorted(self.directory.iterdir()):
-        unsealed = (
-          folder.name.isdecimal() and not (folder / manifest.NAME).is_file()
-        )
-        if folder.is_dir() and (_TMP in folder.name or unsealed):
-          logging.warning("%s: not finished, removed", folder)
-          shutil.rmtree(folder)
+      for folder in sorted(self.directory.glob(f"*{_TMP}*")):
+        logging.info("%s: not finished, removed", folder)
+        shutil.rmtree(folder)
     _barrier("hdgan_cleaned")
+
+  def move_aside(self) -> list[pathlib.Path]:
+    """Frees the names of steps without a manifest; their data stays.
+
+    A copy that left the manifests out ends like this, never a kill.
+
+    Returns:
+      Where they are now: `<step>.without-manifest`.
+    """
+    moved = []
+    for step in self.unsealed():
+      folder = self.directory / str(step)
+      names = (f"{step}.{_ASIDE}{more}" for more in ("", *range(2, 1000)))
+      aside = next(
+        path for path in map(folder.with_name, names) if not path.exists()
+      )
+      if jax.process_index() == 0:
+        folder.rename(aside)
+      moved.append(aside)
+    _barrier("hdgan_moved_aside")
+    return moved
 
   def _open(self) -> ocp.CheckpointManager:
     """A manager that never prunes: orbax would do so before the manifest."""
@@ -274,17 +306,17 @@ class Checkpoints(contextlib.AbstractContextManager):
       (folder / KEEP).touch()
     manifest.write(folder, _ITEMS)
 
-  def _prune(self, manager: ocp.CheckpointManager) -> None:
+  def _prune(self) -> None:
     """Removes all but the `keep` newest steps and those kept forever."""
     for step in self.steps()[: -self.keep]:
       folder = self.directory / str(step)
       if (folder / KEEP).exists():
         continue
       _barrier(f"hdgan_prune_{step}")
-      # Without its manifest a folder that is half removed is not listed.
       if jax.process_index() == 0:
-        (folder / manifest.NAME).unlink()
-      manager.delete(step)
+        # Renamed first: half of a step is never found under a step's name.
+        half = folder.rename(folder.with_name(f"{step}{_TMP}-pruned"))
+        shutil.rmtree(half)
 
   def _fail(self, error: Exception) -> None:
     """Drops the step that could not be written and raises its reason."""
@@ -314,6 +346,25 @@ class Checkpoints(contextlib.AbstractContextManager):
         + (", ".join(map(str, self.steps())) or "none")
       )
 
+  def _require_finite(self, step: int, tree: Any) -> None:
+    """Refuses weights of a run that had diverged."""
+    for name, leaf in _leaves(tree):
+      # What this process holds: all of it, unless others hold the rest.
+      parts = getattr(leaf, "addressable_shards", None)
+      for part in [leaf] if parts is None else [one.data for one in parts]:
+        array = np.asarray(part)
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+          raise InputError(
+            f"{self.directory / str(step)}: {name} holds numbers that are not "
+            f"finite, this run had diverged; {self._way_back(step)}"
+          )
+
+  def _way_back(self, step: int) -> str:
+    others = [other for other in self.steps() if other < step]
+    where = f"step {others[-1]}" if others else "the start"
+    folder = self.directory / str(step)
+    return f"delete the folder {folder} to go on from {where}"
+
   def _read(self, step: int, item: Any, arguments: Any) -> Any:
     with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
       return reader.restore(
@@ -322,6 +373,10 @@ class Checkpoints(contextlib.AbstractContextManager):
           item=item, restore_args=arguments, partial_restore=True
         ),
       )
+
+
+def _is_sealed(folder: pathlib.Path) -> bool:
+  return (folder / manifest.NAME).is_file()
 
 
 def _leaves(tree: Any) -> list[tuple[str, Any]]:

@@ -4,27 +4,73 @@
 `metrics.jsonl`, TensorBoard events, `samples/<step>.png`, `index.html`.
 """
 
-import json
+import contextlib
 import os
 import pathlib
-from collections.abc import Sequence
+import socket
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
+from hdgan.datasets import classes as classes_lib
 from hdgan.errors import InputError
+from hdgan.report.log import METRICS, read_metrics
+from hdgan.runs import manifest
 from hdgan.runs.checkpoint import Checkpoints
 from hdgan.validation import validate
-from hdgan.whole_files import write_text
+from hdgan.whole_files import locked, write_text
 
 CONFIG = "config.json"
-CLASSES = "classes.json"
+CHECKPOINTS = "checkpoints"
+LOCK = ".lock"
+# Lies in the folder of checkpoints: where it is not, that folder is away.
+BEGUN = "begun.txt"
 
 
 def checkpoints_of(workdir: pathlib.Path, keep: int = 3) -> Checkpoints:
   """Opens the checkpoints of a run."""
-  return Checkpoints(workdir / "checkpoints", keep)
+  return Checkpoints(workdir / CHECKPOINTS, keep)
+
+
+@contextlib.contextmanager
+def hold(workdir: pathlib.Path) -> Iterator[None]:
+  """Keeps other trainings out of a run directory until this block ends.
+
+  Raises:
+    InputError: if another process trains there.
+  """
+  try:
+    with locked(workdir / LOCK, wait=False) as file:
+      file.truncate(0)
+      file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+      file.flush()
+      yield
+  except BlockingIOError as error:
+    raise _busy(workdir) from error
+
+
+def check_free(workdir: pathlib.Path) -> None:
+  """Asks whether `hold` would succeed, and leaves nothing.
+
+  Raises:
+    InputError: if another process trains there.
+  """
+  if (workdir / LOCK).is_file() and os.access(workdir / LOCK, os.W_OK):
+    try:
+      with locked(workdir / LOCK, wait=False):
+        pass
+    except BlockingIOError as error:
+      raise _busy(workdir) from error
+
+
+def _busy(workdir: pathlib.Path) -> InputError:
+  who = (workdir / LOCK).read_text(errors="replace").strip()
+  return InputError(
+    f"--workdir={workdir}: another training is at work there ({who}); wait "
+    "until it has ended, or name another --workdir"
+  )
 
 
 def read_config(workdir: pathlib.Path) -> ConfigDict:
@@ -48,10 +94,25 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
   return validate(config_lib.get_config(str(path)))
 
 
-def read_classes(workdir: pathlib.Path) -> tuple[dict[str, Any], ...]:
-  """Reads id, name, color of every class; () where the label is a picture."""
-  path = workdir / CLASSES
-  return tuple(json.loads(path.read_text())) if path.is_file() else ()
+def read_classes(
+  workdir: pathlib.Path, num_classes: int
+) -> tuple[dict[str, Any], ...]:
+  """Reads a folder's classes, see `classes.load_classes`.
+
+  Args:
+    workdir: of a run, or of a release.
+    num_classes: how many classes its config has.
+
+  Returns:
+    One entry per class by id; () where the folder tells of none, as where the
+    label is a picture.
+
+  Raises:
+    InputError: if the file breaks the schema.
+  """
+  if not (workdir / classes_lib.FILE).is_file():
+    return ()
+  return classes_lib.load_classes(workdir, num_classes)
 
 
 def resume_point(
@@ -72,27 +133,47 @@ def resume_point(
       run with another config.
   """
   _check_writable(workdir)
+  checkpoints = checkpoints_of(workdir)
+  step = checkpoints.latest()
   if not (workdir / CONFIG).is_file():
-    if (workdir / "checkpoints").exists():
+    if step is not None or checkpoints.unsealed():
       raise InputError(
         f"--workdir={workdir} holds checkpoints but no {CONFIG}; name another "
         "workdir, or put the file back"
       )
     return None
-  old = read_config(workdir)
-  checkpoints = checkpoints_of(workdir)
-  step = checkpoints.latest()
-  info = checkpoints.info(step) if step is not None else None
-  if info and "imported" in info:
+  if step is None:
+    # Nothing was trained that counts: any config may begin here.
+    _check_begun(workdir, checkpoints)
+    return None
+  old, info = read_config(workdir), checkpoints.info(step)
+  if "imported" in info:
     raise InputError(
       f"--workdir={workdir} holds imported weights, which are no run to "
       "resume; name another workdir, and start from these weights with "
       f"--config.init_from={workdir}"
     )
-  # Without a checkpoint no epoch counts as begun: all start again.
-  where = (info["stage"], info["epoch"]) if info else (0, 0)
-  check_resume(old, config, *where)
+  check_resume(old, config, info["stage"], info["epoch"])
   return info
+
+
+def _check_begun(workdir: pathlib.Path, checkpoints: Checkpoints) -> None:
+  """Refuses to begin anew where the checkpoints of a run are not to be seen."""
+  unsealed = checkpoints.unsealed()
+  if unsealed:
+    raise InputError(
+      f"{checkpoints.directory}: steps {', '.join(map(str, unsealed))} have no "
+      f"{manifest.NAME}, and none can be trusted without it; copy these files "
+      "again from where the run was, or name another --workdir"
+    )
+  steps = [line["step"] for line in read_metrics(workdir)]
+  if steps and not (checkpoints.directory / BEGUN).is_file():
+    raise InputError(
+      f"--workdir={workdir}: {METRICS} goes up to step {max(steps)}, but "
+      f"{checkpoints.directory} is away or empty; bring it back (a disk that "
+      f"is not mounted?), or name another --workdir; to begin this run anew, "
+      f"delete {workdir / METRICS}"
+    )
 
 
 def check_resume(
@@ -185,7 +266,9 @@ def _check_writable(workdir: pathlib.Path) -> None:
 
 
 def begin(
-  workdir: pathlib.Path, config: ConfigDict, classes: tuple[dict, ...]
+  workdir: pathlib.Path,
+  config: ConfigDict,
+  classes: Sequence[Mapping[str, Any]],
 ) -> None:
   """Makes the folder and writes the config and the classes into it.
 
@@ -193,9 +276,14 @@ def begin(
     InputError: if it cannot be written.
   """
   try:
+    begun = workdir / CHECKPOINTS / BEGUN
+    if not begun.is_file():
+      write_text(
+        begun, "The checkpoints of a run; this file belongs to them.\n"
+      )
     write_text(workdir / CONFIG, config_lib.to_json(config))
     if classes:
-      write_text(workdir / CLASSES, json.dumps(list(classes), indent=1) + "\n")
+      write_text(workdir / classes_lib.FILE, classes_lib.to_json(classes))
   except OSError as error:
     raise InputError(
       f"--workdir={workdir} cannot be written ({error.strerror or error}); "
@@ -239,6 +327,8 @@ def find_step(
   """
   steps = checkpoints.steps()
   if not steps:
+    if (workdir / CONFIG).is_file():
+      _check_begun(workdir, checkpoints)
     raise InputError(
       f"{workdir} holds no finished checkpoint of a run; train there for at "
       "least config.checkpoint_every steps first"

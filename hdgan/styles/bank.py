@@ -193,6 +193,30 @@ def short_floats(values: Any) -> list[float]:
   return [float(str(np.float32(value))) for value in values]
 
 
+def means_to_json(styles: Styles) -> dict[str, Any]:
+  """What classes fall back on, as a checkpoint's JSON keeps it."""
+  return {
+    "classes": [short_floats(mean) for mean in styles.class_means],
+    "counts": styles.class_counts.tolist(),
+    "all": short_floats(styles.global_mean),
+  }
+
+
+def means_from_json(means: Mapping[str, Any]) -> Styles:
+  """Reads what `means_to_json` gave: styles without a centre."""
+  every = np.array(means["all"], np.float32)
+  return Styles(
+    centers=np.zeros((0, len(every)), np.float32),
+    labels=np.zeros(0, np.int32),
+    counts=np.zeros(0, np.int32),
+    spread=np.zeros(0, np.float32),
+    class_means=np.array(means["classes"], np.float32).reshape(-1, len(every)),
+    class_counts=np.array(means["counts"], np.int32),
+    global_mean=every,
+    members=np.zeros(0, np.int32),
+  )
+
+
 def load(workdir: pathlib.Path) -> StyleBank | None:
   """Reads the bank of a run; None where it has none.
 

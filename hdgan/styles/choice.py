@@ -5,6 +5,7 @@ styles of a photo, class defaults of a file, single objects of the file.
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,7 @@ from jaxtyping import Float, Int
 
 from hdgan.errors import raise_faults
 from hdgan.styles.bank import StyleBank, short_floats
+from hdgan.styles.clusters import Styles
 from hdgan.styles.file import Style, StyleFile, missing, rows_by_key
 
 Array = np.ndarray
@@ -69,7 +71,10 @@ class Chooser:
     names: of the classes, by id.
     channels: C, numbers per style.
     bank: of the run, or None.
+    means: what classes fall back on where there is no bank, or None.
     seed: of the draw.
+    draw: "map" draws for each map anew; "sequence" gives an object the same
+      style in every map, as the frames of a video need it.
     photo: styles to take over, or None.
     file: styles that a user wrote down, or None.
   """
@@ -77,7 +82,9 @@ class Chooser:
   names: Sequence[str]
   channels: int
   bank: StyleBank | None
+  means: Styles | None = None
   seed: int = 0
+  draw: str = "map"
   photo: PhotoStyles | None = None
   file: StyleFile | None = None
 
@@ -86,7 +93,7 @@ class Chooser:
 
     Args:
       pairs: [N, 2] label and original instance id.
-      where: names the map in errors.
+      where: name of the map.
 
     Returns:
       A `Choice`.
@@ -94,7 +101,9 @@ class Chooser:
     Raises:
       InputError: if the file names what the map or the bank does not have.
     """
-    styles = [self._without_file(label, id) for label, id in pairs.tolist()]
+    styles = [
+      self._without_file(label, id, where) for label, id in pairs.tolist()
+    ]
     if self.file is not None:
       styles = self._overlay(self.file, styles, pairs=pairs, where=where)
     rows = [
@@ -104,22 +113,26 @@ class Chooser:
     table = np.array(rows, np.float32).reshape(-1, self.channels)
     return Choice(table, tuple(styles))
 
-  def _without_file(self, label: int, id: int) -> Style:
+  def _without_file(self, label: int, id: int, where: str) -> Style:
     photo = self.photo
     # In digits that give the same float32 back, so that a file replays it.
     if photo is not None and (label, id) in photo.objects:
       return tuple(short_floats(photo.objects[label, id]))
     if photo is not None and label in photo.classes:
       return tuple(short_floats(photo.classes[label]))
-    if self.bank is None:
+    styles = self.bank.styles if self.bank else self.means
+    if styles is None:
       return (0.0,) * self.channels
-    count = len(self.bank.styles.of_class(label))
+    count = len(styles.of_class(label))
     if not count:
-      return tuple(short_floats(self.bank.styles.fallback(label)))
-    # By label and id alone, so that an object keeps its style in every frame;
-    # a seed must not be negative.
-    rng = np.random.default_rng((self.seed, label % 2**32, id % 2**32))
-    return int(rng.integers(count))
+      return tuple(short_floats(styles.fallback(label)))
+    # A seed must not be negative.
+    seed = [self.seed, label % 2**32, id % 2**32]
+    if self.draw == "map":
+      # Ids may start anew in every map; its name tells the maps apart.
+      digest = hashlib.sha256(where.encode("utf-8", "surrogateescape")).digest()
+      seed.append(int.from_bytes(digest[:8]))
+    return int(np.random.default_rng(seed).integers(count))
 
   def _overlay(
     self,

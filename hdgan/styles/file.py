@@ -20,6 +20,7 @@ Array = np.ndarray
 
 VERSION = 1
 SUFFIX = ".styles.json"
+LARGEST = 1e6  # Of a style's numbers.
 _FIELDS = ("version", "map", "bank", "step", "size", "classes", "objects")
 
 # The number of a style in its class, or the features themselves.
@@ -161,9 +162,10 @@ def style_fault(value: Any, channels: int) -> str:
     return f"{value!r} must be a style's number or a list of {channels} numbers"
   if len(value) != channels:
     return f"{len(value)} numbers given, a style has {channels}"
-  # float32 ends at about 3.4e38.
-  if not all(math.isfinite(x) and abs(x) < 3e38 for x in value):
-    return f"{value!r} holds a number that is not finite"
+  # E gives numbers of about 1. Far beyond them the networks overflow, and the
+  # picture would be black.
+  if not all(math.isfinite(x) and abs(x) <= LARGEST for x in value):
+    return f"{value!r} holds a number beyond {LARGEST:g}, or none"
   return ""
 
 

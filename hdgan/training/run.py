@@ -2,9 +2,11 @@
 
 import functools
 import pathlib
+from collections.abc import Mapping
 
 import flax.traverse_util
 import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
@@ -16,6 +18,8 @@ from hdgan.report import index_page
 from hdgan.report.log import MetricsLog
 from hdgan.report.progress import Progress
 from hdgan.runs import directory
+from hdgan.styles import bank as style_bank
+from hdgan.styles.clusters import Styles
 from hdgan.training import hand_over, sampling, schedule, train_step
 from hdgan.training.train_step import TrainState
 from hdgan.validation import validate
@@ -28,6 +32,7 @@ class Run:
     """Checks everything that can be checked; writes and compiles nothing."""
     self.config = config = validate(config)
     self.workdir = workdir
+    directory.check_free(workdir)
     self.mesh = meshes.make_mesh(config.batch_size, config.mesh.data)
     self.resumed = directory.resume_point(workdir, config)
     self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
@@ -56,7 +61,16 @@ class Run:
     self.first_stage = self.resumed["stage"] if self.resumed else 0
 
   def begin(self) -> None:
-    """Makes the folder, opens what is written to, says what is used."""
+    """Makes the folder, opens what is written to, says what is used.
+
+    Raises:
+      InputError: if another training came first since this one looked.
+    """
+    if directory.resume_point(self.workdir, self.config) != self.resumed:
+      raise InputError(
+        f"--workdir={self.workdir}: another training has been at work there "
+        "meanwhile; run the same command again"
+      )
     used, there = self.mesh.size, jax.device_count()
     if used < there:
       print(
@@ -65,6 +79,10 @@ class Run:
       )
     directory.begin(self.workdir, self.config, self.data.classes)
     self.checkpoints = directory.checkpoints_of(self.workdir, self.config.keep)
+    for folder in self.checkpoints.move_aside():
+      print(f"{folder}: a checkpoint without its manifest, moved aside")
+    if self.resumed:
+      print(f"{self.workdir}: goes on from step {self.start}")
     self.log = MetricsLog(self.workdir, self.start)
     self.progress = Progress(
       self.plans[-1].end, self.config.batch_size, start=self.start
@@ -124,9 +142,22 @@ class Run:
       return hand_over.start_from(state, self.initial)
     return state
 
-  def save(self, plan: schedule.StagePlan, state: TrainState) -> None:
-    """Writes a checkpoint; a stage's last one is kept for good."""
+  def save(
+    self,
+    plan: schedule.StagePlan,
+    state: TrainState,
+    means: Styles | None = None,
+  ) -> None:
+    """Writes a checkpoint; a stage's last one is kept for good.
+
+    Args:
+      plan: of the stage.
+      state: to save.
+      means: of the classes' features, for models with E.
+    """
     step = int(state.step)
+    # No log ends before the step that the next process begins with.
+    self.log.flush()
     info = {
       "step": step,
       "stage": plan.index,
@@ -136,15 +167,29 @@ class Run:
       "max_instances": self.data.max_instances,
       "config": config_lib.plain(self.config),
     }
+    if means is not None:
+      info["class_means"] = style_bank.means_to_json(means)
     self.checkpoints.save(step, state, info, keep_forever=step == plan.end)
 
   def sample(
-    self, plan: schedule.StagePlan, sampler: sampling.Sampler, state: TrainState
+    self,
+    plan: schedule.StagePlan,
+    sampler: sampling.Sampler,
+    state: TrainState,
+    means: Styles | None = None,
   ) -> None:
-    """Writes the sample grid, the held-out losses and the page."""
+    """Writes the sample grid, the held-out losses and the page.
+
+    Args:
+      plan: of the stage.
+      sampler: of the stage.
+      state: whose moving average makes the pictures, where there is one.
+      means: of the classes' features, for models with E.
+    """
     step = int(state.step)
     params = {**state.params, **state.ema}
-    grid, losses = sampler.render(params, self.vgg)
+    grid, losses = sampler.render(params, self.vgg, means)
+    self.require_finite(losses, f"on held-out pictures at step {step}")
     sampling.save(self.workdir, step, grid)
     self.log.image(step, "samples", grid)
     if losses:
@@ -154,6 +199,35 @@ class Run:
         split="held_out",
       )  # fmt: skip
     self.write_index(step, running=True)
+
+  def require_finite(self, losses: Mapping[str, float], when: str) -> None:
+    """Ends a run that has diverged, with a way on that can be typed.
+
+    Args:
+      losses: by name.
+      when: half a sentence: the steps or pictures that they are of.
+
+    Raises:
+      InputError: if one of them is not finite.
+    """
+    bad = [name for name, value in losses.items() if not np.isfinite(value)]
+    if not bad:
+      return
+    self.checkpoints.wait()  # For the one that is being written.
+    newest = self.checkpoints.latest()
+    rate = self.config.optimizer.learning_rate / 10
+    change = f"--config.optimizer.learning_rate={rate:g}"
+    if self.config.precision != "float32":
+      change += " or --config.precision=float32"
+    if newest is None:
+      way = f"nothing was saved yet: run the same command with {change}"
+    else:
+      way = (
+        f"the newest checkpoint is from step {newest}. Start another run with "
+        f"--workdir=ANOTHER {change}, and from these weights with "
+        f"--config.init_from={self.workdir} if their samples are still good"
+      )
+    raise InputError(f"{', '.join(bad)} not finite {when}; {way}")
 
   def write_index(self, step: int, running: bool) -> None:
     """Writes index.html."""

@@ -2,11 +2,14 @@
 
 Rows are held-out and training examples; columns are label | synthesised |
 real, and for models with E a second synthesised one without the photo's
-features: with styles of the run's bank where it has one of this E, else zeros.
+features: in styles of the run's bank where it has one of this E, else every
+class in the mean of its own features.
 """
 
 import functools
 import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
@@ -15,17 +18,19 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets import pipeline
 from hdgan.datasets.prepared import Prepared
-from hdgan.datasets.transforms import dense_objects
+from hdgan.datasets.transforms import dense_objects, label_plane
 from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
 from hdgan.networks.model import Model
 from hdgan.report import pictures
 from hdgan.styles import bank as style_bank
 from hdgan.styles.choice import Chooser
+from hdgan.styles.clusters import Styles, find_styles
 from hdgan.training import train_step
 
 HELD_OUT_ROWS = 4
 TRAIN_ROWS = 2
+MEAN_PICTURES = 16  # Training pictures that classes are averaged over.
 WITHOUT_PHOTO = "without the photo's features"
 WITH_BANK = "in styles of the bank"
 
@@ -68,28 +73,66 @@ class Sampler:
     loss = train_step.bind_losses(model, config)
     step = functools.partial(train_step.evaluate_step, model=model, loss=loss)
     self._evaluate = jax.jit(step)
+    self._features = jax.jit(model.features)
 
   def _read(self, split: str, rows: int) -> list[tuple[str, dict]]:
     indices = spread(len(self.data.sources[split]), rows)
-    return [
-      (
-        f"{split} {i}",
-        pipeline.fixed_examples(
-          self.data, split, [i], stage_size=self.model.size,
-          objects=self.model.encoder is not None,
-        ),
-      )
-      for i in indices
-    ]  # fmt: skip
+    return [(f"{split} {i}", self._example(split, i)) for i in indices]
+
+  def _example(self, split: str, i: int) -> dict[str, np.ndarray]:
+    """Arrays [1, ...] of one example, the same each time."""
+    return pipeline.fixed_examples(
+      self.data, split, [i], stage_size=self.model.size,
+      objects=self.model.encoder is not None,
+    )  # fmt: skip
+
+  def _put(self, arrays: Any) -> Any:
+    """Every device draws the same picture: a batch of one cannot be cut."""
+    return jax.device_put(arrays, meshes.replicated(self.mesh))
+
+  def class_means(self, params: train_step.Params) -> Styles | None:
+    """What each class looks like on average, of a few training pictures.
+
+    Args:
+      params: with E's.
+
+    Returns:
+      Styles without centres, which fall back on their means; None without E.
+    """
+    if self.model.encoder is None:
+      return None
+    features, labels = [], []
+    for i in spread(self.data.num_train, MEAN_PICTURES):
+      batch = self._example("train", i)
+      painted = np.asarray(self._features(params, self._put(batch)))
+      # Features are constant inside an object: its first pixel has them.
+      pixels = np.unique(batch["objects"], return_index=True)[1]
+      features.append(painted.reshape(-1, painted.shape[-1])[pixels])
+      plane = label_plane(batch["label"][0], batch["instance"][0])
+      labels.append(plane.ravel()[pixels])
+    every, count = np.concatenate(labels), len(self.names)
+    known = (every >= 0) & (every < count)
+    if self.model.pictures.num_classes:
+      known &= every != self.model.pictures.ignore_label
+    return find_styles(
+      np.concatenate(features)[known],
+      every[known],
+      np.zeros(known.sum(), np.float32),  # None is large enough to count.
+      num_classes=count,
+    )
 
   def render(
-    self, params: train_step.Params, vgg_params: dict
+    self,
+    params: train_step.Params,
+    vgg_params: dict,
+    means: Styles | None = None,
   ) -> tuple[np.ndarray, dict[str, float]]:
     """Generates all rows.
 
     Args:
       params: of all networks; the average's G where there is one.
       vgg_params: of VGG19, or {}.
+      means: from `class_means`, for models with E.
 
     Returns:
       The grid [H, W, 3] uint8, and the mean losses over the held-out rows
@@ -98,9 +141,8 @@ class Sampler:
     cells, titles, held_out = [], [], []
     bank = self._bank(params)
     for title, batch in self.rows:
-      # Every device draws the same picture: a batch of one cannot be cut.
-      inputs = jax.device_put(batch, meshes.replicated(self.mesh))
-      styles = None if bank is None else self._styles(bank, batch)
+      inputs = self._put(batch)
+      styles = self._styles(title, batch, bank, means)
       fake, plain, metrics = self._evaluate(params, inputs, vgg_params, styles)
       real = self.model.image(inputs)
       shown = [x for x in (fake, plain, real) if x is not None]
@@ -116,11 +158,33 @@ class Sampler:
     columns = ["label", "synthesised", "real"]
     if self.model.encoder is not None:
       columns.insert(2, WITHOUT_PHOTO if bank is None else WITH_BANK)
-    means = {
-      name: float(np.mean([m[name] for m in held_out]))
-      for name in (held_out[0] if held_out else {})
-    }
-    return pictures.grid(cells, columns, titles), means
+    return pictures.grid(cells, columns, titles), _mean(held_out)
+
+  def losses(
+    self,
+    params: train_step.Params,
+    batch: dict[str, np.ndarray],
+    vgg_params: dict,
+  ) -> dict[str, float]:
+    """The losses that a step would begin with, picture by picture.
+
+    Args:
+      params: of all networks, as they train.
+      batch: arrays [B, ...] as the stage's stream gives them.
+      vgg_params: of VGG19, or {}.
+
+    Returns:
+      Means over the batch by name.
+    """
+    found = []
+    for i in range(len(batch["label"])):
+      # In pictures of one, as `render` has them: nothing new is compiled.
+      one = {name: array[i : i + 1] for name, array in batch.items()}
+      styles = self._styles("", one, None, None)
+      inputs = self._put(one)
+      metrics = self._evaluate(params, inputs, vgg_params, styles)[2]
+      found.append(jax.device_get(metrics))
+    return _mean(found)
 
   def _bank(self, params: train_step.Params) -> style_bank.StyleBank | None:
     """The run's style bank, if it has one that was made with this E."""
@@ -137,15 +201,32 @@ class Sampler:
     return bank
 
   def _styles(
-    self, bank: style_bank.StyleBank, batch: dict[str, np.ndarray]
-  ) -> jax.Array:
-    """Seeded styles [1, N, C_feat] for the objects of a fixed example."""
+    self,
+    name: str,
+    batch: dict[str, np.ndarray],
+    bank: style_bank.StyleBank | None,
+    means: Styles | None,
+  ) -> jax.Array | None:
+    """Styles [1, N, C_feat] for the objects of a fixed example; None without E.
+
+    Drawn from the bank, else the means of the classes.
+    """
+    if self.model.encoder is None:
+      return None
     _, pairs = dense_objects(batch["label"][0], batch["instance"][0])
-    chosen = Chooser(self.names, bank.channels, bank=bank).choose(pairs, "")
+    chooser = Chooser(
+      self.names, self.model.encoder.channels, bank=bank, means=means
+    )
+    table = chooser.choose(pairs, name).table
     # Padded to one size, so that all examples share one compilation.
     rows = self.model.max_instances - len(pairs)
-    table = np.pad(chosen.table, ((0, rows), (0, 0)))[None]
-    return jax.device_put(table, meshes.replicated(self.mesh))
+    return self._put(np.pad(table, ((0, rows), (0, 0)))[None])
+
+
+def _mean(found: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+  """Means by name; {} of nothing."""
+  names = found[0] if found else {}
+  return {name: float(np.mean([m[name] for m in found])) for name in names}
 
 
 def save(workdir: pathlib.Path, step: int, grid: np.ndarray) -> None:

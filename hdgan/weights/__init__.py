@@ -1,4 +1,4 @@
 """Weights of the released code and ours: names, files, and both directions.
 
-May import `runs/`, `networks/` and the ground rooms.
+May import `runs/`, `datasets/`, `networks/` and the ground rooms.
 """

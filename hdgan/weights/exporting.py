@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from hdgan.datasets import classes
 from hdgan.errors import InputError
 from hdgan.runs import directory
 from hdgan.weights import options, pth, release
@@ -118,7 +119,9 @@ def write_release(saved: Saved, target: pathlib.Path) -> None:
     for net, table in saved.tables.items():
       path = folder / f"{net}.safetensors"
       release.write_network(path, table, saved.read(net), metadata)
-    release.copy_classes(workdir, folder)
+    known = directory.read_classes(workdir, saved.config.num_classes)
+    if known:
+      write_text(folder / classes.FILE, classes.to_json(known))
     text = release.card(saved.config, metadata, saved.tables)
     write_text(folder / release.CARD, text)
     release.write_sums(folder)

@@ -160,12 +160,12 @@ def write_workdir(
     "epoch": 1, "images": 0, "max_instances": config.max_instances,
     "config": config_lib.plain(config), "imported": str(source),
   }  # fmt: skip
+  classes = directory.read_classes(source, config.num_classes)
   state = {"step": np.zeros((), np.int32), "params": params}
   size = sum(leaf.nbytes for leaf in jax.tree.leaves(params))
   # orbax ends badly where a disk fills up under it, so this is asked first.
   with whole_folder(workdir, "--workdir", size) as folder:
-    directory.begin(folder, config, ())
-    release.copy_classes(source, folder)
+    directory.begin(folder, config, classes)
     with Checkpoints(folder / "checkpoints") as checkpoints:
       checkpoints.save(0, state, info, keep_forever=True)
   print(

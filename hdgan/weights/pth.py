@@ -84,9 +84,16 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _array(path: pathlib.Path, name: str, tensor: Any) -> np.ndarray:
-  if not tensor.is_floating_point():
+  if name.endswith("num_batches_tracked"):
     return tensor.numpy()  # A batch norm's counter, refused later by its name.
-  array = tensor.float().numpy()
+  dense = tensor.device.type == "cpu" and str(tensor.layout) == "torch.strided"
+  if not tensor.is_floating_point() or not dense:
+    raise InputError(
+      f"{path}: {name!r} holds {tensor.dtype} ({tensor.layout}, on "
+      f"{tensor.device}), weights are dense tensors of floats; save the "
+      "network's state_dict()"
+    )
+  array = tensor.detach().float().numpy()
   if not np.isfinite(array).all():
     raise InputError(
       f"{path}: {name!r} holds values that are not finite; the training that "

@@ -9,7 +9,6 @@ import errno
 import json
 import math
 import pathlib
-import shutil
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,8 +18,9 @@ import safetensors.numpy
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
+from hdgan.datasets import classes
 from hdgan.errors import InputError
-from hdgan.runs import directory, manifest
+from hdgan.runs import manifest
 from hdgan.validation import validate
 from hdgan.weights import recognise
 from hdgan.weights.state_dict import Layer
@@ -171,8 +171,8 @@ def check_sums(folder: pathlib.Path) -> None:
   listed = {name for name in names if name}
   # What is read must be listed, and what is listed must be there and whole.
   read = {file.name for file in folder.glob("*.safetensors")}
-  if (folder / directory.CLASSES).is_file():
-    read.add(directory.CLASSES)
+  if (folder / classes.FILE).is_file():
+    read.add(classes.FILE)
   for name in sorted(read - listed):
     raise InputError(f"{folder / name} is not listed in {SUMS}; copy it again")
   for name in sorted(listed):
@@ -222,7 +222,8 @@ def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
     A nested dict of kernels [k, k, C, D] and biases [D], float32.
 
   Raises:
-    InputError: if names or shapes are not the config's.
+    InputError: if names or shapes are not the config's, or numbers are not
+      finite or of another dtype than float32.
   """
   params: dict[str, Any] = {}
   expected = {k: s for layer in table for k, s in _names(layer).items()}
@@ -231,16 +232,15 @@ def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
     found = {n: tuple(file.get_slice(n).get_shape()) for n in file.keys()}  # noqa: SIM118
     recognise.check(found, expected, str(path))
     for name in expected:
+      array = file.get_tensor(name)
+      if array.dtype != np.float32 or not np.isfinite(array).all():
+        raise InputError(
+          f"{path}: {name} ({array.dtype}) must hold finite float32 numbers; "
+          "copy it again, or make the release anew"
+        )
       *parents, leaf = name.split(".")
       node = params
       for key in parents:
         node = node.setdefault(key, {})
-      node[leaf] = file.get_tensor(name)
+      node[leaf] = array
   return params
-
-
-def copy_classes(source: pathlib.Path, target: pathlib.Path) -> None:
-  """Takes classes.json along, where there is one."""
-  path = source / directory.CLASSES
-  if path.is_file():
-    shutil.copyfile(path, target / path.name)

@@ -56,6 +56,14 @@ def assert_same(actual, expected):
     assert np.asarray(one).tobytes() == np.asarray(two).tobytes()
 
 
+def files_of(folder):
+  return {
+    path.relative_to(folder): path.read_bytes()
+    for path in folder.rglob("*")
+    if path.is_file()
+  }
+
+
 @pytest.fixture
 def saved(tmp_path):
   """Steps 10 and 20, closed."""
@@ -179,7 +187,57 @@ def test_a_step_without_manifest_is_not_trusted(saved, caplog):
     reader.save(20, make_state(5), {})
   assert reader.steps() == [10, 20]
   assert_same(reader.restore(20, abstract(make_state(5))), make_state(5))
-  assert sorted(p.name for p in saved.directory.iterdir()) == ["10", "20"]
+  names = sorted(p.name for p in saved.directory.iterdir())
+  assert names == ["10", "20", "20.without-manifest"]
+
+
+def test_what_has_a_steps_name_is_never_removed(saved):
+  """Whatever the folder holds, its bytes are there after a save."""
+  folder = saved.directory
+  kept = {}
+  for step in (10, 20):
+    (folder / str(step) / manifest.NAME).unlink()
+    kept[step] = files_of(folder / str(step))
+  (folder / "10.without-manifest").mkdir()  # That name is taken.
+  with Checkpoints(folder, keep=1) as checkpoints:
+    assert checkpoints.unsealed() == [10, 20]
+    checkpoints.save(30, make_state(), {})
+  assert files_of(folder / "10.without-manifest2") == kept[10]
+  assert files_of(folder / "20.without-manifest") == kept[20]
+  assert checkpoints.steps() == [30] and checkpoints.unsealed() == []
+
+
+def test_a_kill_while_pruning_leaves_no_half_step(saved, monkeypatch):
+  def killed(path):
+    raise KeyboardInterrupt(path)
+
+  monkeypatch.setattr(checkpoint.shutil, "rmtree", killed)
+  checkpoints = Checkpoints(saved.directory, keep=1)
+  with pytest.raises(KeyboardInterrupt, match="10.orbax-checkpoint-tmp-pru"):
+    checkpoints._prune()
+  monkeypatch.undo()
+  assert checkpoints.steps() == [20] and checkpoints.unsealed() == []
+  with checkpoints:
+    checkpoints.save(30, make_state(), {})
+  assert sorted(p.name for p in saved.directory.iterdir()) == ["30"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_not_read(tmp_path, value):
+  state = make_state()
+  state["params"]["D"]["D1"]["bias"] = jnp.array([0.0, value, 0.0, 0.0])
+  with Checkpoints(tmp_path) as checkpoints:
+    checkpoints.save(1, make_state(1), {})
+    checkpoints.save(2, state, {})
+  for read in (
+    lambda: checkpoints.restore(2, abstract(state)),
+    lambda: checkpoints.restore_subtree(2, ["params"]),
+  ):
+    with pytest.raises(InputError) as caught:
+      read()
+    assert "params/D/D1/bias holds numbers that are not" in str(caught.value)
+    assert f"delete the folder {tmp_path / '2'} to go" in str(caught.value)
+  checkpoints.restore_subtree(2, ["params/G1"])
 
 
 KILLED = """

@@ -2,12 +2,20 @@
 
 import json
 import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import textwrap
 
+import numpy as np
 import pytest
 from tiny import assert_bits, save_run, tiny_config
 
+from hdgan.datasets.classes import class_entry, palette
 from hdgan.errors import InputError
-from hdgan.runs import directory
+from hdgan.report.log import MetricsLog
+from hdgan.runs import directory, manifest
 from hdgan.validation import validate
 
 
@@ -47,6 +55,8 @@ def test_folders_that_cannot_be_used(tmp_path):
   with pytest.raises(InputError, match="file is not writable"):
     point(tmp_path / "file/run")
   (tmp_path / "run/checkpoints").mkdir(parents=True)
+  assert point(tmp_path / "run") is None  # It may lie on another disk.
+  (tmp_path / "run/checkpoints/3").mkdir()
   with pytest.raises(InputError, match="holds checkpoints but no config.json"):
     point(tmp_path / "run")
 
@@ -80,11 +90,44 @@ def test_imported_weights_are_no_run(tmp_path):
 
 def test_config_and_classes_as_they_were_written(tmp_path):
   config = validate(tiny_config())
-  classes = ({"id": 0, "name": "sky", "color": [1, 2, 3]},)
+  classes = (class_entry(0, "sky", (1, 2, 3)), class_entry(1, "road"))
   directory.begin(tmp_path, config, classes)
   assert directory.read_config(tmp_path) == config
-  assert directory.read_classes(tmp_path) == classes
-  assert {p.name for p in tmp_path.iterdir()} == {"config.json", "classes.json"}
+  assert directory.read_classes(tmp_path, 2) == classes
+  assert {p.name for p in tmp_path.iterdir()} == {
+    "config.json", "classes.json", "checkpoints",
+  }  # fmt: skip
+
+
+def test_classes_are_found_by_their_ids(tmp_path):
+  """In any order, with gaps, and with the mark that Windows writes."""
+  text = (
+    '[{"id": 3, "name": "Bäume", "color": [9, 8, 7]},'
+    ' {"id": 0, "name": "sky", "color": [1, 2, 3], "has_instances": true}]'
+  )
+  (tmp_path / "classes.json").write_bytes(b"\xef\xbb\xbf" + text.encode())
+  found = directory.read_classes(tmp_path, 4)
+  assert [entry["id"] for entry in found] == [0, 1, 2, 3]
+  assert [entry["name"] for entry in found] == ["sky", "1", "2", "Bäume"]
+  assert found[3]["color"] == (9, 8, 7) and found[0]["has_instances"]
+  assert found[1]["color"] == tuple(palette(4)[1])
+
+
+@pytest.mark.parametrize(
+  ("data", "said"),
+  [
+    (b"", "not readable"),
+    (b"\xff\xfe[\x00]\x00", "UTF-8"),
+    (b"{}", "must be a list"),
+    (b'[{"name": "sky"}]', "entry 0: id"),
+    (b'[{"id": 0}]', "entry 0: name"),
+    (b"[" * 100000, "not readable"),
+  ],
+)
+def test_classes_that_break_the_schema(tmp_path, data, said):
+  (tmp_path / "classes.json").write_bytes(data)
+  with pytest.raises(InputError, match=said):
+    directory.read_classes(tmp_path, 4)
 
 
 @pytest.mark.parametrize("text", ["{", "[1]", "3", '{"stages": 3}', "{}"])
@@ -99,7 +142,105 @@ def test_folders_without_a_run(tmp_path):
     directory.read_config(tmp_path)
   with pytest.raises(InputError, match="no finished checkpoint"):
     directory.load_params(tmp_path)
-  assert directory.read_classes(tmp_path) == ()
+  assert directory.read_classes(tmp_path, 4) == ()
+
+
+def save_two(workdir, **changes):
+  """A run with checkpoints of steps 3 and 6, and its log."""
+  config = validate(tiny_config(**changes))
+  directory.begin(workdir, config, ())
+  info = {"stage": 0, "epoch": 1}
+  with directory.checkpoints_of(workdir) as checkpoints:
+    for step in (3, 6):
+      checkpoints.save(step, {"x": np.ones(2)}, {**info, "step": step})
+  with MetricsLog(workdir) as log:
+    for step in range(1, 7):
+      log.write(step, {"G_GAN": 1.0}, epoch=1, stage="global")
+  return config
+
+
+def test_checkpoints_without_manifests_are_no_fresh_start(tmp_path):
+  config = save_two(tmp_path)
+  checkpoints = tmp_path / "checkpoints"
+  (checkpoints / "6" / manifest.NAME).unlink()
+  assert directory.resume_point(tmp_path, config)["step"] == 3
+  (checkpoints / "3" / manifest.NAME).unlink()
+  for refused in (
+    lambda: directory.resume_point(tmp_path, config),
+    lambda: directory.load_params(tmp_path),
+  ):
+    with pytest.raises(InputError) as caught:
+      refused()
+    assert "steps 3, 6 have no manifest.sha256" in str(caught.value)
+  assert (checkpoints / "3/state").is_dir() and (checkpoints / "6").is_dir()
+
+
+@pytest.mark.parametrize("away", ["folder", "mount", "link"])
+def test_checkpoints_that_are_away_are_no_fresh_start(tmp_path, away):
+  config = save_two(tmp_path)
+  checkpoints = tmp_path / "checkpoints"
+  checkpoints.rename(tmp_path / "elsewhere")
+  if away == "mount":
+    checkpoints.mkdir()
+  elif away == "link":
+    checkpoints.symlink_to(tmp_path / "not_mounted")
+  with pytest.raises(InputError) as caught:
+    directory.resume_point(tmp_path, config)
+  assert "metrics.jsonl goes up to step 6, but" in str(caught.value)
+  # The ways out that it names.
+  if away != "folder":
+    checkpoints.rmdir() if away == "mount" else checkpoints.unlink()
+  (tmp_path / "elsewhere").rename(checkpoints)
+  assert directory.resume_point(tmp_path, config)["step"] == 6
+  checkpoints.rename(tmp_path / "elsewhere")
+  (tmp_path / "metrics.jsonl").unlink()
+  assert directory.resume_point(tmp_path, config) is None
+
+
+def test_a_run_without_a_checkpoint_may_begin_with_another_config(tmp_path):
+  """Killed before its first save, with or without lines in its log."""
+  config = save_two(tmp_path)
+  for step in (3, 6):
+    shutil.rmtree(tmp_path / "checkpoints" / str(step))
+  assert directory.resume_point(tmp_path, config) is None
+  other = validate(tiny_config(optimizer__learning_rate=1e-5))
+  assert directory.resume_point(tmp_path, other) is None
+
+
+HOLDER = """
+  import pathlib, sys, time
+  from hdgan.runs import directory
+  with directory.hold(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_one_training_in_a_folder(tmp_path):
+  config = save_two(tmp_path)
+  with subprocess.Popen(
+    [sys.executable, "-c", textwrap.dedent(HOLDER), str(tmp_path)],
+    stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    cwd=pathlib.Path(directory.__file__).parents[2],
+  ) as holder:  # fmt: skip
+    assert holder.stdout.readline() == "held\n"
+    for ask in (directory.check_free, lambda w: directory.hold(w).__enter__()):
+      with pytest.raises(InputError) as caught:
+        ask(tmp_path)
+      (line,) = str(caught.value).splitlines()
+      assert f"--workdir={tmp_path}: another training is at work" in line
+      assert f"process {holder.pid} on " in line
+    # Whoever holds it may be killed: nobody has to tidy up.
+    holder.kill()
+    holder.wait()
+    directory.check_free(tmp_path)
+    with directory.hold(tmp_path):
+      assert directory.resume_point(tmp_path, config)["step"] == 6
+
+
+def test_asking_for_the_lock_leaves_nothing(tmp_path):
+  directory.check_free(tmp_path / "none")
+  assert not list(tmp_path.iterdir())
 
 
 def test_networks_of_a_run(tmp_path):
