@@ -242,6 +242,10 @@ def load(workdir: pathlib.Path) -> StyleBank | None:
     raise InputError(f"{path}: there is no tensor {lost[0]!r} in it; {again}")
   parts: dict[str, dict[str, np.ndarray]] = {"styles": {}, "objects": {}}
   for tensor, (part, field) in TENSORS.items():
+    if not np.isfinite(arrays[tensor]).all():
+      raise InputError(
+        f"{path}: {tensor!r} holds numbers that are not finite; {again}"
+      )
     parts[part][field] = arrays[tensor]
   styles, objects = Styles(**parts["styles"]), Objects(**parts["objects"])
   return StyleBank(styles, objects, about)

@@ -6,7 +6,6 @@ original instance ids, `label:id` where an id has two labels.
 
 import dataclasses
 import json
-import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -164,8 +163,10 @@ def style_fault(value: Any, channels: int) -> str:
     return f"{len(value)} numbers given, a style has {channels}"
   # E gives numbers of about 1. Far beyond them the networks overflow, and the
   # picture would be black.
-  if not all(math.isfinite(x) and abs(x) <= LARGEST for x in value):
-    return f"{value!r} holds a number beyond {LARGEST:g}, or none"
+  # NaN fails the comparison.
+  odd = [str(x)[:20] for x in value if not abs(x) <= LARGEST]
+  if odd:
+    return f"{odd[0]} must be a number within -{LARGEST:g}..{LARGEST:g}"
   return ""
 
 

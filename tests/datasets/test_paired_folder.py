@@ -132,17 +132,17 @@ def test_a_killed_preparation_is_redone(root, tmp_path):
 def test_a_copy_that_another_process_made_meanwhile(
   root, tmp_path, monkeypatch
 ):
-  locked = prepared._locked
+  locked = prepared.locked
 
   @contextlib.contextmanager
-  def slow_lock(folder):
+  def slow_lock(path):
     # While this process waits for the lock another one prepares the copy.
-    monkeypatch.setattr(prepared, "_locked", locked)
+    monkeypatch.setattr(prepared, "locked", locked)
     prepare(root, tmp_path / "copies")
-    with locked(folder):
+    with locked(path):
       yield
 
-  monkeypatch.setattr(prepared, "_locked", slow_lock)
+  monkeypatch.setattr(prepared, "locked", slow_lock)
   sources, _ = prepare(root, tmp_path / "copies")
   assert len(sources["train"]) == 4
 

@@ -81,6 +81,8 @@ def test_load_gives_back_what_was_saved(weights, tmp_path):
     ("text", "not a safetensors file"),
     ("missing", "conv4_2.bias is missing"),
     ("shape", r"conv1_1.kernel is of shape \(3, 3, 1, 64\)"),
+    ("nan", r"conv2_1.bias \(float32\) must hold finite float32"),
+    ("half", r"conv2_1.bias \(float16\) must hold finite float32"),
   ],
 )
 def test_load_refuses(weights, tmp_path, change, says):
@@ -90,6 +92,10 @@ def test_load_refuses(weights, tmp_path, change, says):
   elif change:
     if change == "missing":
       del weights["conv4_2.bias"]
+    elif change == "nan":
+      weights["conv2_1.bias"] = np.full(128, np.nan, np.float32)
+    elif change == "half":
+      weights["conv2_1.bias"] = np.zeros(128, np.float16)
     else:
       weights["conv1_1.kernel"] = weights["conv1_1.kernel"][:, :, :1].copy()
     safetensors.numpy.save_file(weights, path)

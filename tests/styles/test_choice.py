@@ -9,6 +9,7 @@ from banks import make_bank
 from hdgan.errors import InputError
 from hdgan.styles import bank as style_bank
 from hdgan.styles import file as style_file
+from hdgan.styles.bank import means_from_json, means_to_json
 from hdgan.styles.choice import Chooser, PhotoStyles, fallback_line, photo_table
 from hdgan.styles.file import StyleFile
 
@@ -52,12 +53,41 @@ def test_layers_the_later_ones_win():
 
 def test_the_draw_is_by_seed_label_and_id():
   cars = np.array([[1, i] for i in range(200)])
-  one = chooser().choose(cars, "M").styles
-  np.testing.assert_array_equal(chooser().choose(cars[::-1], "N").styles[::-1],
-                                one)  # fmt: skip
-  assert one != chooser(seed=1).choose(cars, "M").styles
-  # 200 fair draws of two: five standard deviations are 36.
-  assert abs(sum(one) - 100) < 36
+  for draw in ("map", "sequence"):
+    one = chooser(draw=draw).choose(cars, "M").styles
+    other = chooser(draw=draw).choose(cars[::-1], "M").styles[::-1]
+    assert one == other
+    assert one != chooser(draw=draw, seed=1).choose(cars, "M").styles
+    # 200 fair draws of two: five standard deviations are 36.
+    assert abs(sum(one) - 100) < 36
+
+
+def test_maps_whose_ids_start_anew_do_not_look_alike():
+  cars = np.array([[1, i] for i in range(200)])
+  one, two = (chooser().choose(cars, name).styles for name in ("a", "b"))
+  # Of two independent fair draws half agree, by five standard deviations.
+  assert abs(np.equal(one, two).sum() - 100) < 36
+
+
+def test_a_sequence_keeps_an_objects_style():
+  """As numpy draws it from seed, label and id, in maps of any name."""
+  cars = np.array([[1, i] for i in range(20)])
+  want = [int(np.random.default_rng((7, 1, i)).integers(2)) for i in range(20)]
+  for name in ("frame_1", "frame_2"):
+    got = chooser(seed=7, draw="sequence").choose(cars, name).styles
+    assert list(got) == want
+
+
+def test_without_a_bank_a_class_takes_its_mean():
+  means = means_from_json(
+    {"classes": [[1, 2], [0, 0], [5, 6]], "counts": [3, 0, 1], "all": [3, 4]}
+  )
+  got = Chooser(NAMES, 2, None, means=means).choose(
+    np.array([[0, 1], [1, 7], [2, 9], [255, 2]]), "M"
+  )
+  want = np.array([[1, 2], [3, 4], [5, 6], [3, 4]], np.float32)
+  np.testing.assert_array_equal(got.table, want)
+  assert means_from_json(means_to_json(means)).global_mean.tolist() == [3, 4]
 
 
 def test_fallbacks():
@@ -99,8 +129,22 @@ def test_photo_table_weighs_by_area():
     ({"version": 2}, "F: version = 2 must be 1"),
     ({"objects": []}, "F: objects must be an object"),
     ({"objects": {"26": [1, 2, 3]}}, "26: 3 numbers given, a style has 2"),
-    ({"objects": {"26": [1, float("nan")]}}, "not finite"),
-    ({"objects": {"26": [1, float("inf")]}}, "not finite"),
+    (
+      {"objects": {"26": [1, float("nan")]}},
+      "26: nan must be a number within -1e+06",
+    ),
+    (
+      {"objects": {"26": [1, float("inf")]}},
+      "26: inf must be a number within -1e+06",
+    ),
+    (
+      {"objects": {"26": [1, -1.1e6]}},
+      "26: -1100000.0 must be a number within -1e+06",
+    ),
+    (
+      {"objects": {"26": [1, 10**400]}},
+      "26: 10000000000000000000 must be a number within -1e+06",
+    ),
     ({"objects": {"26": "red"}}, "'red' must be a style's number or a list"),
     ({"objects": {"26": True}}, "True must be a style's number"),
     ({"objects": {"26": -1}}, "style -1 must be 0 or more"),

@@ -104,12 +104,21 @@ def test_truncated_files(weights, tmp_path, zipped, kept):
     ([1, 2], "holds a list"), ({}, "holds a dict"),
     ({"epoch": 3}, "'epoch' is a int"), ({1: torch.ones(1)}, "1 is a Tensor"),
     ({"a": torch.full((1,), float("nan"))}, "not finite"),
+    ({"a": torch.ones(1, dtype=torch.complex64)}, "complex64 .*dense tensors"),
+    ({"a": torch.ones(1, dtype=torch.int64)}, "int64 .* dense tensors"),
+    ({"a": torch.eye(2).to_sparse()}, "sparse_coo, on cpu"),
+    ({"a": torch.ones(1, device="meta")}, "on meta"),
   ],
 )  # fmt: skip
 def test_other_contents(value, says, tmp_path):
   torch.save(value, tmp_path / "x.pth")
   with pytest.raises(InputError, match=says):
     pth.read(tmp_path / "x.pth")
+
+
+def test_weights_that_still_have_a_gradient(tmp_path):
+  torch.save(dict(torch.nn.Linear(2, 2).named_parameters()), tmp_path / "x.pth")
+  assert pth.read(tmp_path / "x.pth")["weight"].shape == (2, 2)
 
 
 def test_text_and_missing_files(tmp_path):

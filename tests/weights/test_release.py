@@ -69,6 +69,38 @@ def test_metadata_holds_the_config_without_paths_of_the_machine(folder):
   assert "someone" not in json.dumps(metadata)
 
 
+@pytest.mark.parametrize("root", [".", "..", "/", ""])
+def test_any_data_root_is_read_again(tmp_path, root):
+  made = config_of(Networks(SPEC), Answers(3, size=(8, 8)), {})
+  with made.unlocked():
+    made.data.root = root
+  metadata = release.metadata_of(made, INFO, "live")
+  params = {"G.a": np.zeros(1, np.float32)}
+  release.save_arrays(tmp_path / "G.safetensors", params, metadata)
+  release.write_sums(tmp_path)
+  assert release.read_metadata(tmp_path)[0].num_classes == 3
+
+
+@pytest.mark.parametrize(
+  "spoil",
+  [
+    lambda x: np.where(x == x.max(), np.nan, x).astype(np.float32),
+    lambda x: np.where(x == x.max(), np.inf, x).astype(np.float32),
+    lambda x: x.astype(np.float64),
+    lambda x: x.astype(np.float16),
+    lambda x: x.astype(np.int64),
+  ],
+)
+def test_numbers_that_no_training_gives(folder, spoil):
+  path = folder[0] / "G.safetensors"
+  arrays = safetensors.numpy.load_file(path)
+  name = sorted(arrays)[3]
+  arrays[name] = spoil(arrays[name])
+  release.save_arrays(path, arrays)
+  with pytest.raises(InputError, match=f"{name} .* finite float32 numbers"):
+    release.read_network(path, TABLE)
+
+
 def test_sums_are_in_the_common_format(folder):
   program = shutil.which("sha256sum")
   if program is None:
