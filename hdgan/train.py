@@ -64,19 +64,24 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
       anything compiles or is written; or if a loss is no longer finite.
   """
   job = Run(config, workdir)
-  if job.start >= job.plans[-1].end:
-    print(finished_line(job))
-  else:
+  step, end = job.start, job.plans[-1].end
+  if step < end:
     with directory.hold(workdir):
       job.begin()
-      if not train_stages(job):
-        return
+      step = train_stages(job)
+  if step < end:
+    print(f"Stopped and saved at step {step}; the same command goes on.")
+    return
   if job.config.encoder.enabled:
     complete_styles(job)
+  if job.start < end:
+    print(f"Finished after {step} steps; open {workdir / 'index.html'}")
+  else:
+    print(finished_line(job))
 
 
-def train_stages(job: Run) -> bool:
-  """Makes the steps of all stages that are left; whether that is done."""
+def train_stages(job: Run) -> int:
+  """Makes the steps of all stages that are left; the last step made."""
   # The first to come and the last to go: a second SIGTERM, as schedulers send
   # it, must not end the process while the last save is still being written.
   with StopRequest() as stop, job.checkpoints, job.log:
@@ -90,12 +95,7 @@ def train_stages(job: Run) -> bool:
         break
     job.progress.close()
   job.write_index(step, running=False)
-  done = step >= job.plans[-1].end
-  if done:
-    print(f"Finished after {step} steps; open {job.workdir / 'index.html'}")
-  else:
-    print(f"Stopped and saved at step {step}; the same command goes on.")
-  return done
+  return step
 
 
 def complete_styles(job: Run) -> None:
@@ -110,10 +110,7 @@ def complete_styles(job: Run) -> None:
     # Made before the run was extended: as large, of the E that it has now.
     names = ("num_styles", "min_area", "seed")
     settings = {name: old.about[name] for name in names} if old else {}
-  print(
-    "Making the style bank, which --mode=styles does anew at any time; "
-    "synthesis draws from it"
-  )
+  print("Making the style bank that synthesis draws from (--mode=styles)")
   with directory.hold(job.workdir):
     renderer = open_renderer(job.workdir, use_bank=False)
     make_bank(renderer, job.data, **settings)
