@@ -163,8 +163,10 @@ def _check_begun(workdir: pathlib.Path, checkpoints: Checkpoints) -> None:
   if unsealed:
     raise InputError(
       f"{checkpoints.directory}: steps {', '.join(map(str, unsealed))} have no "
-      f"{manifest.NAME}, and none can be trusted without it; copy these files "
-      "again from where the run was, or name another --workdir"
+      f"{manifest.NAME}, and none can be trusted without it; copy it again from "
+      "where the run was, or name another --workdir. If you are sure of the "
+      f"files, make one: cd {checkpoints.directory / str(unsealed[-1])} && "
+      f"find info state -type f -exec sha256sum {{}} + > {manifest.NAME}"
     )
   steps = [line["step"] for line in read_metrics(workdir)]
   if steps and not (checkpoints.directory / BEGUN).is_file():

@@ -173,6 +173,12 @@ def test_checkpoints_without_manifests_are_no_fresh_start(tmp_path):
       refused()
     assert "steps 3, 6 have no manifest.sha256" in str(caught.value)
   assert (checkpoints / "3/state").is_dir() and (checkpoints / "6").is_dir()
+  # What it advises, in a shell.
+  command = str(caught.value).split("make one: ")[1]
+  subprocess.run(command, shell=True, check=True)
+  assert directory.resume_point(tmp_path, config)["step"] == 6
+  kept = directory.checkpoints_of(tmp_path).restore_subtree(6, ["x"])
+  np.testing.assert_array_equal(kept["x"], np.ones(2))
 
 
 @pytest.mark.parametrize("away", ["folder", "mount", "link"])
