@@ -7,6 +7,7 @@
 import contextlib
 import os
 import pathlib
+import shlex
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -161,12 +162,13 @@ def _check_begun(workdir: pathlib.Path, checkpoints: Checkpoints) -> None:
   """Refuses to begin anew where the checkpoints of a run are not to be seen."""
   unsealed = checkpoints.unsealed()
   if unsealed:
+    newest = shlex.quote(str(checkpoints.directory / str(unsealed[-1])))
     raise InputError(
       f"{checkpoints.directory}: steps {', '.join(map(str, unsealed))} have no "
-      f"{manifest.NAME}, and none can be trusted without it; copy it again from "
+      f"{manifest.NAME}, and none is trusted without it; copy it again from "
       "where the run was, or name another --workdir. If you are sure of the "
-      f"files, make one: cd {checkpoints.directory / str(unsealed[-1])} && "
-      f"find info state -type f -exec sha256sum {{}} + > {manifest.NAME}"
+      f"files, make one: cd {newest} && find info state -type f "
+      f"-exec sha256sum {{}} + > {manifest.NAME}"
     )
   steps = [line["step"] for line in read_metrics(workdir)]
   if steps and not (checkpoints.directory / BEGUN).is_file():
