@@ -35,6 +35,8 @@ class Field:
       copy is needed (`weights.original`).
     free: whether a run that is resumed may change it.
     local: whether it names a place on the machine, which is not published.
+    shapes: whether it decides which arrays the networks have: another run's
+      weights fit only where it is the same.
   """
 
   name: str
@@ -47,6 +49,7 @@ class Field:
   option: str = ""
   free: bool = False
   local: bool = False
+  shapes: bool = False
 
 
 # fmt: off
@@ -54,13 +57,14 @@ FIELDS = (
   Field("seed", int, 0, meaning="of everything that is drawn", least=0),
   Field("batch_size", int, 1, least=1, option="batchSize",
         meaning="of all devices together"),
-  Field("num_classes", int, 35, least=0,
+  Field("num_classes", int, 35, shapes=True, least=0,
         meaning="0: the label is itself a picture"),
   Field("ignore_label", int, -1, least=-1,
         meaning="its pixels get an all-zero vector; -1: none"),
   Field("max_instances", int, 0, least=0,
         meaning="bound on objects per picture; 0: the most found"),
-  Field("boundary", bool, True, meaning="feed the instance boundary map"),
+  Field("boundary", bool, True, shapes=True,
+        meaning="feed the instance boundary map"),
   Field("data.name", str, "paired_folder",
         meaning="of the data set, see hdgan/datasets/pipeline.py"),
   Field("data.root", str, "", option="dataroot", free=True, local=True,
@@ -80,11 +84,12 @@ FIELDS = (
         meaning="mirror half of the training pictures"),
   Field("data.workers", int, 2, least=0, free=True,
         meaning="threads that read and decode"),
-  Field("data.label_channels", int, 3, least=1,
+  Field("data.label_channels", int, 3, shapes=True, least=1,
         meaning="of the label, with num_classes = 0"),
   Field("data.label_range", (float,), (0.0, 255.0),
         meaning="lowest and highest value of such a label"),
-  Field("data.image_channels", int, 3, least=1, meaning="of the photos"),
+  Field("data.image_channels", int, 3, shapes=True, least=1,
+        meaning="of the photos"),
   Field("data.image_range", (float,), (0.0, 255.0),
         meaning="lowest and highest value of the photos; becomes [-1, 1]"),
   Field("data.num_train", int, 0, least=0,
@@ -93,22 +98,25 @@ FIELDS = (
         meaning="synthetic_streets: streets to hold out"),
   Field("data.size", (int,), (0, 0),
         meaning="synthetic_streets: height, width"),
-  Field("generator.width", int, 64, least=1,
+  Field("generator.width", int, 64, shapes=True, least=1,
         meaning="G1's; enhancer k has width / 2**k"),
-  Field("generator.downsamples", int, 4, least=1,
+  Field("generator.downsamples", int, 4, shapes=True, least=1,
         meaning="how often G1 halves the size"),
-  Field("generator.blocks", int, 9, least=0, meaning="residual blocks of G1"),
-  Field("generator.enhancer_blocks", int, 3, least=0,
+  Field("generator.blocks", int, 9, shapes=True, least=0,
+        meaning="residual blocks of G1"),
+  Field("generator.enhancer_blocks", int, 3, shapes=True, least=0,
         meaning="residual blocks of each enhancer"),
-  Field("discriminator.width", int, 64, least=1,
+  Field("discriminator.width", int, 64, shapes=True, least=1,
         meaning="channels of each D's first convolution"),
-  Field("discriminator.layers", int, 3, least=1,
+  Field("discriminator.layers", int, 3, shapes=True, least=1,
         meaning="strided convolutions of each D"),
-  Field("encoder.enabled", bool, False,
+  Field("encoder.enabled", bool, False, shapes=True,
         meaning="styles: E's features are an input of G"),
-  Field("encoder.channels", int, 3, least=1, meaning="numbers per style"),
-  Field("encoder.width", int, 16, least=1, meaning="of E at full size"),
-  Field("encoder.downsamples", int, 4, least=1,
+  Field("encoder.channels", int, 3, shapes=True, least=1,
+        meaning="numbers per style"),
+  Field("encoder.width", int, 16, shapes=True, least=1,
+        meaning="of E at full size"),
+  Field("encoder.downsamples", int, 4, shapes=True, least=1,
         meaning="how often E halves the size"),
   Field("loss.gan", str, "lsgan", choices=("lsgan", "bce"),
         meaning="bce: sigmoid and cross-entropy"),
@@ -204,6 +212,78 @@ def defaults() -> ConfigDict:
   return fill(ConfigDict())
 
 
+def append_stages(config: ConfigDict, numbers: Iterable[int]) -> None:
+  """Appends stages that are named by number, each a copy of the one before.
+
+  Args:
+    config: changed in place; may be locked.
+    numbers: of stages; those that are there are left alone.
+
+  Raises:
+    InputError: for a number that would leave a gap.
+  """
+  stages = config.get("stages", ())
+  if not isinstance(stages, tuple) or not stages:
+    return  # Validation says what is wrong.
+  for number in sorted(numbers):
+    if number > len(stages):
+      raise InputError(
+        f"--config.stages[{number}]: there is no such stage, they count from "
+        f"0; the next one to add is --config.stages[{len(stages)}].name=NAME"
+      )
+    if number == len(stages):
+      stages = (*stages, ConfigDict(dict(stages[-1])))
+  with config.unlocked():
+    config.stages = stages
+
+
+def network_differences(
+  there: ConfigDict, here: ConfigDict
+) -> list[tuple[str, Any, Any]]:
+  """Fields that shape networks and differ, with both values.
+
+  Args:
+    there: config of the run that weights come from.
+    here: config that is to use them, in any state; absent means the default.
+
+  Returns:
+    Field, value there, value here, in the order of `FIELDS`.
+  """
+  found = []
+  for field in FIELDS:
+    if not field.shapes:
+      continue
+    old, new = (
+      get(one, field.name) if has_field(one, field.name) else field.default
+      for one in (there, here)
+    )
+    if old != new:
+      found.append((field.name, old, new))
+  return found
+
+
+def take_networks(
+  config: ConfigDict, there: ConfigDict, typed: Iterable[str]
+) -> list[str]:
+  """Takes over what shapes another run's networks, to start from its weights.
+
+  Args:
+    config: of the new run, changed in place; may be locked.
+    there: config of the other run.
+    typed: fields that the user set on the command line, which stay.
+
+  Returns:
+    What was taken, such as "generator.width 8".
+  """
+  kept, taken = set(typed), []
+  for field, old, _ in network_differences(there, config):
+    if field not in kept:
+      with config.unlocked():
+        set_field(config, field, old)
+      taken.append(f"{field} {old}")
+  return taken
+
+
 def describe_fields() -> str:
   """The tables above in Markdown, as `configs/README.md` has them."""
   rows = ["| field | default | allowed | meaning |", "|---|---|---|---|"]
@@ -278,10 +358,10 @@ def lock(config: ConfigDict) -> ConfigDict:
 
 
 def get_config(path: str) -> ConfigDict:
-  """Reads a run's config.json, so that `--config` can name this file.
+  """Reads a run's config.json; locked, with every field.
 
-  `main` says `--config=hdgan/config.py:W/config.json` for a user who gave
-  only `--workdir=W`; overrides then work as for any config.
+  Raises:
+    InputError: if it is none.
   """
   try:
     return from_json(pathlib.Path(path).read_text(encoding="utf-8"))

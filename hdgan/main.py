@@ -4,6 +4,7 @@ The only command-line flags of the modes are here. A bad flag, config or input
 ends in one line and exit status 2.
 """
 
+import ast
 import dataclasses
 import importlib
 import os
@@ -11,11 +12,12 @@ import pathlib
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import jax
 from absl import app, flags, logging
-from ml_collections import config_flags
+from ml_collections import ConfigDict
+from ml_collections.config_flags import config_flags
 
 from hdgan import config as config_lib
 from hdgan.errors import InputError
@@ -31,14 +33,50 @@ class _PathParser(flags.ArgumentParser):
     return pathlib.Path(argument) if str(argument) else None
 
 
+class _TupleParser(flags.ArgumentParser):
+  """Turns `64,64`, `(64, 64)`, `G1,E` or `("G1", "E")` into a tuple."""
+
+  def parse(self, argument: Any) -> tuple[Any, ...]:
+    if isinstance(argument, tuple):
+      return argument
+    try:
+      value = ast.literal_eval(argument)
+    except (SyntaxError, ValueError):  # Names of networks, without quotes.
+      words = [
+        word.strip(" \"'") for word in argument.strip("()[] ").split(",")
+      ]
+      return tuple(word for word in words if word)
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+class _ConfigParser(config_flags.ConfigFileFlagParser):
+  """Reads a config's file, or a run's config.json, for `--config`."""
+
+  def parse(self, path: str) -> Any:
+    if path.endswith(".json"):
+      config = config_lib.get_config(path)
+    else:
+      config = super().parse(path)
+    if isinstance(config, ConfigDict):
+      config_lib.append_stages(config, stages_named(_ARGV))
+    return config
+
+
 def _define_path(name: str, text: str) -> None:
   flags.DEFINE(_PathParser(), name, default=None, help=text)
 
 
+# The command line as `parse` understands it; ml_collections looks there for
+# the fields that are set.
+_ARGV: list[str] = []
+
+# In place of ml_collections' own, which joins the values of a repeated flag.
+config_flags.register_flag_parser_for_type(tuple, _TupleParser())
 config_flags.DEFINE_config_file(
-  "config", None, "A file of configs/; fields by --config.field=value.",
-  lock_config=True,
+  "config", None, "A file of configs/, or a run's config.json; fields by "
+  "--config.field=value.", lock_config=True, sys_argv=_ARGV,
 )  # fmt: skip
+FLAGS["config"].parser = _ConfigParser("config", lock_config=True)
 _define_path("workdir", "The run directory.")
 flags.DEFINE_string("mode", "train", "What to do; see the README.")
 flags.DEFINE_string("input", "", "A folder of maps, or the name of a split.")
@@ -155,36 +193,56 @@ def check_flags(mode: str, given: set[str]) -> None:
 
 
 def add_config(argv: Sequence[str]) -> list[str]:
-  """Names W/config.json as the config where the user named none.
+  """Brings `--config` to the front, W/config.json where the user named none.
 
   Args:
     argv: the command line.
 
   Returns:
-    The same with `--config=...` in front of the other flags, if W has one.
+    The same with `--config=...` in front of the other flags, if there is one.
   """
-  workdir = find_value("workdir", argv)
+  config, rest = take_flag("config", argv)
+  workdir, _ = take_flag("workdir", argv)
   path = pathlib.Path(workdir or ".") / "config.json"
-  if find_value("config", argv) or not workdir or not path.is_file():
-    return list(argv)
-  config_lib.get_config(str(path))  # Its faults are told before absl's.
-  return [argv[0], f"--config={config_lib.__file__}:{path}", *argv[1:]]
+  if not config and workdir and path.is_file():
+    config = str(path)
+  if config.endswith(".json") and pathlib.Path(config).is_file():
+    config_lib.get_config(config)  # Its faults are told before absl's.
+  # In front: a field may be typed before the file that it is a field of.
+  return [rest[0], *([f"--config={config}"] if config else []), *rest[1:]]
 
 
-def find_value(flag: str, argv: Sequence[str]) -> str:
-  """Value of a flag on a command line that is not parsed yet, '' if unset."""
-  for i, word in enumerate(argv):
-    name, equals, value = word.partition("=")
+def stages_named(argv: Sequence[str]) -> set[int]:
+  """Numbers of the stages of which a command line sets fields."""
+  found = [re.match(r"--?(?:no)?config\.stages\[(\d+)\]\.", w) for w in argv]
+  return {int(match[1]) for match in found if match}
+
+
+def take_flag(flag: str, argv: Sequence[str]) -> tuple[str, list[str]]:
+  """Takes a flag out of a command line that is not parsed yet.
+
+  Args:
+    flag: its name.
+    argv: the command line.
+
+  Returns:
+    Its last value, '' if it is not set, and the other words.
+  """
+  value, rest, words = "", [], iter(argv)
+  for word in words:
+    name, equals, text = word.partition("=")
     if name in (f"--{flag}", f"-{flag}"):
-      return value if equals else "".join(argv[i + 1 : i + 2])
-  return ""
+      value = text if equals else next(words, "")
+    else:
+      rest.append(word)
+  return value, rest
 
 
 def parse(argv: Sequence[str]) -> list[str]:
   """Parses all flags; what is wrong with them ends in one line, status 2."""
   try:
-    argv = add_config(argv)
-    config = find_value("config", argv)
+    _ARGV[:] = argv = add_config(argv)
+    config, _ = take_flag("config", argv)
     file = pathlib.Path(config.partition(":")[0])
     if config and not file.is_file():
       raise InputError(f"--config={config}: there is no such file")
@@ -201,11 +259,34 @@ def parse(argv: Sequence[str]) -> list[str]:
       if FLAGS[flag].present and FLAGS[flag].value not in ("", None)
     }
     check_flags(FLAGS.mode, given)
+    take_networks()
     return rest
   except InputError as error:
     _fail(error)
   except Exception as error:  # absl, the config file and its fields raise all
     _fail(_explain(error, argv))
+
+
+def take_networks() -> None:
+  """Takes over the networks of `init_from`, but for what was typed.
+
+  A run that is there has them in its own config, so that the same command
+  goes on where the weights that it began with are gone.
+  """
+  config, workdir = FLAGS.config, FLAGS.workdir
+  if not isinstance(config, ConfigDict) or not config.get("init_from"):
+    return
+  own = workdir / "config.json" if workdir else None
+  path = pathlib.Path(config.init_from).expanduser() / "config.json"
+  if own is not None and own.is_file():
+    path = own
+  if not path.is_file():
+    return  # Training says what is missing.
+  typed = config_flags.get_override_values(FLAGS["config"])
+  there = config_lib.get_config(str(path))
+  taken = config_lib.take_networks(config, there, typed)
+  if taken and path != own:
+    print(f"taken from {config.init_from}: {', '.join(taken)}", file=sys.stderr)
 
 
 def _explain(error: Exception, argv: Sequence[str]) -> str:
@@ -222,11 +303,9 @@ def _explain(error: Exception, argv: Sequence[str]) -> str:
       f"--config: there is no field {name!r}; all fields are in "
       "configs/README.md"
     )
-  stages = re.findall(r"config\.stages\[(\d+)\]", " ".join(argv))
-  if isinstance(error, IndexError) and stages:
-    last = max(stages, key=int)
-    return f"--config.stages[{last}]: there is no such stage, they count from 0"
-  file, lines = find_value("config", argv), text.strip().splitlines()
+  if isinstance(error.__context__, InputError):  # absl's words around ours
+    return str(error.__context__)
+  (file, _), lines = take_flag("config", argv), text.strip().splitlines()
   if "Traceback" in text:  # ml_collections adds that of a file's ValueError
     return f"--config={file}: {lines[-1]}"
   text = " ".join(lines)
@@ -246,9 +325,11 @@ def _fail(error: object) -> NoReturn:
 
 def keep_compiled() -> None:
   """Lets the next start reuse what this one compiles, in the user's cache."""
-  cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-  folder = pathlib.Path(cache).expanduser() / "hdgan" / "compiled"
-  jax.config.update("jax_compilation_cache_dir", str(folder))
+  cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+  # Without a home, as in some containers, everything is compiled anew.
+  if not cache.startswith("~"):
+    folder = pathlib.Path(cache) / "hdgan" / "compiled"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def main(_: Sequence[str]) -> None:
