@@ -277,7 +277,7 @@ def take_networks() -> None:
   if not isinstance(config, ConfigDict) or not config.get("init_from"):
     return
   own = workdir / "config.json" if workdir else None
-  path = pathlib.Path(config.init_from).expanduser() / "config.json"
+  path = pathlib.Path(config.init_from) / "config.json"
   if own is not None and own.is_file():
     path = own
   if not path.is_file():

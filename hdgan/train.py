@@ -118,18 +118,26 @@ def complete_styles(job: Run) -> None:
 
 def finished_line(run: Run) -> str:
   """Says that a run is over, and how to extend it."""
-  last = len(run.plans) - 1
+  stage, last = run.plans[-1].stage, len(run.plans) - 1
   # The one epoch of decay=1 still runs at the full rate, so that a longer decay
   # changes no epoch of the past.
-  field = {0: "constant", 1: "decay"}.get(run.plans[-1].stage.decay)
+  field = {0: "constant", 1: "decay"}.get(stage.decay)
   if field:
-    way = f"raise --config.stages[{last}].{field}"
+    more = stage[field] + 10
+    way = f"say more epochs, such as --config.stages[{last}].{field}={more}"
   else:
     # A decayed rate cannot rise again within its stage.
-    way = f"append a stage to config.stages (it has {last + 1})"
+    names = {plan.stage.name for plan in run.plans}
+    name = next(n for n in ("more", f"more_{last + 1}") if n not in names)
+    way = (
+      f"append a stage: --config.stages[{last + 1}].name={name} (a copy of the "
+      f"last one; its epochs by --config.stages[{last + 1}].constant="
+      f"{stage.constant} --config.stages[{last + 1}].decay={stage.decay})"
+    )
   return (
     f"This run is finished (step {run.start}). To extend it, {way}; or start "
-    f"another from its weights with --config.init_from={run.workdir}"
+    "another from its weights, in another --workdir, with "
+    f"--config.init_from={run.workdir}"
   )
 
 

@@ -55,7 +55,11 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
     _check_trainable(config, i)
   names = [stage.name for stage in config.stages]
   if len(set(names)) < len(names):
-    raise InputError(f"config.stages: names {names} must differ")
+    i = next(i for i, name in enumerate(names) if name in names[:i])
+    raise InputError(
+      f"config.stages: names {names} must differ; say "
+      f"--config.stages[{i}].name={names[i]}_{i}"
+    )
   # As config.json gives it back: a resumed run compares like with like.
   return from_json(to_json(config))
 
@@ -118,75 +122,96 @@ def _check_data(config: ConfigDict) -> None:
   for field in ("data.label_range", "data.image_range"):
     value = get(config, field)
     if len(value) != 2 or not value[0] < value[1]:
-      raise InputError(f"config.{field}={value!r} must be (lowest, highest)")
+      raise InputError(
+        f"config.{field}={value!r} must be (lowest, highest), such as "
+        f"--config.{field}=0,255"
+      )
   if not config.num_classes and config.ignore_label >= 0:
     raise InputError(
       f"config.ignore_label={config.ignore_label} has no effect with "
-      "num_classes=0 (label is a picture); set it to -1"
+      "num_classes=0 (label is a picture); say --config.ignore_label=-1"
     )
   if data.load_width and data.transform != "scale_width":
     raise InputError(
       f"config.data.load_width={data.load_width} has no effect with "
-      f"data.transform={data.transform!r}; set it to 0"
+      f"data.transform={data.transform!r}; say --config.data.load_width=0"
     )
   if config.loss.vgg > 0 and data.image_channels != 3:
     raise InputError(
       f"config.loss.vgg={config.loss.vgg} needs 3 image channels, not "
-      f"data.image_channels={data.image_channels}; set loss.vgg to 0"
+      f"data.image_channels={data.image_channels}; say --config.loss.vgg=0"
     )
 
 
 def _check_stage(config: ConfigDict, i: int) -> None:
   stage, path = config.stages[i], f"config.stages[{i}]"
   if stage.constant + stage.decay < 1:
-    raise InputError(f"{path}: constant + decay must be at least one epoch")
-  if config.generator.width % 2**stage.enhancers:
     raise InputError(
-      f"{path}.enhancers={stage.enhancers} halves generator.width="
-      f"{config.generator.width} so often that it must be a multiple of "
-      f"{2**stage.enhancers}"
+      f"{path}: constant + decay must be at least one epoch; say "
+      f"--{path}.constant=1"
     )
+  width, unit = config.generator.width, 2**stage.enhancers
+  if width % unit:
+    raise InputError(
+      f"{path}.enhancers={stage.enhancers} halves generator.width={width} so "
+      f"often that it must be a multiple of {unit}; say "
+      f"--config.generator.width={-(-width // unit) * unit}"
+    )
+
+
+def size_unit(config: ConfigDict, i: int) -> int:
+  """What height and width of a stage must be multiples of, twice at least."""
+  halvings = config.generator.downsamples + config.stages[i].enhancers
+  # E works at stage one's size in every stage.
+  if i == 0 and config.encoder.enabled:
+    halvings = max(halvings, config.encoder.downsamples)
+  return 2**halvings
 
 
 def _check_size(config: ConfigDict, i: int) -> None:
   stage, path = config.stages[i], f"config.stages[{i}].size"
   if len(stage.size) != 2:
-    raise InputError(f"{path}={stage.size} must be (height, width)")
-  halvings = config.generator.downsamples + stage.enhancers
+    raise InputError(
+      f"{path}={stage.size} must be (height, width), such as --{path}=256,512"
+    )
+  unit = size_unit(config, i)
   why = f"{config.generator.downsamples} down-samplings"
   if stage.enhancers:
     why += f" + {stage.enhancers} enhancers"
-  # E works at stage one's size in every stage.
-  if i == 0 and config.encoder.enabled:
-    halvings = max(halvings, config.encoder.downsamples)
-  unit = 2**halvings
   # Reflection by one pixel needs two at the smallest size.
   nearest = tuple(max(2, round(n / unit)) * unit for n in stage.size)
   if any(n % unit or n < 2 * unit for n in stage.size):
     raise InputError(
       f"{path}={stage.size} must be multiples of {unit}, at least {2 * unit} "
-      f"({why}); nearest is {nearest}"
+      f"({why}); nearest is --{path}={nearest[0]},{nearest[1]}"
     )
 
 
 def _check_trainable(config: ConfigDict, i: int) -> None:
   stage, path = config.stages[i], f"config.stages[{i}].trainable"
   known = units(stage.enhancers, config.encoder.enabled)
+  right = [u for u in dict.fromkeys(stage.trainable) if u in known]
+  if not any(unit.startswith("G") for unit in right):
+    right = [known[stage.enhancers], *right]
+  way = f"say --{path}={','.join(right)}"
   for unit in stage.trainable:
     if unit not in known:
       raise InputError(
         f"{path} names {unit!r}, which has no effect in this stage; it has "
-        f"{', '.join(known)}"
+        f"{', '.join(known)}; {way}"
       )
   if len(set(stage.trainable)) < len(stage.trainable):
-    raise InputError(f"{path}={stage.trainable} names a network twice")
+    raise InputError(f"{path}={stage.trainable} names a network twice; {way}")
   if not any(unit.startswith("G") for unit in stage.trainable):
-    raise InputError(f"{path}={stage.trainable} must name one of G1, G2, G3")
+    raise InputError(
+      f"{path}={stage.trainable} must name one of G1, G2, G3; {way}"
+    )
   before = config.stages[i - 1] if i else None
   if before and stage.enhancers < before.enhancers:
     raise InputError(
       f"config.stages[{i}].enhancers={stage.enhancers} must not be fewer than "
-      f"the {before.enhancers} of the stage before"
+      f"the {before.enhancers} of the stage before; say "
+      f"--config.stages[{i}].enhancers={before.enhancers}"
     )
   if before:
     old = units(before.enhancers, config.encoder.enabled)
@@ -196,5 +221,6 @@ def _check_trainable(config: ConfigDict, i: int) -> None:
     if unit not in old and unit not in stage.trainable:
       raise InputError(
         f"{path}={stage.trainable}: {unit} would stay at its random start; "
-        "train it here or in an earlier stage"
+        f"train it in an earlier stage or here: --{path}="
+        f"{','.join((*stage.trainable, unit))}"
       )

@@ -126,8 +126,8 @@ def nothing(root):
 CASES = [
   (too_large_value, [],
    "train_label/street_00001.png: label value 11 (5 pixels) outside 0..7 "
-   "(num_classes = 8); say ignore_label=11 if these pixels have no class, or "
-   "num_classes=12 if they have one"),
+   "(num_classes = 8); say --config.ignore_label=11 if these pixels have no "
+   "class, or --config.num_classes=12 if they have one"),
   (coloured_label, [], "train_label/street_00000.png: "),
   (jpeg_label, [],
    "train_label/street_00000.jpg: a map of ids cannot be a JPEG"),
@@ -139,7 +139,7 @@ CASES = [
    "train_img/street_00000.png: the photo is 64x100 (height x width) but "
    "train_label/street_00000.png is 64x128"),
   (nothing, ["--config.max_instances=2"],
-   "objects, more than max_instances = 2; say max_instances=64, or 0"),
+   "objects, more than max_instances = 2; say --config.max_instances=64, or "),
   (truncated, [],
    "train_img/street_00001.png: damaged or unreadable (image file is trunc"),
   (not_a_picture, [], "val_inst/street_00003.png: damaged or unreadable ("),
@@ -152,16 +152,16 @@ CASES = [
    "64x128 (height x width) is smaller than the stage's 128x128, and nothing"),
   (nothing, ["--config.stages[1].size=70,128"],
    "config.stages[1].size=(70, 128) must be multiples of 8, at least 16 (2 "
-   "down-samplings + 1 enhancers); nearest is (72, 128)"),
+   "down-samplings + 1 enhancers); nearest is --config.stages[1].size=72,128"),
   (nothing, ["--config.batch_size=3", "--config.mesh.data=2"],
-   "config.batch_size=3 must be a multiple of config.mesh.data=2; change one"),
+   "config.batch_size=3 must be a multiple of config.mesh.data=2; say "),
   (nothing, ["--config.stages[0].scals=1"], "'scals'; did you mean 'scales'?"),
   (nothing, ["--config.loss.vgg=10"], "config.loss.vgg=10.0 needs weights: "),
   (nothing, ["--config.loss.vgg=10", "--config.loss.vgg_file=no.safetensors"],
-   "loss.vgg_file='no.safetensors': no such file; make one with "),
+   "config.loss.vgg_file='no.safetensors': no such file; make one with "),
   (nothing, ["--config.init_from=no"], "no holds no finished checkpoint of a"),
   (nothing, ["--config.data.root="], "config.data.root='' must name a folder"),
-  (nothing, ["--config.data.root=/no"], "/no: no such folder; say data.root="),
+  (nothing, ["--config.data.root=/no"], "/no: no such folder; say --config."),
 ]  # fmt: skip
 
 
@@ -214,13 +214,16 @@ def test_a_workdir_that_cannot_be_written(root, tmp_path):
 def test_weights_of_other_networks(root, tmp_path):
   save_run(tmp_path / "old", tiny_config())
   words = train_words(root, tmp_path, f"--config.init_from={tmp_path / 'old'}")
+  words += ("--config.generator.width=8", "--config.encoder.width=4")
   status, _, err = command(*words)
   (line,) = [x for x in err.splitlines() if x.startswith("error: ")]
   print(line)
   assert status == 2 and not (tmp_path / "run").exists()
   assert "does not fit the first stage: " in line
-  assert "E/conv_in/kernel is (7, 7, 3, 2), needs (7, 7, 3, 4)" in line
-  assert "; 22 in all; take its num_classes, widths and encoder" in line
+  assert line.endswith(
+    "generator.width: 4 there, 8 here; encoder.width: 2 there, 4 here; say "
+    "--config.generator.width=4 --config.encoder.width=2"
+  )
 
 
 def test_synthesis(root, tmp_path):
@@ -234,7 +237,7 @@ def test_synthesis(root, tmp_path):
     f"--output={tmp_path / 'out'}",
   ]  # fmt: skip
   (line,) = lines_of(tmp_path, *words, "--input=nowhere")
-  assert f"nowhere: neither a folder nor a split of {root}; say a" in line
+  assert f"nowhere: neither a folder nor a split of {root}; name one" in line
   (line,) = lines_of(tmp_path, *words, f"--input={root}")
   assert "holds 2 splits (train, val); say " in line
   (line,) = lines_of(tmp_path, *words, f"--input={root}/val", "--step=7")
@@ -242,6 +245,7 @@ def test_synthesis(root, tmp_path):
   too_large_value(root)
   (line,) = lines_of(tmp_path, *words, f"--input={root}/train")
   assert "label value 11 (5 pixels) outside 0..7" in line
+  assert line.endswith("; the model knows classes 0..7; correct the map")
   (line,) = lines_of(
     tmp_path, *words, f"--input={root}/val", f"--workdir={tmp_path / 'empty'}"
   )

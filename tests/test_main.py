@@ -56,7 +56,7 @@ def fault(*words):
     (["--config.seed=one"], "flag --config.seed=one: "),
     (["--config.stages[0].size=30,64"],
      "config.stages[0].size=(30, 64) must be multiples of 4, at least 8 (2 "
-     "down-samplings); nearest is (32, 64)"),
+     "down-samplings); nearest is --config.stages[0].size=32,64"),
   ],
 )  # fmt: skip
 def test_bad_command_lines(words, said, tmp_path):

@@ -39,10 +39,10 @@ def fault(files=True, **changes) -> str:
     ({"data.image_range": (255.0, 0.0)}, "config.data.image_range=(255.0, 0"),
     ({"data.load_width": 99},
      "config.data.load_width=99 has no effect with data.transform='resize'; "
-     "set it to 0"),
+     "say --config.data.load_width=0"),
     ({"num_classes": 0, "ignore_label": 255},
      "config.ignore_label=255 has no effect with num_classes=0 (label is a "
-     "picture); set it to -1"),
+     "picture); say --config.ignore_label=-1"),
     ({"loss.vgg": 10.0},
      "config.loss.vgg=10.0 needs weights: make a file with `python -m "
      "hdgan.convert vgg "),
@@ -60,10 +60,10 @@ def test_rules(changes, said):
     # Widths 2 ** (1 down-sampling + 1 enhancer) = 4, so that 34 is 2 off.
     ({"stages[1].size": (34, 64)},
      "config.stages[1].size=(34, 64) must be multiples of 4, at least 8 (1 "
-     "down-samplings + 1 enhancers); nearest is (32, 64)"),
+     "down-samplings + 1 enhancers); nearest is --config.stages[1].size=32,64"),
     ({"stages[0].size": (2, 30)},
      "config.stages[0].size=(2, 30) must be multiples of 2, at least 4 (1 "
-     "down-samplings); nearest is (4, 30)"),
+     "down-samplings); nearest is --config.stages[0].size=4,30"),
     ({"stages[0].size": (16,)}, "config.stages[0].size=(16,) must be (height,"),
     ({"encoder.downsamples": 3, "stages[0].size": (20, 32)},
      "config.stages[0].size=(20, 32) must be multiples of 8"),
@@ -85,7 +85,7 @@ def test_sizes_that_the_networks_cannot_take(changes, said):
     ({"stages[2].trainable": ("G1", "G1")}, "config.stages[2].trainable=('G1"),
     ({"stages[1].trainable": ("G1",)},
      "config.stages[1].trainable=('G1',): G2 would stay at its random start; "
-     "train it here or in an earlier stage"),
+     "train it in an earlier stage or here: --config.stages[1].trainable=G1,"),
     ({"stages[0].trainable": ("G1",)},
      "config.stages[0].trainable=('G1',): E would stay at its random start"),
     ({"stages[2].enhancers": 0, "stages[2].trainable": ("G1",)},

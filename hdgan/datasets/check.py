@@ -6,6 +6,7 @@ the way out.
 
 import concurrent.futures
 import dataclasses
+import math
 import pathlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,9 @@ from hdgan.datasets.transforms import Geometry, dense_objects
 from hdgan.errors import InputError, raise_faults
 from hdgan.picture_spec import PictureSpec, picture_spec
 
+# What the values of most pictures lie in.
+_RANGES = ((0, 1), (-1, 1), (0, 255), (0, 65535))
+
 
 @dataclasses.dataclass(frozen=True)
 class Rules:
@@ -35,11 +39,13 @@ class Rules:
     pictures: what label maps and photos mean.
     max_instances: the most objects in a picture; 0 means any number.
     geometries: how pictures come to each stage's size.
+    trained: the model is there: no field of its config can be set any more.
   """
 
   pictures: PictureSpec
   max_instances: int = 0
   geometries: tuple[Geometry, ...] = ()
+  trained: bool = False
 
 
 def rules_of(config: ConfigDict) -> Rules:
@@ -117,7 +123,12 @@ def check(
       pool.shutdown(cancel_futures=True)
       raise
   # In the order of the files, whichever thread was first.
-  told = [*faults, *(fault for one in found for fault in one.faults)]
+  told = list(faults)
+  outside = {v for one in found for v in _outside(one.values, rules.pictures)}
+  for example, one in zip(examples, found, strict=True):
+    name = short_name(example.label)
+    fault = _label_fault(one.values, rules, name, outside)
+    told += [*([fault] if fault else []), *one.faults]
   told += _kind_faults(examples, found)
   raise_faults(told)
   values: Counter[int] = Counter()
@@ -175,7 +186,6 @@ def _read(
   if role == "label" and spec.num_classes:
     label = files.read_map(path, name)
     found.values = _value_counts(label)
-    found.faults += _label_faults(found.values, spec, name)
     return label
   channels = spec.label_channels if role == "label" else spec.image_channels
   bounds = spec.label_range if role == "label" else spec.image_range
@@ -184,11 +194,25 @@ def _read(
   low, high = picture.min(), picture.max()
   # NaN fails every comparison, so that it is a fault too.
   if not bounds[0] <= low <= high <= bounds[1]:
+    way = range_way(role, float(low), float(high), rules.trained)
     found.faults.append(
       f"{name}: values {low:g}..{high:g} leave data.{role}_range = "
-      f"({bounds[0]:g}, {bounds[1]:g}); declare the range of the files"
+      f"({bounds[0]:g}, {bounds[1]:g}); {way}"
     )
   return picture
+
+
+def range_way(role: str, low: float, high: float, trained: bool) -> str:
+  """What to do about a picture whose values leave the range."""
+  if trained:
+    # Photos are only shown.
+    return "correct it" + (", or take it away" if role == "image" else "")
+  fits = [(a, b) for a, b in _RANGES if a <= low and high <= b]
+  if not math.isfinite(high - low):
+    return "replace what is not finite"
+  a, b = fits[0] if fits else (low, max(high, math.nextafter(low, math.inf)))
+  way = f"--config.data.{role}_range={a},{b}"
+  return f"declare the range of all files, such as {way}"
 
 
 def _value_counts(label: np.ndarray) -> dict[int, int]:
@@ -203,35 +227,48 @@ def _value_counts(label: np.ndarray) -> dict[int, int]:
   return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
-def _label_faults(
-  values: Mapping[int, int], spec: PictureSpec, name: str
-) -> list[str]:
-  """Names label values outside 0..num_classes-1 and the two ways out."""
-  bad = {
+def _outside(values: Mapping[int, int], spec: PictureSpec) -> dict[int, int]:
+  """Values and their pixels that are no class and are not ignored."""
+  return {
     value: count
     for value, count in values.items()
     if not 0 <= value < spec.num_classes
     and not (value == spec.ignore_label >= 0)
   }
+
+
+def _label_fault(
+  values: Mapping[int, int], rules: Rules, name: str, all_values: set[int]
+) -> str:
+  """Names label values outside 0..num_classes-1 and the ways out, or ''.
+
+  Args:
+    values: pixels per value of one file.
+    rules: what it must keep to.
+    name: of the file.
+    all_values: that are outside in any file: a way must serve all.
+  """
+  spec = rules.pictures
+  bad = _outside(values, spec)
   if not bad:
-    return []
+    return ""
   listed = [f"{value} ({count} pixels)" for value, count in bad.items()]
   rule = f"{name}: label value{'s' * (len(bad) > 1)} {first_names(listed, 3)} "
   rule += f"outside 0..{spec.num_classes - 1} (num_classes = "
   rule += f"{spec.num_classes}); "
-  ways = []
-  if len(bad) == 1 and max(bad) >= 0:
-    ways.append(f"ignore_label={max(bad)} if these pixels have no class")
-  if min(bad) >= 0:
-    ways.append(f"num_classes={max(bad) + 1} if they have one")
-  return [
-    rule
-    + (
-      "say " + ", or ".join(ways)
-      if ways
-      else "class ids start at 0: number them anew"
+  if rules.trained:
+    ignored = f" and {spec.ignore_label}, which has none"
+    return (
+      f"{rule}the model knows classes 0..{spec.num_classes - 1}"
+      f"{ignored if spec.ignore_label >= 0 else ''}; correct the map"
     )
-  ]
+  if min(bad) < 0:
+    return f"{rule}class ids start at 0: number them anew"
+  most, ways = max(all_values), []
+  if len(all_values) == 1:
+    ways = [f"--config.ignore_label={most} if these pixels have no class"]
+  ways += [f"--config.num_classes={most + 1} if they have one"]
+  return f"{rule}say {', or '.join(ways)}"
 
 
 def _check_objects(
@@ -251,22 +288,24 @@ def _check_objects(
   if 0 < rules.max_instances < len(pairs):
     found.faults.append(
       f"{short_name(example.instance or example.label)}: {len(pairs)} objects, "
-      f"more than max_instances = {rules.max_instances}; say max_instances="
-      f"{-(-len(pairs) // 64) * 64}, or 0 to have them counted"
+      f"more than max_instances = {rules.max_instances}; say "
+      f"--config.max_instances={-(-len(pairs) // 64) * 64}, or "
+      "--config.max_instances=0 to have them counted"
     )
 
 
 def size_faults(size: tuple[int, int], rules: Rules, name: str) -> list[str]:
   """Says for which stages a picture of (H, W) is too small to be cut."""
   faults = []
-  for geometry in rules.geometries:
+  for i, geometry in enumerate(rules.geometries):
     scaled, (height, width) = geometry.scaled(size), geometry.stage_size
     if scaled[0] < height or scaled[1] < width:
       became = "" if scaled == size else f", scaled to {scaled[0]}x{scaled[1]},"
       faults.append(
         f"{name}: {size[0]}x{size[1]} (height x width){became} is smaller "
-        f"than the stage's {height}x{width}, and nothing is padded; choose a "
-        "smaller stage size or data.transform=resize"
+        f"than the stage's {height}x{width}, and nothing is padded; say "
+        "--config.data.transform=resize, or a smaller "
+        f"--config.stages[{i}].size=HEIGHT,WIDTH"
       )
   # A later stage is larger: one line says enough.
   return faults[:1]

@@ -50,7 +50,7 @@ def split_folders(
     if there:
       folders[role] = there[0]
   if not root.is_dir():
-    faults.append(f"{root}: no such folder; say data.root=FOLDER")
+    faults.append(f"{root}: no such folder; say --config.data.root=FOLDER")
   elif "label" not in folders:
     faults.append(
       f"{root}: split '{split}' has no {split}_label/ (or {split}_A/); "
@@ -88,17 +88,31 @@ def pair(
   folders: Mapping[str, pathlib.Path],
   suffixes: Mapping[str, str],
   faults: list[str],
+  trained: bool = False,
 ) -> list[ExampleFiles]:
-  """Pairs the files of a split's folders by stem; collects the faults."""
-  by_role = {
-    role: _stems(folder, role, suffixes.get(role, ""), faults)
-    for role, folder in folders.items()
-  }
+  """Pairs the files of a split's folders by stem.
+
+  Args:
+    folders: of the split, by role.
+    suffixes: data.suffixes.
+    faults: gets what is wrong.
+    trained: the model is there: photos are only shown, where there are any,
+      and no field of its config can be set any more.
+
+  Returns:
+    Examples in name order, one per label map.
+  """
+  by_role = {}
+  for role, folder in folders.items():
+    found: list[str] = []
+    by_role[role] = _stems(folder, role, suffixes.get(role, ""), found, trained)
+    if not (trained and role == "image"):
+      faults += found
   labels = by_role.get("label", {})
-  for role in ROLES[1:]:
+  for role in ROLES[1:2] if trained else ROLES[1:]:
     # An empty folder has been told as one fault already.
     if role in by_role and by_role[role] and labels:
-      _partner_faults(folders, by_role, role, faults)
+      _partner_faults(folders, by_role, role, faults, trained)
   return [
     ExampleFiles(
       stem,
@@ -131,9 +145,14 @@ def short_name(path: pathlib.Path) -> str:
 
 
 def _stems(
-  folder: pathlib.Path, role: str, suffix: str, faults: list[str]
+  folder: pathlib.Path,
+  role: str,
+  suffix: str,
+  faults: list[str],
+  trained: bool,
 ) -> dict[str, pathlib.Path]:
   """Maps the stem of each file in a folder to its path."""
+  way = "" if trained else f"say --config.data.suffixes.{role}=SUFFIX, or "
   stems: dict[str, pathlib.Path] = {}
   names = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
   known = [p for p in names if p.suffix.lower() in files.SUFFIXES]
@@ -146,7 +165,7 @@ def _stems(
     if suffix and not path.stem.endswith(suffix):
       faults.append(
         f"{short_name(path)}: does not end in data.suffixes.{role} = "
-        f"'{suffix}'; correct the suffix or the file's name"
+        f"'{suffix}'; {way}rename the file"
       )
     stem = path.stem.removesuffix(suffix or KNOWN_SUFFIXES[role])
     if stem in stems:
@@ -162,8 +181,12 @@ def _partner_faults(
   by_role: Mapping[str, Mapping[str, pathlib.Path]],
   role: str,
   faults: list[str],
+  trained: bool,
 ) -> None:
   """Says which label maps lack a partner, and which partners a label map."""
+  way = "rename them where names differ"
+  if not trained:
+    way = f"where names differ, say --config.data.suffixes.{role}=SUFFIX"
   for a, b in (("label", role), (role, "label")):
     lonely = [
       by_role[a][stem].name
@@ -173,5 +196,5 @@ def _partner_faults(
       faults.append(
         f"{folders[a].name}/: {len(lonely)} of {len(by_role[a])} files have "
         f"no {WHAT[b]} in {folders[b].name}/: {first_names(lonely)}; add or "
-        "remove them (files pair by name; say data.suffixes where they differ)"
+        f"remove them (files pair by name; {way})"
       )

@@ -7,6 +7,7 @@ What the check found is kept beside the copy.
 
 import dataclasses
 import hashlib
+import os
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -173,7 +174,7 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
       "config.data.root='' must name a folder with <split>_label/ and "
       "<split>_img/; say --config.data.root=DIR"
     )
-  root = pathlib.Path(config.data.root).expanduser().absolute()
+  root = pathlib.Path(os.path.expanduser(config.data.root)).absolute()
   held_out = folders.held_out_split(root)
   faults: list[str] = []
   splits, instances = {}, {}

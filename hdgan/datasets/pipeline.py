@@ -112,7 +112,7 @@ def batches(
   if batch_size % process_count:
     raise InputError(
       f"batch_size = {batch_size} is not a multiple of the {process_count} "
-      f"processes; say batch_size="
+      f"processes; say --config.batch_size="
       f"{-(-batch_size // process_count) * process_count}"
     )
   geometry = source.reading.geometry(stage_size)
@@ -195,7 +195,9 @@ def synthesis_inputs(
     InputError: nothing found, or every fault of the files, one line each.
   """
   if size not in ("stage", "input"):
-    raise InputError(f"size = '{size}' is no size; say 'stage' or 'input'")
+    raise InputError(
+      f"size = '{size}' is no size; say --size=stage or --size=input"
+    )
   # Drawn data lies in no folder: a bare name is one of its splits.
   is_name = pathlib.Path(source).name == source
   if (
@@ -212,10 +214,8 @@ def synthesis_inputs(
     examples: Sequence[Encoded] = whole.sources[source]
     names = tuple(example["name"].decode() for example in examples)
   else:
-    # Nothing is cut here, so that no map is too small.
-    rules = dataclasses.replace(rules_of(config), geometries=())
     found = find_examples(source, config.data.root, config.data.suffixes)
-    check_inputs(source, found, rules, config.data.workers)
+    check_inputs(source, found, rules_of(config), config.data.workers)
     examples = [dataclasses.asdict(one) for one in found]
     names = tuple(one.stem for one in found)
   reading = reading_of(config)

@@ -57,12 +57,20 @@ def bound_instances(most: int) -> int:
 
 
 def copies_folder(given: str) -> pathlib.Path:
-  """Where prepared copies are kept: as given, else the user's cache folder."""
+  """Where prepared copies are kept: as given, else the user's cache folder.
+
+  Raises:
+    InputError: for a user without a home folder.
+  """
   if given:
-    return pathlib.Path(given).expanduser().absolute()
-  cache = os.environ.get("XDG_CACHE_HOME", "")
-  base = pathlib.Path(cache) if cache else pathlib.Path.home() / ".cache"
-  return base.absolute() / "hdgan"
+    return pathlib.Path(os.path.expanduser(given)).absolute()
+  cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+  if cache.startswith("~"):
+    raise InputError(
+      "there is no home folder to keep prepared copies in; say "
+      "--config.data.prepared_dir=FOLDER"
+    )
+  return pathlib.Path(cache).absolute() / "hdgan"
 
 
 def example_features(**more: Any) -> tfds.features.FeaturesDict:
@@ -103,7 +111,12 @@ def prepare(
     builder = make_builder()
     final = pathlib.Path(builder.data_path)
     try:
-      with locked(final.parent / ".lock"):
+      # What is there is whole, and may be in a folder that is only read.
+      with (
+        contextlib.nullcontext()
+        if final.exists()
+        else locked(final.parent / ".lock")
+      ):
         # Under the lock nobody is at work: what is unfinished was killed.
         for part in final.parent.glob(f"incomplete.*_{final.name}"):
           shutil.rmtree(part, ignore_errors=True)
@@ -112,7 +125,7 @@ def prepare(
     except OSError as error:
       raise InputError(
         f"{final.parent}: cannot be written ({error.strerror or error}); say "
-        "data.prepared_dir=FOLDER"
+        "--config.data.prepared_dir=FOLDER"
       ) from error
     # A builder reads what is there when it is made, and another process may
     # have prepared the copy while this one waited for the lock.
@@ -150,7 +163,7 @@ def save_record(path: pathlib.Path, record: Mapping[str, Any]) -> None:
   except OSError as error:
     raise InputError(
       f"{path}: cannot be written ({error.strerror}); say "
-      "data.prepared_dir=FOLDER"
+      "--config.data.prepared_dir=FOLDER"
     ) from error
 
 

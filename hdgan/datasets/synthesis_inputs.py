@@ -1,6 +1,7 @@
 """Finds the maps from which photos are to be made, and reads them."""
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -102,10 +103,11 @@ def find_examples(
     suffixes: data.suffixes.
 
   Returns:
-    Examples in name order.
+    Examples in name order; photos only where there are any.
 
   Raises:
-    InputError: nothing there, several splits, or files without partners.
+    InputError: nothing there, several splits, or instance maps without
+      partners.
   """
   faults: list[str] = []
   folders = _find_folders(source, root, faults)
@@ -113,8 +115,12 @@ def find_examples(
   labels = [path.stem for path in folders["label"].iterdir()]
   if not any(stem.endswith(suffixes.get("label", "")) for stem in labels):
     suffixes = {}  # Another folder's names need not follow the training's.
-  examples = folder.pair(folders, suffixes, faults)
+  examples = folder.pair(folders, suffixes, faults, trained=True)
   raise_faults(faults)
+  if "image" in folders and not any(one.image for one in examples):
+    prepared.say(
+      f"{folders['image']}: no photo has the name of a map: none is shown"
+    )
   return examples
 
 
@@ -129,6 +135,10 @@ def check_inputs(
   Raises:
     InputError: every fault of the files, one line each.
   """
+  # Nothing is pooled at training's static bound, nor cut.
+  rules = dataclasses.replace(
+    rules, trained=True, max_instances=0, geometries=()
+  )
   progress = prepared.progress_line(f"checking {source}")
   check({source: examples}, rules, workers=workers, progress=progress)
   if rules.pictures.num_classes and not any(one.instance for one in examples):
@@ -141,8 +151,8 @@ def _find_folders(
   source: str, root: str, faults: list[str]
 ) -> dict[str, pathlib.Path]:
   """Finds the folders of the maps by role."""
-  path = pathlib.Path(source).expanduser()
-  home = pathlib.Path(root).expanduser()
+  path = pathlib.Path(os.path.expanduser(source))
+  home = pathlib.Path(os.path.expanduser(root))
   # A bare name is a split of the run's data before it is a folder here.
   if root and path.name == source and folder.has_split(home, source):
     return folder.split_folders(home, source, faults)
@@ -151,7 +161,8 @@ def _find_folders(
       return folder.split_folders(path.parent, path.name, faults)
     raise InputError(
       f"{source}: neither a folder nor a split"
-      f"{f' of {root}' if root else ''}; say a folder with label maps"
+      f"{f' of {root}' if root else ''}; name one with label maps: "
+      "--input=FOLDER"
     )
   for ending in folder.FOLDERS["label"]:
     split = path.name.removesuffix(f"_{ending}")
@@ -165,7 +176,9 @@ def _find_folders(
     return found
   splits = folder.splits(path)
   if len(splits) > 1:
-    ways = " or ".join(f"{source.rstrip('/')}/{split}" for split in splits)
+    ways = " or ".join(
+      f"--input={source.rstrip('/')}/{split}" for split in splits
+    )
     raise InputError(
       f"{source}: holds {len(splits)} splits ({', '.join(splits)}); say {ways}"
     )

@@ -28,13 +28,14 @@ def mesh_size(batch_size: int, devices: int, asked: int = 0) -> int:
   """
   if asked > devices:
     raise InputError(
-      f"config.mesh.data={asked} is more than the {devices} devices here; set "
-      "it to 0 to use what fits"
+      f"config.mesh.data={asked} is more than the {devices} devices here; say "
+      "--config.mesh.data=0 to use what fits"
     )
   if asked and batch_size % asked:
     raise InputError(
       f"config.batch_size={batch_size} must be a multiple of "
-      f"config.mesh.data={asked}; change one, or set mesh.data=0"
+      f"config.mesh.data={asked}; say --config.mesh.data=0 to use what fits, "
+      f"or --config.batch_size={-(-batch_size // asked) * asked}"
     )
   if asked:
     return asked

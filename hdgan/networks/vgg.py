@@ -90,15 +90,15 @@ def load(path: str) -> Params:
   """
   how = (
     "make one with `python -m hdgan.convert vgg --from=FILE.pth "
-    "--to=FILE.safetensors` from torchvision's vgg19 weights"
+    f"--to={path}` from torchvision's vgg19 weights"
   )
   if not pathlib.Path(path).is_file():
-    raise InputError(f"loss.vgg_file={path!r}: no such file; {how}")
+    raise InputError(f"config.loss.vgg_file={path!r}: no such file; {how}")
   try:
     flat = safetensors.flax.load_file(path)
   except safetensors.SafetensorError as error:
     raise InputError(
-      f"loss.vgg_file={path!r}: not a safetensors file ({error}); {how}"
+      f"config.loss.vgg_file={path!r}: not a safetensors file ({error}); {how}"
     ) from error
   params: Params = {}
   for name, leaves in shapes().items():
@@ -107,8 +107,8 @@ def load(path: str) -> Params:
       if found is None or found.shape != shape:
         got = "missing" if found is None else f"of shape {found.shape}"
         raise InputError(
-          f"loss.vgg_file={path!r}: {name}.{leaf} is {got}, must be of shape "
-          f"{shape}; {how}"
+          f"config.loss.vgg_file={path!r}: {name}.{leaf} is {got}, must be of "
+          f"shape {shape}; {how}"
         )
       if found.dtype != jnp.float32 or not np.isfinite(found).all():
         raise InputError(

@@ -1,5 +1,6 @@
 """`--style_from=PHOTO`: the styles that E reads off a photo with its maps."""
 
+import os
 import pathlib
 
 from hdgan.datasets import folder, pipeline, synthesis_inputs
@@ -45,7 +46,7 @@ def find_photo(renderer: Renderer, photo: str) -> Example:
   """
   config, flag = renderer.config, f"--style_from={photo}"
   stage_one = tuple(config.stages[0].size)
-  path = pathlib.Path(photo).expanduser()
+  path = pathlib.Path(os.path.expanduser(photo))
   source, _, name = photo.rpartition("/")
   if path.is_file():
     source = _source_of(path, flag)

@@ -1,6 +1,7 @@
 """The style flags of `synthesize` and `edit`, checked before any picture."""
 
 import dataclasses
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -84,14 +85,15 @@ class StyleSource:
       if flag in drawn and renderer.bank is None:
         raise InputError(
           f"--{flag}={value} draws from a style bank, which {renderer.workdir} "
-          "does not hold; make one with --mode=styles"
+          "does not hold; make one with `python -m hdgan.main --mode=styles "
+          f"--workdir={renderer.workdir}`"
         )
     if options.style_seed is not None and options.style_seed < 0:
       raise InputError(f"--style_seed={options.style_seed} must be at least 0")
 
   def _read_files(self, names: Sequence[str]) -> None:
     """Reads the style file of each map."""
-    path = pathlib.Path(self.options.styles).expanduser()
+    path = pathlib.Path(os.path.expanduser(self.options.styles))
     paths = {name: path for name in names}
     if path.is_dir():
       paths = {name: path / f"{name}{style_file.SUFFIX}" for name in names}
@@ -152,6 +154,7 @@ class StyleSource:
     if self.renderer.means is None:
       taken = "all of them are zero here"
     return (
-      "This model has styles, but no style bank yet (--mode=styles makes one): "
-      f"{taken}."
+      f"This model has styles, but no style bank yet: {taken}. "
+      "`python -m hdgan.main --mode=styles "
+      f"--workdir={self.renderer.workdir}` makes one."
     )

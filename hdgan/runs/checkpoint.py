@@ -336,7 +336,7 @@ class Checkpoints(contextlib.AbstractContextManager):
     raise InputError(
       f"{self.directory / str(step)}: the disk is full, this checkpoint was "
       f"not written (newest complete step: {self.latest()}); free some space "
-      "or lower config.keep, then run the same command again"
+      "or say --config.keep=1, then run the same command again"
     ) from error
 
   def _require(self, step: int) -> None:

@@ -204,7 +204,8 @@ def check_resume(
     raise InputError(
       "this workdir holds a run with another config ("
       + "; ".join(faults)
-      + "); name another --workdir, or undo the change"
+      + "); name another --workdir, or undo the change, or leave --config out "
+      "to go on with the run's own"
     )
 
 
@@ -334,8 +335,8 @@ def find_step(
     if (workdir / CONFIG).is_file():
       _check_begun(workdir, checkpoints)
     raise InputError(
-      f"{workdir} holds no finished checkpoint of a run; train there for at "
-      "least config.checkpoint_every steps first"
+      f"{workdir} holds no finished checkpoint of a run; train there for "
+      "longer first, or save more often: --config.checkpoint_every=100"
     )
   if step is not None and step not in steps:
     raise InputError(

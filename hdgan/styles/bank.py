@@ -226,7 +226,7 @@ def load(workdir: pathlib.Path) -> StyleBank | None:
   path = workdir / FILE
   if not path.is_file():
     return None
-  again = "make it again with --mode=styles"
+  again = _again(path)
   try:
     with safetensors.safe_open(path, "numpy") as file:
       about = json.loads((file.metadata() or {}).get("hdgan", "{}"))
@@ -265,7 +265,7 @@ def check(
   Raises:
     InputError: naming both sides.
   """
-  again = "make it again with --mode=styles"
+  again = _again(path)
   made = bank.about["encoder"]
   if encoder and made != encoder:
     raise InputError(
@@ -285,6 +285,12 @@ def check(
       + "; ".join([f"{len(there)} there, {len(classes)} here", *odd[:3]])
       + f"); {again}"
     )
+
+
+def _again(path: pathlib.Path) -> str:
+  """How a bank is made again, as it is typed."""
+  command = f"python -m hdgan.main --mode=styles --workdir={path.parent}"
+  return f"make it again with `{command}`"
 
 
 def check_numbers(file: StyleFile, bank: StyleBank | None) -> None:

@@ -171,8 +171,9 @@ class Chooser:
     name = self.names[label] if 0 <= label < len(self.names) else str(label)
     if self.bank is None:
       return (
-        f"style {style} of {name!r} needs a style bank; make one with "
-        "--mode=styles, or give the numbers themselves"
+        f"style {style} of {name!r} needs a style bank; make one with `python "
+        "-m hdgan.main --mode=styles --workdir=WORKDIR`, or give the numbers "
+        "themselves"
       )
     count = len(self.bank.styles.of_class(label))
     if style < count:

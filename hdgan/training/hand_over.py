@@ -4,12 +4,16 @@ Section 3.2: G1 is trained first, then an enhancer is put on it, alone at first.
 """
 
 import dataclasses
+import pathlib
 from typing import Any
 
 import flax.traverse_util
+from ml_collections import ConfigDict
 
+from hdgan import config as config_lib
 from hdgan.errors import InputError
 from hdgan.networks.model import Params
+from hdgan.runs import directory
 from hdgan.training.train_step import TrainState, generators
 
 
@@ -68,7 +72,7 @@ def _align_scales(shapes: Params, params: Params) -> Params:
 
 
 def check_initial(
-  shapes: Params, params: Params, trainable: tuple[str, ...], source: str
+  shapes: Params, params: Params, trainable: tuple[str, ...], config: ConfigDict
 ) -> None:
   """Checks that weights fit a stage's networks before they are used.
 
@@ -76,10 +80,11 @@ def check_initial(
     shapes: the stage's parameters, only their shapes count.
     params: weights to start from.
     trainable: networks that may start at random.
-    source: names the weights in errors.
+    config: whose `init_from` names the run of the weights.
 
   Raises:
-    InputError: naming the first arrays that do not fit, with both shapes.
+    InputError: naming the fields that differ from that run's, and where none
+      does the first arrays that do not fit, with both shapes.
   """
   found = flax.traverse_util.flatten_dict(
     _align_scales(shapes, params), sep="/"
@@ -93,13 +98,24 @@ def check_initial(
         faults.append(f"{name} is missing")
     elif found[name].shape != leaf.shape:
       faults.append(f"{name} is {found[name].shape}, needs {leaf.shape}")
-  if faults:
-    raise InputError(
-      f"config.init_from={source!r} does not fit the first stage: "
-      + "; ".join(faults[:10])
-      + (f"; {len(faults)} in all" if len(faults) > 10 else "")
-      + "; take its num_classes, widths and encoder over into this config"
-    )
+  if not faults:
+    return
+  source = config.init_from
+  what = f"config.init_from={source!r} does not fit the first stage: "
+  differ = []
+  if (pathlib.Path(source) / directory.CONFIG).is_file():
+    there = directory.read_config(pathlib.Path(source))
+    differ = config_lib.network_differences(there, config)
+  if differ:
+    told = [f"{field}: {old} there, {new} here" for field, old, new in differ]
+    ways = [f"--config.{field}={old}" for field, old, _ in differ]
+    raise InputError(f"{what}{'; '.join(told)}; say {' '.join(ways)}")
+  raise InputError(
+    what
+    + "; ".join(faults[:10])
+    + (f"; {len(faults)} in all" if len(faults) > 10 else "")
+    + "; name another run, or leave --config.init_from out"
+  )
 
 
 def _overlay(tree: Any, other: Any) -> Any:

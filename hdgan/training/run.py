@@ -48,14 +48,14 @@ class Run:
       raise InputError(
         f"--workdir={workdir}: the run began with {self.resumed['images']} "
         f"training images, now there are {images}; put the data back, or "
-        "start a new run with --config.init_from"
+        "start a new run from its weights, in another --workdir, with "
+        f"--config.init_from={workdir}"
       )
     self.plans = schedule.plan_stages(config, images, self.data.max_instances)
     if self.initial:
       first = self.plans[0]
       hand_over.check_initial(
-        first.model.shapes(), self.initial, first.stage.trainable,
-        config.init_from,
+        first.model.shapes(), self.initial, first.stage.trainable, config,
       )  # fmt: skip
     self.start = self.resumed["step"] if self.resumed else 0
     self.first_stage = self.resumed["stage"] if self.resumed else 0

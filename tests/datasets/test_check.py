@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tiny import scan
 
-from hdgan.datasets.check import Rules, check
+from hdgan.datasets.check import Rules, check, range_way
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.datasets.transforms import Geometry
 from hdgan.errors import InputError
@@ -70,8 +70,8 @@ def test_label_value_beyond_the_classes(root):
   for words in (
     "(15 pixels)",
     "num_classes = 8",
-    "ignore_label=200",
-    "num_classes=201",
+    "--config.ignore_label=200",
+    "--config.num_classes=201",
   ):
     assert words in fault
   allowed = Rules(PictureSpec(num_classes=8, ignore_label=200))
@@ -90,6 +90,42 @@ def test_negative_labels_and_several_values(root):
   assert "-3 (1 pixels)" in one and "class ids start at 0" in one
   assert "9 (2 pixels), 30 (1 pixels)" in other
   assert "num_classes=31" in other and "ignore_label" not in other
+
+
+def test_a_way_out_serves_all_files(root):
+  """9 in one file and 30 in another: 31 classes, and nothing to ignore."""
+  for name, value in (("00001", 9), ("00002", 30)):
+    label = load(root, f"train_label/street_{name}.png")
+    label[0, 0] = value
+    save(root, f"train_label/street_{name}.png", label)
+  for fault in faults_of(root):
+    assert fault.endswith("; say --config.num_classes=31 if they have one")
+
+
+def test_a_trained_model_s_classes_stay(root):
+  """255 is ignored, 200 is not known, and no field can be set any more."""
+  label = load(root, "train_label/street_00001.png")
+  label[0, 0], label[0, 1] = 255, 200
+  save(root, "train_label/street_00001.png", label)
+  spec = PictureSpec(num_classes=8, ignore_label=255)
+  (fault,) = faults_of(root, Rules(spec, trained=True))
+  assert fault.endswith(
+    "label value 200 (1 pixels) outside 0..7 (num_classes = 8); the model knows"
+    " classes 0..7 and 255, which has none; correct the map"
+  )
+
+
+@pytest.mark.parametrize(
+  "low, high, said",
+  [
+    (0, 4095, "--config.data.image_range=0,65535"),
+    (-0.5, 1.0, "--config.data.image_range=-1,1"),
+    (0.0, 70000.5, "--config.data.image_range=0.0,70000.5"),
+    (0.0, float("inf"), "replace what is not finite"),
+  ],
+)
+def test_ranges_that_hold_the_values(low, high, said):
+  assert range_way("image", low, high, trained=False).endswith(said)
 
 
 def test_all_faults_are_told_at_once(root):
@@ -120,7 +156,9 @@ def test_more_objects_than_the_limit(root):
   save(root, "train_inst/street_00002.png", ids)
   (fault,) = faults_of(root, dataclasses.replace(RULES, max_instances=64))
   assert fault.startswith("train_inst/street_00002.png: 2048 objects, more")
-  assert "max_instances = 64" in fault and "max_instances=2048, or 0" in fault
+  assert (
+    "max_instances = 64" in fault and "--config.max_instances=2048, or" in fault
+  )
 
 
 @pytest.mark.parametrize(

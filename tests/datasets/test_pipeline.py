@@ -238,8 +238,11 @@ def stage_of(size):
 @pytest.mark.parametrize(
   ("changes", "words"),
   [
-    ({"num_classes": 7}, ["num_classes=7", "say num_classes=8"]),
-    ({"max_instances": 2}, ["max_instances = 2", "or 0 to have them counted"]),
+    ({"num_classes": 7}, ["num_classes=7", "say --config.num_classes=8"]),
+    (
+      {"max_instances": 2},
+      ["max_instances = 2", "--config.max_instances=0 to have"],
+    ),
     (
       {
         "data.transform": "crop",
@@ -297,7 +300,7 @@ def test_train_without_photos_and_uneven_instances(tmp_path, config):
 
 def test_batch_that_processes_do_not_divide(config):
   prepared = pipeline.prepare(config)
-  with pytest.raises(InputError, match="say batch_size=6"):
+  with pytest.raises(InputError, match="say --config.batch_size=6"):
     stream_of(prepared, batch_size=4, process_count=3)
 
 

@@ -5,8 +5,9 @@ import functools
 import jax
 import numpy as np
 import pytest
-from tiny import assert_bits, validated
+from tiny import assert_bits, tiny_config, validated
 
+from hdgan import config as config_lib
 from hdgan.errors import InputError
 from hdgan.networks.model import build_model
 from hdgan.training import hand_over, train_step
@@ -111,16 +112,27 @@ def test_weights_to_start_from():
   assert_bits(state.params["D"], new.params["D"])
 
 
-def test_weights_that_do_not_fit():
+def test_weights_that_do_not_fit(tmp_path):
+  """Fields are named where W's config tells them, else arrays."""
+  config = tiny_config(init_from=str(tmp_path))
   shapes = fresh(1).params
   params = trained(1).params
-  hand_over.check_initial(shapes, params, ("G2",), "W")
+  hand_over.check_initial(shapes, params, ("G2",), config)
   with pytest.raises(
-    InputError, match="='W' .* E/conv_in/bias is missing"
+    InputError, match="init_from='.* E/conv_in/bias is missing"
   ) as error:
     partial = {k: v for k, v in params.items() if k != "E"}
-    hand_over.check_initial(shapes, partial, ("G2",), "W")
+    hand_over.check_initial(shapes, partial, ("G2",), config)
   assert len(str(error.value).splitlines()) == 1
   wide = trained(1, **{"generator.width": 8}).params
   with pytest.raises(InputError, match=r"G1/conv_in/bias is \(8,\), needs \(4"):
-    hand_over.check_initial(shapes, wide, ("G2",), "W")
+    hand_over.check_initial(shapes, wide, ("G2",), config)
+  old = validated(**{"generator.width": 8, "num_classes": 13})
+  (tmp_path / "config.json").write_text(config_lib.to_json(old))
+  with pytest.raises(InputError) as error:
+    hand_over.check_initial(shapes, wide, ("G2",), config)
+  assert str(error.value) == (
+    f"config.init_from={str(tmp_path)!r} does not fit the first stage: "
+    "num_classes: 13 there, 8 here; generator.width: 8 there, 4 here; say "
+    "--config.num_classes=13 --config.generator.width=8"
+  )

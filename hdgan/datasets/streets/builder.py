@@ -117,18 +117,19 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
   if data.num_train < 1:
     faults.append(
       f"config.data.num_train={data.num_train} (synthetic_streets) must be at "
-      "least 1"
+      "least 1; say --config.data.num_train=100"
     )
   if len(data.size) != 2 or min(data.size) < 32:
     faults.append(
-      f"config.data.size={data.size} must be (height, width) of at least 32"
+      f"config.data.size={data.size} must be (height, width) of at least 32; "
+      "say --config.data.size=64,128"
     )
   else:
     faults += size_faults(tuple(data.size), rules_of(config), "data.size")
   if config.num_classes != count:
     faults.append(
       f"config.num_classes={config.num_classes}: synthetic_streets has {count} "
-      f"classes; say num_classes={count}"
+      f"classes; say --config.num_classes={count}"
     )
   raise_faults(faults)
   sources, most = prepare(
@@ -142,7 +143,8 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
   if 0 < config.max_instances < most:
     raise InputError(
       f"max_instances = {config.max_instances}, but a street has {most} "
-      f"objects; say max_instances={bound}, or 0 to have them counted"
+      f"objects; say --config.max_instances={bound}, or "
+      "--config.max_instances=0 to have them counted"
     )
   return prepared.Prepared(
     sources=sources,
