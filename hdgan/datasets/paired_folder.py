@@ -12,6 +12,7 @@ import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
@@ -22,6 +23,7 @@ from hdgan.datasets.classes import load_classes
 from hdgan.datasets.folder import ExampleFiles
 from hdgan.datasets.reading import reading_of
 from hdgan.errors import InputError
+from hdgan.validation import size_unit
 
 
 @dataclasses.dataclass(eq=False)
@@ -139,7 +141,12 @@ def prepare(
     )
     facts = dataclasses.asdict(summary)
     facts["classes"] = {str(k): n for k, n in summary.classes.items()}
-    prepared.save_record(record_file, {"rules": told, "summary": facts})
+    try:
+      prepared.save_record(record_file, {"rules": told, "summary": facts})
+    except InputError:
+      # Beside a copy that is only read, the check is made at every start.
+      if not any(record_file.parent.glob("*/dataset_info.json")):
+        raise
   else:
     facts = dict(record["summary"])
     facts["classes"] = {int(k): n for k, n in facts["classes"].items()}
@@ -210,7 +217,86 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
     or prepared.bound_instances(summary.max_objects),
     classes=classes,
     reading=reading_of(config),
+    sizes=summary.sizes,
   )
+
+
+def squash_line(config: ConfigDict, sizes: Mapping[str, int]) -> str:
+  """Says that training distorts pictures, and what to type against it.
+
+  Args:
+    config: of the experiment, validated.
+    sizes: pictures of each (height)x(width).
+
+  Returns:
+    One line, or '' where height / width changes by a quarter at most.
+  """
+  if config.data.transform != "resize":
+    return ""
+  squashed = {
+    i: {n: c for n, c in sizes.items() if not _keeps(n, stage.size)}
+    for i, stage in enumerate(config.stages)
+  }
+  first = next((i for i, odd in squashed.items() if odd), None)
+  if first is None:
+    return ""
+  odd, became = squashed[first], config.stages[first].size
+  name = max(odd, key=lambda size: odd[size])
+  flags = []
+  for i, names in squashed.items():
+    size = fitting_size(
+      _size_of(name), config.stages[i].size, size_unit(config, i)
+    )
+    after = [c for n, c in sizes.items() if not _keeps(n, size)]
+    # The size of a few must not squash the many.
+    if name in names and sum(after) < sum(names.values()):
+      flags.append(f"--config.stages[{i}].size={size[0]},{size[1]}")
+  ways = ["say " + " ".join(flags)] if flags else []
+  largest = [max(stage.size[k] for stage in config.stages) for k in (0, 1)]
+  if all(np.all(np.array(_size_of(size)) >= largest) for size in sizes):
+    ways.append("cut instead: --config.data.transform=crop")
+  way = ", or ".join(ways or ["cut these to the shape of the others"])
+  return (
+    f"{sum(odd.values())} of {sum(sizes.values())} pictures change their shape "
+    f"by more than a quarter: {name} pictures become {became[0]}x{became[1]} "
+    f"(height x width); {way}"
+  )
+
+
+def _size_of(name: str) -> tuple[int, int]:
+  height, width = name.split("x")
+  return int(height), int(width)
+
+
+def _keeps(name: str, target: Sequence[int]) -> bool:
+  """Whether height / width of a size changes by a quarter at most."""
+  height, width = _size_of(name)
+  one, two = height * target[1], width * target[0]
+  return 4 * max(one, two) <= 5 * min(one, two)
+
+
+def fitting_size(
+  size: tuple[int, int], target: Sequence[int], unit: int
+) -> tuple[int, int]:
+  """The size of a picture's shape whose area is nearest to a stage's.
+
+  Args:
+    size: (height, width) of the picture.
+    target: (height, width) of the stage.
+    unit: what both sides must be multiples of, twice at least.
+
+  Returns:
+    (height, width) that changes the shape by a quarter at most.
+  """
+  # Along the shorter side in units; the longer follows.
+  short = range(2, 2 + max(target) // unit)
+  turned = size[0] > size[1]
+  low, high = sorted(size)
+  sizes = [(n * unit, max(2, round(n * high / low)) * unit) for n in short]
+  sizes = [pair[::-1] if turned else pair for pair in sizes]
+  area = target[0] * target[1]
+  fits = [pair for pair in sizes if _keeps(f"{size[0]}x{size[1]}", pair)]
+  return min(fits, key=lambda pair: abs(pair[0] * pair[1] - area))
 
 
 def _say_what_is_missing(

@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets import paired_folder
 from hdgan.datasets.check import rules_of
-from hdgan.datasets.prepared import Prepared
+from hdgan.datasets.prepared import Prepared, say
 from hdgan.datasets.reading import Batch, Encoded, decode, place, reading_of
 from hdgan.datasets.streets import builder
 from hdgan.datasets.synthesis_inputs import (
@@ -74,6 +74,13 @@ def prepare(config: ConfigDict) -> Prepared:
     InputError: every fault of the data, one line each.
   """
   return find_data_set(config).prepare(config)
+
+
+def say_distortion(config: ConfigDict, source: Prepared) -> None:
+  """Tells, before a training, that pictures lose their shape, if they do."""
+  line = paired_folder.squash_line(config, source.sizes)
+  if line:
+    say(line)
 
 
 def batches(

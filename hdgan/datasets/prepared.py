@@ -37,6 +37,7 @@ class Prepared:
     classes: id, name, color, has_instances and ignore per class; () where the
       label is a picture.
     reading: how examples are read.
+    sizes: examples of each (height)x(width); empty where all fit by design.
   """
 
   sources: Mapping[str, Sequence[Encoded]]
@@ -44,6 +45,7 @@ class Prepared:
   max_instances: int
   classes: tuple[dict[str, Any], ...]
   reading: Reading
+  sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
   @property
   def num_train(self) -> int:

@@ -42,6 +42,8 @@ class Run:
     if config.init_from and not self.resumed:
       self.initial = directory.load_params(pathlib.Path(config.init_from))
     self.data = pipeline.prepare(config)
+    if not self.resumed:
+      pipeline.say_distortion(config, self.data)
     images = self.data.num_train
     # Steps per epoch, and so the whole schedule, follow from the images.
     if self.resumed and self.resumed["images"] != images:

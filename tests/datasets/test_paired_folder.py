@@ -7,15 +7,20 @@ import shutil
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 from tiny import scan
 
+from hdgan import config as config_lib
+from hdgan import main
 from hdgan.datasets import files, paired_folder, prepared
 from hdgan.datasets.check import Rules
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.errors import InputError
 from hdgan.picture_spec import PictureSpec
+from hdgan.validation import validate
 
 RULES = Rules(PictureSpec(num_classes=8))
 
@@ -35,6 +40,89 @@ def prepare(root, copies, rules=RULES):
 
 def names(sources, split) -> list[str]:
   return [example["name"].decode() for example in sources[split]]
+
+
+def test_a_copy_in_a_folder_that_cannot_be_written(root, tmp_path, monkeypatch):
+  """What is there is read, also by other rules; nothing new is prepared."""
+  _, first = prepare(root, tmp_path / "copies")
+
+  @contextlib.contextmanager
+  def refuse(folder):
+    raise PermissionError(13, "Permission denied")
+    yield
+
+  monkeypatch.setattr(prepared, "_locked", refuse)
+  rules = Rules(PictureSpec(num_classes=9))
+  for some in (RULES, rules):
+    sources, summary = prepare(root, tmp_path / "copies", some)
+    assert summary == first
+    assert names(sources, "train") == [f"street_{i:05d}" for i in range(4)]
+  with pytest.raises(InputError, match="say --config.data.prepared_dir=FOLDER"):
+    prepare(root, tmp_path / "others")
+
+
+def test_without_a_home(monkeypatch):
+  """No HOME, and a user whom the password file does not know."""
+
+  def unknown(uid):
+    raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+  monkeypatch.setattr("pwd.getpwuid", unknown)
+  monkeypatch.delenv("HOME")
+  monkeypatch.delenv("XDG_CACHE_HOME")
+  with pytest.raises(InputError) as error:
+    prepared.copies_folder("")
+  assert str(error.value).endswith("; say --config.data.prepared_dir=FOLDER")
+  assert prepared.copies_folder("/copies") == pathlib.Path("/copies")
+  before = jax.config.jax_compilation_cache_dir
+  main.keep_compiled()
+  assert jax.config.jax_compilation_cache_dir == before
+
+
+# Worked by hand at units of 16. 70 x 200 is 2.86 wide: 32 x 96 (3072 pixels) is
+# the nearest to 64 x 64 (4096), 48 x 144 (6912) is further off.
+@pytest.mark.parametrize(
+  "sizes, stages, transform, said",
+  [
+    ({"64x64": 3, "70x200": 2}, [(64, 64)], "resize",
+     "2 of 5 pictures change their shape by more than a quarter: 70x200 "
+     "pictures become 64x64 (height x width); cut instead: "
+     "--config.data.transform=crop"),
+    ({"64x64": 3, "50x100": 2}, [(64, 64)], "resize",
+     "2 of 5 pictures change their shape by more than a quarter: 50x100 "
+     "pictures become 64x64 (height x width); cut these to the shape of the "
+     "others"),
+    ({"64x64": 2, "70x200": 3}, [(64, 64)], "resize",
+     "3 of 5 pictures change their shape by more than a quarter: 70x200 "
+     "pictures become 64x64 (height x width); say --config.stages[0].size="
+     "32,96, or cut instead: --config.data.transform=crop"),
+    ({"70x50": 1}, [(64, 64)], "resize",
+     "1 of 1 pictures change their shape by more than a quarter: 70x50 "
+     "pictures become 64x64 (height x width); say --config.stages[0].size="
+     "64,48"),
+    ({"80x64": 1}, [(64, 64)], "resize", ""),  # A quarter, not more.
+    ({"81x64": 9}, [(96, 96), (80, 64)], "resize",
+     "9 of 9 pictures change their shape by more than a quarter: 81x64 "
+     "pictures become 96x96 (height x width); say --config.stages[0].size="
+     "96,80"),
+    ({"70x200": 2}, [(64, 64)], "crop", ""),
+  ],
+)  # fmt: skip
+def test_distortion_is_said(sizes, stages, transform, said):
+  """A size to type keeps the shape, or crops where all are large enough."""
+  config = config_lib.defaults()
+  config.data.transform = transform
+  config.stages = tuple(
+    ConfigDict({**config.stages[0].to_dict(), "name": str(s), "size": s})
+    for s in stages
+  )
+  assert paired_folder.squash_line(config, sizes) == said
+  if "].size=" in said:
+    size = said.partition("].size=")[2].split(", or")[0].split(",")
+    config.stages[0].size = tuple(map(int, size))
+    validate(config, files=False)
+    name = said.split(": ")[1].split(" ")[0]
+    assert paired_folder.squash_line(config, {name: sizes[name]}) == ""
 
 
 def test_files_are_kept_byte_for_byte_in_name_order(root, tmp_path):
