@@ -213,7 +213,7 @@ def defaults() -> ConfigDict:
 
 
 def append_stages(config: ConfigDict, numbers: Iterable[int]) -> None:
-  """Appends stages that are named by number, each a copy of the one before.
+  """Appends stages that are named by number, each a copy of the last one.
 
   Args:
     config: changed in place; may be locked.

@@ -2,6 +2,7 @@
 
 import pathlib
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from tiny import tiny_config
 
 from configs import cityscapes_512, cityscapes_1024, smoke
 from hdgan import config as config_lib
+from hdgan.networks.model import build_model
 from hdgan.validation import validate
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -82,6 +84,77 @@ def test_differences_by_hand():
   scales = ("stages[1].scales", 2, 1)
   assert config_lib.differences(one, two) == [("seed", 0, 4), scales]
   assert config_lib.differences(one, one) == []
+
+
+def test_networks_are_taken_over_but_for_what_is_typed():
+  """Old runs, imports and new fields: what is absent has its default."""
+  there = config_lib.from_json('{"num_classes": 13, "generator": {"width": 8}}')
+  config = tiny_config(**{"num_classes": 20, "encoder.enabled": False})
+  with config.unlocked():
+    del config.boundary
+    config.discriminator.width = 64  # The default, as there.
+  config.lock()
+  before = config_lib.flatten(config)
+  told = config_lib.take_networks(config, there, typed=["num_classes", "seed"])
+  # By hand, from tiny_config (4, 1, 1, 1; 1; 2, 1) and the table's defaults.
+  assert told == [
+    "generator.width 8", "generator.downsamples 4", "generator.blocks 9",
+    "generator.enhancer_blocks 3", "discriminator.layers 3",
+    "encoder.width 16", "encoder.downsamples 4",
+  ]  # fmt: skip
+  after = config_lib.flatten(config)
+  changed = {line.split()[0] for line in told}
+  assert {k for k in after if after[k] != before[k]} == changed
+  assert config_lib.network_differences(there, config) == [
+    ("num_classes", 13, 20)
+  ]
+
+
+def test_fields_that_shape_networks():
+  """A change of one changes the arrays of G, D or E; of any other, none."""
+  stage = {"stages[1].trainable": ("G1", "G2", "E")}
+  changes = {
+    "num_classes": 9, "boundary": False, "data.image_channels": 1,
+    "generator.width": 8, "generator.downsamples": 2, "generator.blocks": 2,
+    "generator.enhancer_blocks": 2, "discriminator.width": 8,
+    "discriminator.layers": 2, "encoder.enabled": False,
+    "encoder.channels": 2, "encoder.width": 4, "encoder.downsamples": 2,
+    "data.label_channels": 1,
+  }  # fmt: skip
+
+  def arrays(**fields):
+    config = validate(tiny_config(**{**stage, **fields}))
+    shapes = leaves_of(build_model(config, config.stages[1], 64).shapes())
+    return shapes
+
+  picture = {"num_classes": 0, "boundary": False}
+  plain, of_pictures = arrays(), arrays(**picture)
+  for field, value in changes.items():
+    if field == "data.label_channels":
+      assert arrays(**picture, **{field: value}) != of_pictures
+    elif field == "encoder.enabled":
+      off = {field: value, "stages[0].trainable": ("G1",)}
+      assert arrays(**off, **{"stages[1].trainable": ("G1", "G2")}) != plain
+    else:
+      assert arrays(**{field: value}) != plain, field
+  shaping = {field.name for field in config_lib.FIELDS if field.shapes}
+  assert shaping == changes.keys()
+  others = {
+    "seed": 1, "batch_size": 2, "ignore_label": 255, "max_instances": 64,
+    "data.transform": "crop", "data.label_range": (0.0, 1.0),
+    "data.image_range": (0.0, 1.0), "loss.gan": "bce",
+    "loss.feature_matching": 0.0, "optimizer.beta1": 0.0, "ema": 0.0,
+    "precision": "bf16", "remat": True,
+  }  # fmt: skip
+  for field, value in others.items():
+    assert arrays(**{field: value}) == plain, field
+
+
+def leaves_of(tree):
+  return {
+    jax.tree_util.keystr(path): (leaf.shape, leaf.dtype)
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
 
 
 def test_flatten_names_leaves():

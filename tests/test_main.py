@@ -4,14 +4,19 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 
 import jax
 import pytest
 from tiny import command, save_run, tiny_config
 
+from hdgan import config as config_lib
 from hdgan import main, train
+from hdgan.runs import directory
+from hdgan.validation import validate
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMOKE = f"--config={ROOT / 'configs/smoke.py'}"
@@ -118,6 +123,105 @@ def test_a_damaged_config_of_a_run(tmp_path):
   assert line.startswith(f"{tmp_path / 'config.json'}: not a config of hdgan's")
 
 
+def config_of(monkeypatch, *words):
+  """The config that a command line gives to training."""
+  seen = []
+  monkeypatch.setattr(train, "run", lambda config, workdir: seen.append(config))
+  status, _, err = command(*words)
+  assert status == 0, err
+  return seen[0]
+
+
+@pytest.mark.parametrize("field", ["stages[0].trainable", "data.image_range"])
+@pytest.mark.parametrize(
+  "text, value",
+  [
+    ("G1", ("G1",)),
+    ("G1,E", ("G1", "E")),
+    ("(G1, E)", ("G1", "E")),
+    ('("G1","E")', ("G1", "E")),
+    ("('G1',)", ("G1",)),
+    ("", ()),
+    ("64,64", (64, 64)),
+    ("(64, 64)", (64, 64)),
+    ("[64, 64]", (64, 64)),
+    ("64", (64,)),
+    ("-1,1.5", (-1, 1.5)),
+    ("(0.0, 65535.0)", (0.0, 65535.0)),
+  ],
+)
+def test_every_form_of_a_tuple(field, text, value, tmp_path, monkeypatch):
+  """Validation, which comes later, says what does not belong there."""
+  words = [SMOKE, f"--workdir={tmp_path}", f"--config.{field}=1,2,3"]
+  config = config_of(monkeypatch, *words, f"--config.{field}={text}")
+  # And the last one counts, whatever stood before it.
+  assert config_lib.flatten(config)[field] == value
+
+
+def test_a_run_s_config_as_a_config(tmp_path, monkeypatch):
+  """Beside another workdir, in two words, with overrides before it."""
+  save_run(tmp_path / "run", tiny_config(seed=3))
+  file, new = str(tmp_path / "run/config.json"), f"--workdir={tmp_path / 'new'}"
+  own = config_of(monkeypatch, f"--workdir={tmp_path / 'run'}")
+  assert config_of(monkeypatch, f"--config={file}", new) == own
+  assert config_of(monkeypatch, new, "--config", file) == own
+  changed = config_of(
+    monkeypatch, "--config.seed=4", "--config.stages[0].size=32,48",
+    f"--config={file}", new,
+  )  # fmt: skip
+  assert config_lib.differences(own, changed) == [
+    ("seed", 3, 4), ("stages[0].size", (16, 32), (32, 48)),
+  ]  # fmt: skip
+
+
+def test_stages_are_appended_by_their_number(tmp_path, monkeypatch):
+  """However the config is named; the three of smoke.py stay as they are."""
+  save_run(tmp_path / "run", tiny_config())
+  workdir = f"--workdir={tmp_path / 'run'}"
+  more = [
+    "--config.stages[4].name=last", "--config.stages[3].name=more",
+    "--config.stages[3].constant=7", "--config.stages[4].size=32,32",
+  ]  # fmt: skip
+  file = f"--config={tmp_path / 'run/config.json'}"
+  for words in ([SMOKE, workdir], [file, workdir], [workdir]):
+    before = config_of(monkeypatch, *words)
+    config = config_of(monkeypatch, *words, *more)
+    assert config.stages[:3] == before.stages
+    old = before.stages[2].to_dict()
+    new = [stage.to_dict() for stage in config.stages[3:]]
+    assert new[0] == {**old, "name": "more", "constant": 7}
+    assert new[1] == {**old, "name": "last", "size": (32, 32)}
+  assert fault(SMOKE, workdir, "--config.stages[5].name=x") == (
+    "--config.stages[5]: there is no such stage, they count from 0; the next "
+    "one to add is --config.stages[3].name=NAME"
+  )
+  line = fault(SMOKE, f"--workdir={tmp_path}", "--config.stages[3].constant=1")
+  assert line.endswith("must differ; say --config.stages[3].name=joint_3")
+
+
+def test_networks_come_from_the_run_to_start_from(tmp_path, monkeypatch):
+  """But for what is typed; once the run is there, from its own config."""
+  save_run(tmp_path / "old", tiny_config(**{"generator.width": 4}))
+  new, old = f"--workdir={tmp_path / 'new'}", tmp_path / "old"
+  words = [SMOKE, new, f"--config.init_from={old}"]
+  alone = config_of(monkeypatch, SMOKE, new)
+  config = config_of(monkeypatch, *words)
+  taken = {
+    "generator.width": 4, "generator.downsamples": 1,
+    "discriminator.layers": 1, "encoder.width": 2, "encoder.downsamples": 1,
+  }  # fmt: skip
+  found = {k: b for k, _, b in config_lib.differences(alone, config)}
+  assert found == {**taken, "init_from": str(old)}
+  _, _, err = command(*words)
+  listed = ", ".join(f"{name} {value}" for name, value in taken.items())
+  assert err == f"taken from {old}: {listed}\n"
+  typed = config_of(monkeypatch, *words, "--config.generator.width=16")
+  assert typed.generator.width == 16 and typed.encoder.width == 2
+  directory.begin(tmp_path / "new", validate(config), ())
+  shutil.rmtree(old)
+  assert config_of(monkeypatch, *words) == config
+
+
 def test_every_flag_belongs_to_a_mode():
   """And every mode's line is its own function."""
   for name, mode in main.MODES.items():
@@ -132,6 +236,25 @@ def run_python(*words, **options):
     [sys.executable, *words], capture_output=True, text=True, timeout=300,
     cwd=ROOT, **options,
   )  # fmt: skip
+
+
+def test_hdgan_is_a_command():
+  """It and `python -m hdgan` are what `python -m hdgan.main` is."""
+  project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+  module, _, name = project["project"]["scripts"]["hdgan"].partition(":")
+  script = f"import sys; sys.argv[0] = 'hdgan'; from {module} import {name}"
+  starts = (
+    ["-m", "hdgan.main"], ["-m", "hdgan"], ["-c", f"{script}; {name}()"],
+  )  # fmt: skip
+  for words in (["--help"], ["--mode=paint"], ["--mode=benchmark"]):
+    told = [
+      (done.returncode, done.stdout, done.stderr)
+      for start in starts
+      for done in [run_python(*start, *words)]
+    ]
+    assert told[0] == told[1] == told[2]
+    assert told[0][0] == (1 if words == ["--help"] else 2)
+    assert words != ["--help"] or "--workdir: The run directory." in told[0][1]
 
 
 @pytest.mark.parametrize(

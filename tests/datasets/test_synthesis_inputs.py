@@ -38,6 +38,38 @@ def test_a_split_without_photos(config):
   np.testing.assert_array_equal(inputs[1]["label"], scene.label[1::2, 1::2])
 
 
+def test_photos_of_some_maps(config, tmp_path, capsys):
+  """Those that are there are read, whatever else lies there."""
+  photos = tmp_path / "data/test_img"
+  shutil.copytree(tmp_path / "data/val_img", photos)
+  capsys.readouterr()
+  assert [one["image"] for one in inputs_of(config, "test")] == [None, None]
+  assert f"{photos}: no photo has the name of a map" in capsys.readouterr().err
+  (photos / "street_00002.png").rename(photos / "street_00004.png")
+  (photos / "notes.txt").write_text("")
+  first, second = inputs_of(config, "test")
+  assert first["image"] is None and second["image"].shape == (16, 32, 3)
+  assert "photo" not in capsys.readouterr().err
+
+
+def test_instance_maps_of_some_maps(config, tmp_path):
+  (tmp_path / "data/test_inst/street_00003.png").unlink()
+  with pytest.raises(InputError) as error:
+    inputs_of(config, "test")
+  assert str(error.value) == (
+    "test_label/: 1 of 2 files have no instance map in test_inst/: "
+    "street_00003.png; add or remove them (files pair by name; rename them "
+    "where names differ)"
+  )
+
+
+def test_training_s_bound_and_sizes_do_not_count(config):
+  """Here nothing is pooled at a static bound, and nothing is cut."""
+  config.max_instances, config.data.transform = 1, "crop"
+  config.stages[0].size = (64, 128)
+  assert len(inputs_of(config, "test")) == 2
+
+
 def test_all_the_ways_to_name_a_folder(config, tmp_path):
   data = tmp_path / "data"
   alone = tmp_path / "alone"
