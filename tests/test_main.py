@@ -15,6 +15,7 @@ from tiny import command, save_run, tiny_config
 
 from hdgan import config as config_lib
 from hdgan import main, train
+from hdgan.errors import InputError
 from hdgan.runs import directory
 from hdgan.validation import validate
 
@@ -195,8 +196,9 @@ def test_stages_are_appended_by_their_number(tmp_path, monkeypatch):
     "--config.stages[5]: there is no such stage, they count from 0; the next "
     "one to add is --config.stages[3].name=NAME"
   )
-  line = fault(SMOKE, f"--workdir={tmp_path}", "--config.stages[3].constant=1")
-  assert line.endswith("must differ; say --config.stages[3].name=joint_3")
+  config = config_of(monkeypatch, SMOKE, workdir, "--config.stages[3].decay=1")
+  with pytest.raises(InputError, match=r"say --config.stages\[3\].name=joint_3"):
+    validate(config)
 
 
 def test_networks_come_from_the_run_to_start_from(tmp_path, monkeypatch):

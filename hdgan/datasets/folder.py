@@ -7,7 +7,7 @@ stems, never by position.
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from hdgan.datasets import files
 
@@ -186,7 +186,7 @@ def _partner_faults(
   """Says which label maps lack a partner, and which partners a label map."""
   way = "rename them where names differ"
   if not trained:
-    way = f"where names differ, say --config.data.suffixes.{role}=SUFFIX"
+    way = suffix_way(by_role["label"], by_role[role], role)
   for a, b in (("label", role), (role, "label")):
     lonely = [
       by_role[a][stem].name
@@ -198,3 +198,19 @@ def _partner_faults(
         f"no {WHAT[b]} in {folders[b].name}/: {first_names(lonely)}; add or "
         f"remove them (files pair by name; {way})"
       )
+
+
+def suffix_way(
+  labels: Collection[str], others: Collection[str], role: str
+) -> str:
+  """What to say about stems that do not pair: the suffix, where one fits."""
+  for own, theirs, name in ((labels, others, "label"), (others, labels, role)):
+    # What all names end in, one of them shows.
+    one = min(own)
+    for suffix in {one.removeprefix(x) for x in theirs if one.startswith(x)}:
+      if {stem.removesuffix(suffix) for stem in own} == set(theirs):
+        return f"say --config.data.suffixes.{name}={suffix}"
+  return (
+    "where names differ, say --config.data.suffixes.label=SUFFIX or "
+    f"--config.data.suffixes.{role}=SUFFIX"
+  )

@@ -335,8 +335,8 @@ def find_step(
     if (workdir / CONFIG).is_file():
       _check_begun(workdir, checkpoints)
     raise InputError(
-      f"{workdir} holds no finished checkpoint of a run; train there for "
-      "longer first, or save more often: --config.checkpoint_every=100"
+      f"{workdir} holds no finished checkpoint of a run; train there "
+      "until the first is saved"
     )
   if step is not None and step not in steps:
     raise InputError(
