@@ -129,17 +129,17 @@ def _check_data(config: ConfigDict) -> None:
   if not config.num_classes and config.ignore_label >= 0:
     raise InputError(
       f"config.ignore_label={config.ignore_label} has no effect with "
-      "num_classes=0 (label is a picture); say --config.ignore_label=-1"
+      "num_classes = 0 (label is a picture); say --config.ignore_label=-1"
     )
   if data.load_width and data.transform != "scale_width":
     raise InputError(
       f"config.data.load_width={data.load_width} has no effect with "
-      f"data.transform={data.transform!r}; say --config.data.load_width=0"
+      f"data.transform = {data.transform!r}; say --config.data.load_width=0"
     )
   if config.loss.vgg > 0 and data.image_channels != 3:
     raise InputError(
       f"config.loss.vgg={config.loss.vgg} needs 3 image channels, not "
-      f"data.image_channels={data.image_channels}; say --config.loss.vgg=0"
+      f"data.image_channels = {data.image_channels}; say --config.loss.vgg=0"
     )
 
 
@@ -153,7 +153,7 @@ def _check_stage(config: ConfigDict, i: int) -> None:
   width, unit = config.generator.width, 2**stage.enhancers
   if width % unit:
     raise InputError(
-      f"{path}.enhancers={stage.enhancers} halves generator.width={width} so "
+      f"{path}.enhancers={stage.enhancers} halves generator.width = {width} so "
       f"often that it must be a multiple of {unit}; say "
       f"--config.generator.width={-(-width // unit) * unit}"
     )

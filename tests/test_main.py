@@ -197,7 +197,9 @@ def test_stages_are_appended_by_their_number(tmp_path, monkeypatch):
     "one to add is --config.stages[3].name=NAME"
   )
   config = config_of(monkeypatch, SMOKE, workdir, "--config.stages[3].decay=1")
-  with pytest.raises(InputError, match=r"say --config.stages\[3\].name=joint_3"):
+  with pytest.raises(
+    InputError, match=r"say --config.stages\[3\].name=joint_3"
+  ):
     validate(config)
 
 

@@ -34,20 +34,20 @@ def fault(files=True, **changes) -> str:
     ({"stages[1].enhancers": 3}, "config.stages[1].enhancers=3 must be one of"),
     ({"stages[2].name": "global"}, "config.stages: names ['global', 'enh"),
     ({"generator.width": 3},
-     "config.stages[1].enhancers=1 halves generator.width=3 so often that it "
+     "config.stages[1].enhancers=1 halves generator.width = 3 so often that it "
      "must be a multiple of 2"),
     ({"data.image_range": (255.0, 0.0)}, "config.data.image_range=(255.0, 0"),
     ({"data.load_width": 99},
-     "config.data.load_width=99 has no effect with data.transform='resize'; "
+     "config.data.load_width=99 has no effect with data.transform = 'resize'; "
      "say --config.data.load_width=0"),
     ({"num_classes": 0, "ignore_label": 255},
-     "config.ignore_label=255 has no effect with num_classes=0 (label is a "
+     "config.ignore_label=255 has no effect with num_classes = 0 (label is a "
      "picture); say --config.ignore_label=-1"),
     ({"loss.vgg": 10.0},
      "config.loss.vgg=10.0 needs weights: make a file with `python -m "
      "hdgan.convert vgg "),
     ({"loss.vgg": 10.0, "loss.vgg_file": "x", "data.image_channels": 1},
-     "config.loss.vgg=10.0 needs 3 image channels, not data.image_channels=1;"),
+     "config.loss.vgg=10.0 needs 3 image channels, not data.image_channels = "),
   ],
 )  # fmt: skip
 def test_rules(changes, said):

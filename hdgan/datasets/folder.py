@@ -211,6 +211,6 @@ def suffix_way(
       if {stem.removesuffix(suffix) for stem in own} == set(theirs):
         return f"say --config.data.suffixes.{name}={suffix}"
   return (
-    "where names differ, say --config.data.suffixes.label=SUFFIX or "
+    "where names differ, say --config.data.suffixes.label=SUFFIX "
     f"--config.data.suffixes.{role}=SUFFIX"
   )

@@ -90,7 +90,7 @@ def differences(config: ConfigDict, stage: ConfigDict) -> list[str]:
   notes = []
   if config.ignore_label >= 0:
     notes.append(
-      f"pixels of ignore_label={config.ignore_label} have no class here; the "
+      f"pixels of ignore_label = {config.ignore_label} have no class here; the "
       "released code has no such thing"
     )
   if config.encoder.enabled and stage.size != config.stages[0].size:
@@ -100,7 +100,7 @@ def differences(config: ConfigDict, stage: ConfigDict) -> list[str]:
     )
   if config.loss.gan == "bce" and config.loss.feature_matching:
     notes.append(
-      "the released code cannot train loss.gan='bce' with feature matching; "
+      "the released code cannot train loss.gan = 'bce' with feature matching; "
       "testing works"
     )
   return notes

@@ -145,4 +145,4 @@ def test_differences_are_noted():
     config.ignore_label, config.loss.gan = 2, "bce"
   notes = exporting.differences(config, config.stages[-1])
   assert len(notes) == 3
-  assert "ignore_label=2" in notes[0] and "(32, 64)" in notes[1]
+  assert "ignore_label = 2" in notes[0] and "(32, 64)" in notes[1]
