@@ -330,12 +330,12 @@ def test_a_run_that_diverges_saves_nothing_of_it(tmp_path, prepared_dir):
   (line,) = str(caught.value).splitlines()
   assert "not finite after step 1, which is not saved; nothing was" in line
   assert line.endswith(
-    "the same command with --config.optimizer.learning_rate=3e+37"
+    "the same command with --config.optimizer.learning_rate=0.0002"
   )
   assert directory.checkpoints_of(workdir).steps() == []
   assert not list((workdir / "checkpoints").glob("*tmp*"))
   # What it advises: another rate, in the same folder.
-  run(workdir, prepared_dir, optimizer__learning_rate=1e-4)
+  run(workdir, prepared_dir, optimizer__learning_rate=0.0002)
   assert directory.checkpoints_of(workdir).latest() == END
 
 

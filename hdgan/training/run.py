@@ -217,7 +217,7 @@ class Run:
       return
     self.checkpoints.wait()  # For the one that is being written.
     newest = self.checkpoints.latest()
-    rate = self.config.optimizer.learning_rate / 10
+    rate = min(self.config.optimizer.learning_rate / 10, 2e-4)
     change = f"--config.optimizer.learning_rate={rate:g}"
     if self.config.precision != "float32":
       change += " or --config.precision=float32"
