@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.weights import pth, recognise, release
 from hdgan.weights import state_dict as names
 from hdgan.weights.exporting import Saved, export, write_release
@@ -62,7 +62,7 @@ def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
     raise InputError(
       f"--to={target}: not written ({error}); name another file or make room"
     ) from error
-  print(f"{len(params)} convolutions written to {target}")
+  print(f"{counted(len(params), 'convolution')} written to {target}")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -26,8 +26,23 @@ def raise_faults(faults: Sequence[str]) -> None:
     return
   lines = list(faults[:SHOWN_FAULTS])
   if len(faults) > SHOWN_FAULTS:
-    lines.append(f"... and {len(faults) - SHOWN_FAULTS} more faults")
+    more = counted(len(faults) - SHOWN_FAULTS, "more fault")
+    lines.append(f"... and {more}")
   raise InputError("\n".join(lines))
+
+
+def counted(count: int, noun: str, plural: str = "") -> str:
+  """A number with its noun: 1 style, 2 styles.
+
+  Args:
+    count: of whatever it is.
+    noun: for one of it, a verb with it where there is one.
+    plural: for none and for several; the noun with an s by default.
+
+  Returns:
+    Both, a blank between.
+  """
+  return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 def near_names(name: object, known: Sequence[str]) -> str:

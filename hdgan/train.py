@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets import pipeline
 from hdgan.devices import mesh as meshes
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.rendering.make_bank import make_bank
 from hdgan.rendering.renderer import open_renderer
 from hdgan.runs import directory
@@ -75,7 +75,9 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
   if job.config.encoder.enabled:
     complete_styles(job)
   if job.start < end:
-    print(f"Finished after {step} steps; open {workdir / 'index.html'}")
+    print(
+      f"Finished after {counted(step, 'step')}; open {workdir / 'index.html'}"
+    )
   else:
     print(finished_line(job))
 
@@ -153,9 +155,10 @@ def say_stage(
     f"Stage {plan.index + 1} of {len(run.plans)}, {row['stage']}: "
     f"{row['size']} pixels, {row['trains']} trained "
     f"({count(moving):,} + {count(params['D']):,} parameters), "
-    f"{row['frozen']} frozen ({count(frozen):,}), {plan.stage.scales} "
-    f"discriminator scales, {row['epochs']} epochs of "
-    f"{plan.steps_per_epoch} steps, rate {row['rate']}"
+    f"{row['frozen']} frozen ({count(frozen):,}), "
+    f"{counted(plan.stage.scales, 'discriminator scale')}, "
+    f"{counted(plan.epochs, 'epoch')} ({row['epochs']}) of "
+    f"{counted(plan.steps_per_epoch, 'step')}, rate {row['rate']}"
   )
 
 

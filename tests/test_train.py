@@ -487,11 +487,11 @@ def test_what_a_stage_says(
     "Stage 3 of 3, joint: 64 x 32 pixels",
     "G1, G2, D1..D3 trained", f"({count['G1'] + count['G2']:,} + "
     f"{count['D']:,} parameters), E frozen ({count['E']:,})",
-    "3 discriminator scales, 1 + 0 epochs of 3 steps, rate 0.0005 to 0.0005",
+    "3 discriminator scales, 1 epoch (1 + 0) of 3 steps, rate 0.0005 to 0.0005",
     "step 9/9 | joint epoch 1/1",
   ):  # fmt: skip
     assert words in said, words
-  assert "1 of 4 devices share a batch of 1; 3 stay idle" in said
+  assert "devices for a batch of 1: 1 of 4; 3 stay idle" in said
 
 
 def test_plans():
@@ -501,6 +501,16 @@ def test_plans():
   assert [(p.first, p.end) for p in plans] == [(0, 3), (3, 12), (12, 15)]
   assert [plans[1].epoch(step) for step in (3, 5, 6, 11, 12)] == [1, 1, 2, 3, 3]
   assert schedule.plan_stages(config, 1, 64)[0].steps_per_epoch == 1
+
+
+@pytest.mark.parametrize(
+  "scales, shown",
+  [(1, "G1, E, D1"), (2, "G1, E, D1..D2"), (3, "G1, E, D1..D3")],
+)
+def test_a_stage_names_its_discriminators(scales, shown):
+  config = tiny_config(**{"stages[0].scales": scales})
+  (plan, *_) = schedule.plan_stages(config, images=3, max_instances=64)
+  assert schedule.describe(plan, config)["trains"] == shown
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Shaped
 
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 
 
 def mesh_size(batch_size: int, devices: int, asked: int = 0) -> int:
@@ -28,7 +28,8 @@ def mesh_size(batch_size: int, devices: int, asked: int = 0) -> int:
   """
   if asked > devices:
     raise InputError(
-      f"config.mesh.data={asked} is more than the {devices} devices here; say "
+      f"config.mesh.data={asked} is more than the "
+      f"{counted(devices, 'device')} here; say "
       "--config.mesh.data=0 to use what fits"
     )
   if asked and batch_size % asked:

@@ -4,6 +4,7 @@ import jax
 
 from hdgan import config as config_lib
 from hdgan.datasets.prepared import Prepared
+from hdgan.errors import counted
 from hdgan.rendering import style_page
 from hdgan.rendering.encode import encode_split, training_inputs
 from hdgan.rendering.renderer import Renderer
@@ -68,8 +69,9 @@ def describe(bank: StyleBank) -> list[str]:
   """Says how many styles there are, and which classes have fewer and why."""
   styles, about = bank.styles, bank.about
   lines = [
-    f"{len(bank.objects.labels)} objects of {len(about['names'])} pictures: "
-    f"{len(styles.labels)} styles"
+    f"{counted(len(bank.objects.labels), 'object')} of "
+    f"{counted(len(about['names']), 'picture')}: "
+    f"{counted(len(styles.labels), 'style')}"
   ]
   share = f"{about['min_area']:.3g} of the picture"
   for label, name in enumerate(about["classes"]):
@@ -78,7 +80,7 @@ def describe(bank: StyleBank) -> list[str]:
     total = int(styles.class_counts[label])
     if have < about["num_styles"] and total:
       lines.append(
-        f"{name}: {have} styles rather than {about['num_styles']}: {used} of "
-        f"its {total} objects cover more than {share} (--min_area)"
+        f"{name}: {counted(have, 'style')} rather than {about['num_styles']}; "
+        f"objects that cover more than {share} (--min_area): {used} of {total}"
       )
   return lines

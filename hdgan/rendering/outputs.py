@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.rendering.renderer import Renderer, to_levels
 from hdgan.report import pictures
 from hdgan.styles import file as style_file
@@ -55,6 +55,7 @@ def check_output(output: pathlib.Path, names: Sequence[str]) -> None:
   ]
   if there:
     raise InputError(
-      f"--output={output} holds {there[0]} already ({len(there)} files of "
-      f"{len(names)} names); name another folder, or empty this one"
+      f"--output={output} holds {there[0]} already ("
+      f"{counted(len(there), 'file')} of {counted(len(names), 'name')}); "
+      "name another folder, or empty this one"
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.rendering import photo as style_photo
 from hdgan.rendering.renderer import Renderer, require_encoder
 from hdgan.styles import file as style_file
@@ -100,8 +100,9 @@ class StyleSource:
       lost = [p.name for p in paths.values() if not p.is_file()]
       if lost:
         raise InputError(
-          f"--styles={path}: {len(lost)} of {len(names)} maps have no file "
-          f"there, first {lost[0]}; add it, or pick a map with --map"
+          f"--styles={path}: there is no file for {len(lost)} of "
+          f"{counted(len(names), 'map')}, first {lost[0]}; add it, or pick "
+          "a map with --map"
         )
     elif not path.is_file():
       raise InputError(f"--styles={path}: there is no such file or folder")

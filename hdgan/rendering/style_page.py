@@ -16,6 +16,7 @@ from PIL import Image
 from hdgan.datasets import prepared
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects, label_plane
+from hdgan.errors import counted
 from hdgan.rendering.outputs import photo_picture
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import pictures
@@ -166,8 +167,9 @@ def write(renderer: Renderer, bank: StyleBank, inputs: SynthesisInputs) -> None:
     total = int(bank.styles.class_counts[label])
     counts = bank.styles.counts[bank.styles.labels == label]
     head = (
-      f"<h2>{html.escape(name)} <small>class {label}, {count} styles of "
-      f"{int(counts.sum())} objects ({total} in all)</small></h2>"
+      f"<h2>{html.escape(name)} <small>class {label}, "
+      f"{counted(count, 'style')} of {counted(int(counts.sum()), 'object')} "
+      f"({total} in all)</small></h2>"
     )
     if not count:
       what = "mean of their class" if total else "mean of all objects"
@@ -178,7 +180,7 @@ def write(renderer: Renderer, bank: StyleBank, inputs: SynthesisInputs) -> None:
     photo, box = next(renders)
     cards.append(_card("real photo", thumbnail(photo, box), ()))
     for k, (picture, box) in enumerate(renders):
-      title = f"style {k} <small>{int(counts[k])} objects</small>"
+      title = f"style {k} <small>{counted(int(counts[k]), 'object')}</small>"
       cards.append(_card(title, thumbnail(picture, box), real[label, k]))
       done += 1
       tell(done, len(bank.styles.labels))
@@ -187,9 +189,10 @@ def write(renderer: Renderer, bank: StyleBank, inputs: SynthesisInputs) -> None:
     __file__,
     title=html.escape(renderer.workdir.resolve().name),
     about=html.escape(
-      f"Step {bank.about['step']}, at most {bank.about['num_styles']} styles "
-      f"per class, objects above {bank.about['min_area']:.4g} of the picture, "
-      f"bank {bank.digest[:12]}"
+      f"Step {bank.about['step']}, at most "
+      f"{counted(bank.about['num_styles'], 'style')} per class, "
+      f"objects above {bank.about['min_area']:.4g} of the picture, bank "
+      f" {bank.digest[:12]}"
     ),
     sections="".join(sections),
   )

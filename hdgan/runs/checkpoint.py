@@ -31,7 +31,7 @@ import orbax.checkpoint as ocp
 from absl import logging
 from jax.experimental import multihost_utils
 
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.runs import manifest
 
 KEEP = "keep"  # A step folder with a file of this name is never pruned.
@@ -396,8 +396,9 @@ def _compare(folder: pathlib.Path, saved: Any, wanted: Any) -> None:
   odd = sorted({name for name, _ in there.items() ^ here.items()})
   if odd:
     raise InputError(
-      f"{folder}: {len(odd)} arrays differ from this config's networks, first "
-      f"{odd[0]}: {there.get(odd[0], 'absent')} in the checkpoint, "
+      f"{folder}: {counted(len(odd), 'array differs', 'arrays differ')} from "
+      f"this config's networks, first {odd[0]}: "
+      f"{there.get(odd[0], 'absent')} in the checkpoint, "
       f"{here.get(odd[0], 'absent')} wanted; use the config of that run"
     )
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from hdgan.errors import InputError, near_names, raise_faults
+from hdgan.errors import InputError, counted, near_names, raise_faults
 
 Array = np.ndarray
 
@@ -158,9 +158,10 @@ def style_fault(value: Any, channels: int) -> str:
     type(x) in (int, float) for x in value
   )
   if not numbers:
-    return f"{value!r} must be a style's number or a list of {channels} numbers"
+    wanted = counted(channels, "number")
+    return f"{value!r} must be a style's number or a list of {wanted}"
   if len(value) != channels:
-    return f"{len(value)} numbers given, a style has {channels}"
+    return f"{counted(len(value), 'number')} given, a style has {channels}"
   # E gives numbers of about 1. Far beyond them the networks overflow, and the
   # picture would be black.
   # NaN fails the comparison.

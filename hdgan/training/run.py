@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from hdgan import config as config_lib
 from hdgan.datasets import pipeline
 from hdgan.devices import mesh as meshes
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.networks import vgg
 from hdgan.report import index_page
 from hdgan.report.log import MetricsLog
@@ -48,8 +48,9 @@ class Run:
     # Steps per epoch, and so the whole schedule, follow from the images.
     if self.resumed and self.resumed["images"] != images:
       raise InputError(
-        f"--workdir={workdir}: the run began with {self.resumed['images']} "
-        f"training images, now there are {images}; put the data back, or "
+        f"--workdir={workdir}: the run began with "
+        f"{counted(self.resumed['images'], 'training image')}, now there "
+        f"{'is' if images == 1 else 'are'} {images}; put the data back, or "
         "start a new run from its weights, in another --workdir, with "
         f"--config.init_from={workdir}"
       )
@@ -76,8 +77,8 @@ class Run:
     used, there = self.mesh.size, jax.device_count()
     if used < there:
       print(
-        f"{used} of {there} devices share a batch of "
-        f"{self.config.batch_size}; {there - used} stay idle"
+        f"devices for a batch of {self.config.batch_size}: {used} of {there}; "
+        f"{counted(there - used, 'stays', 'stay')} idle"
       )
     directory.begin(self.workdir, self.config, self.data.classes)
     self.checkpoints = directory.checkpoints_of(self.workdir, self.config.keep)

@@ -73,10 +73,11 @@ def describe(plan: StagePlan, config: ConfigDict) -> dict[str, str]:
   names = units(stage.enhancers, config.encoder.enabled)
   frozen = [unit for unit in names if unit not in stage.trainable]
   last = learning_rate(rate, stage.constant, stage.decay, plan.epochs)
+  discriminators = "D1" if stage.scales == 1 else f"D1..D{stage.scales}"
   return {
     "stage": stage.name,
     "size": f"{stage.size[1]} x {stage.size[0]}",
-    "trains": ", ".join((*stage.trainable, f"D1..D{stage.scales}")),
+    "trains": ", ".join((*stage.trainable, discriminators)),
     "frozen": ", ".join(frozen) or "-",
     "epochs": f"{stage.constant} + {stage.decay}",
     "rate": f"{rate:g} to {last:.3g}",

@@ -14,7 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.runs import directory
 from hdgan.runs.checkpoint import Checkpoints
 from hdgan.weights import options, original, pth, recognise, release
@@ -83,7 +83,7 @@ def import_release(folder: pathlib.Path, workdir: pathlib.Path) -> None:
   for net, table in tables.items():
     path = folder / f"{net}.safetensors"
     params |= release.read_network(path, table)
-    print(f"{path.name}: {len(table)} convolutions")
+    print(f"{path.name}: {counted(len(table), 'convolution')}")
   write_workdir(workdir, config, stage, params, folder)
 
 

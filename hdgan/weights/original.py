@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.validation import validate
 from hdgan.weights.options import (
   OPTIONS,
@@ -111,9 +111,10 @@ def explain_channels(networks: Networks, answers: Answers) -> Inputs:
     )
   if boundary is None or answers.label_range is None:
     raise InputError(
-      f"--num_classes=0: G takes {label} channels of a picture label, or "
-      f"{label - 1} and a boundary map, and nothing tells its values' range; "
-      "say --boundary=false or true, and --label_range=LOWEST,HIGHEST"
+      f"--num_classes=0: G takes {counted(label, 'channel')} of a picture "
+      f"label, or {label - 1} and a boundary map, and nothing tells its "
+      "values' range; say --boundary=false or true, and "
+      "--label_range=LOWEST,HIGHEST"
     )
   return Inputs(
     0, boundary, label_channels=label - boundary, features=total - label
@@ -136,7 +137,7 @@ def _check_features(
     if d:
       by_d = f", D {d.inputs} with {networks.generator.channels} of a picture"
     raise InputError(
-      f"G takes {total} channels{by_d}, and styles have "
+      f"G takes {counted(total, 'channel')}{by_d}, and styles have "
       f"{features or 0}: that does not add up; give the files of one model"
     )
 
@@ -153,7 +154,7 @@ def _check_classes(classes: int, boundary: bool | None, label: int) -> None:
 
 def _allowed(label: int) -> str:
   return (
-    f"{label} = {label - 1} classes + boundary map; say "
+    f"{label} = {counted(label - 1, 'class', 'classes')} + boundary map; say "
     f"--num_classes={label - 1}, or --num_classes={label} for no boundary map"
   )
 
@@ -161,8 +162,9 @@ def _allowed(label: int) -> str:
 def _ask(total: int, label: int) -> str:
   styles = f" beside {total - label} of styles" if total > label else ""
   return (
-    f"--num_classes is needed: G takes {label} channels{styles}, and "
-    f"{_allowed(label)}, or --num_classes=0 where the label is a picture"
+    f"--num_classes is needed: G takes {counted(label, 'channel')}"
+    f"{styles}, and {_allowed(label)}, or --num_classes=0 where the label is "
+    "a picture"
   )
 
 

@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-from hdgan.errors import InputError, raise_faults
+from hdgan.errors import InputError, counted, raise_faults
 from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
@@ -155,13 +155,14 @@ def check(found: Shapes, expected: Shapes, source: str) -> None:
       unknown[0], missing or list(expected), 1, 0
     )
     faults.append(
-      f"{source}: {len(unknown)} names that the network does not have: "
+      f"{source}: {counted(len(unknown), 'name')} that the network does not "
+      f"have: "
       f"{_list(unknown)} (nearest to the first: {near[0]!r}); take them out"
     )
   if missing:
     faults.append(
-      f"{source}: {len(missing)} weights are missing: {_list(missing)}; give a "
-      "complete file"
+      f"{source}: {counted(len(missing), 'weight is', 'weights are')} "
+      f"missing: {_list(missing)}; give a complete file"
     )
   for name in [n for n in expected if n in found and found[n] != expected[n]]:
     faults.append(

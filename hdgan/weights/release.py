@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.datasets import classes
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.runs import manifest
 from hdgan.validation import validate
 from hdgan.weights import recognise
@@ -114,11 +114,12 @@ def card(
 ) -> str:
   """Describes the model in Markdown, from what is known and nothing else."""
   stage = config.stages[int(metadata["stage"])]
-  labels = f"{config.num_classes} classes"
+  labels = counted(config.num_classes, "class", "classes")
   if not config.num_classes:
     low, high = config.data.label_range
     labels = (
-      f"a picture of {config.data.label_channels} channels, {low} to {high}"
+      f"a picture of {counted(config.data.label_channels, 'channel')}, "
+      f"{low} to {high}"
     )
   rows = []
   for name, table in tables.items():
@@ -137,7 +138,7 @@ def card(
     f"* Label: {labels}; boundary map: {'yes' if config.boundary else 'no'}; "
     f"styles: {'yes' if config.encoder.enabled else 'no'}.",
     f"* Trained at {width} x {height} pixels (width x height), stage "
-    f"`{stage.name}`, {metadata['step']} steps; weights of G: "
+    f"`{stage.name}`, {counted(int(metadata['step']), 'step')}; weights of G: "
     f"{metadata['weights']}.",
     "* The config is in every file's metadata, and checksums are in "
     f"`{SUMS}` (`sha256sum -c {SUMS}`).",

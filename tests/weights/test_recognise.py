@@ -66,9 +66,9 @@ def test_unknown_and_missing_names_come_with_the_nearest():
   found = shapes(SMALL)
   found["model.4.wieght"] = found.pop("model.4.weight")
   unknown, missing = refused(found)
-  assert "1 names" in unknown and "'model.4.wieght'" not in missing
+  assert "1 name that" in unknown and "'model.4.wieght'" not in missing
   assert "nearest to the first: 'model.4.weight'" in unknown
-  assert "1 weights are missing: model.4.weight" in missing
+  assert "1 weight is missing: model.4.weight" in missing
 
 
 def test_ten_names_are_listed_and_the_rest_counted():
