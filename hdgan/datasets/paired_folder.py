@@ -212,6 +212,10 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
   _say_what_is_missing(root, held_out, summary.has_instances, config)
   return prepared.Prepared(
     sources=sources,
+    names={
+      split: tuple(example.stem for example in examples)
+      for split, examples in splits.items()
+    },
     held_out=held_out,
     max_instances=config.max_instances
     or prepared.bound_instances(summary.max_objects),

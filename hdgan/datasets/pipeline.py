@@ -219,7 +219,7 @@ def synthesis_inputs(
         f"{', '.join(whole.sources)}"
       )
     examples: Sequence[Encoded] = whole.sources[source]
-    names = tuple(example["name"].decode() for example in examples)
+    names = whole.names[source]
   else:
     found = find_examples(source, config.data.root, config.data.suffixes)
     check_inputs(source, found, rules_of(config), config.data.workers)

@@ -32,6 +32,8 @@ class Prepared:
 
   Attributes:
     sources: per split, random access to encoded examples in name order.
+    names: per split, the examples' names in that order; to know one by its
+      name, nothing is read.
     held_out: the split that is not trained on; '' where there is none.
     max_instances: N, the static bound on the objects of a picture.
     classes: id, name, color, has_instances and ignore per class; () where the
@@ -41,6 +43,7 @@ class Prepared:
   """
 
   sources: Mapping[str, Sequence[Encoded]]
+  names: Mapping[str, tuple[str, ...]]
   held_out: str
   max_instances: int
   classes: tuple[dict[str, Any], ...]

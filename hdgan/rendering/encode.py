@@ -143,10 +143,9 @@ def training_inputs(
   data: prepared.Prepared, size: tuple[int, int]
 ) -> SynthesisInputs:
   """The training split, whole pictures at a stage's (H, W)."""
-  examples = data.sources["train"]
   return SynthesisInputs(
-    tuple(example["name"].decode() for example in examples),
-    examples,
+    data.names["train"],
+    data.sources["train"],
     reading=data.reading,
     geometry=data.reading.geometry(size),
     own_size=False,

@@ -6,6 +6,7 @@ features: in styles of the run's bank where it has one of this E, else every
 class in the mean of its own features.
 """
 
+import dataclasses
 import functools
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -41,6 +42,31 @@ def spread(count: int, rows: int) -> list[int]:
   return [i * count // rows for i in range(rows)]
 
 
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """A fixed example: its split, its place there, and its file's name."""
+
+  split: str
+  index: int
+  name: str
+
+  @property
+  def title(self) -> str:
+    """What the grid and the page call it: `val: street_00064`."""
+    return f"{self.split}: {self.name}"
+
+
+def fixed_rows(data: Prepared) -> list[Row]:
+  """The rows of every sample grid of a run, held-out ones first."""
+  wanted = {data.held_out: HELD_OUT_ROWS, "train": TRAIN_ROWS}
+  return [
+    Row(split, i, data.names[split][i])
+    for split, rows in wanted.items()
+    if split
+    for i in spread(len(data.names[split]), rows)
+  ]
+
+
 class Sampler:
   """Renders one stage's samples."""
 
@@ -65,19 +91,13 @@ class Sampler:
     self.names = style_bank.class_names(config, data.classes)
     self.colors = pictures.class_colors(data.classes, config.num_classes)
     self.model, self.data, self.mesh = model, data, mesh
-    self.rows: list[tuple[str, dict[str, np.ndarray]]] = []
-    wanted = {data.held_out: HELD_OUT_ROWS, "train": TRAIN_ROWS}
-    for split, rows in wanted.items():
-      if split:
-        self.rows += self._read(split, rows)
+    self.rows = [
+      (row, self._example(row.split, row.index)) for row in fixed_rows(data)
+    ]
     loss = train_step.bind_losses(model, config)
     step = functools.partial(train_step.evaluate_step, model=model, loss=loss)
     self._evaluate = jax.jit(step)
     self._features = jax.jit(model.features)
-
-  def _read(self, split: str, rows: int) -> list[tuple[str, dict]]:
-    indices = spread(len(self.data.sources[split]), rows)
-    return [(f"{split} {i}", self._example(split, i)) for i in indices]
 
   def _example(self, split: str, i: int) -> dict[str, np.ndarray]:
     """Arrays [1, ...] of one example, the same each time."""
@@ -140,9 +160,9 @@ class Sampler:
     """
     cells, titles, held_out = [], [], []
     bank = self._bank(params)
-    for title, batch in self.rows:
+    for row, batch in self.rows:
       inputs = self._put(batch)
-      styles = self._styles(title, batch, bank, means)
+      styles = self._styles(row.name, batch, bank, means)
       fake, plain, metrics = self._evaluate(params, inputs, vgg_params, styles)
       real = self.model.image(inputs)
       shown = [x for x in (fake, plain, real) if x is not None]
@@ -152,8 +172,8 @@ class Sampler:
       cells.append([
         label, *(pictures.to_uint8(np.asarray(x))[0] for x in shown)
       ])  # fmt: skip
-      titles.append(title)
-      if not title.startswith("train"):
+      titles.append(row.title)
+      if row.split == self.data.held_out:
         held_out.append(jax.device_get(metrics))
     columns = ["label", "synthesised", "real"]
     if self.model.encoder is not None:

@@ -49,6 +49,23 @@ def test_what_prepare_finds(config):
   assert prepared.classes == synthetic_streets.CLASSES
 
 
+@pytest.mark.parametrize("name", ["paired_folder", "synthetic_streets"])
+def test_names_are_those_that_the_copies_hold(config, name):
+  # With names of both kinds, sorted otherwise than they were written.
+  for folder in ("train_label", "train_inst", "train_img"):
+    folder = pathlib.Path(config.data.root, folder)
+    (folder / "street_00005.png").rename(folder / "Straße.png")
+  changes = {"data.name": name, "data.num_train": 5, "data.num_val": 2}
+  config.update_from_flattened_dict(changes)
+  prepared = pipeline.prepare(config)
+  assert prepared.names == {
+    split: tuple(example["name"].decode() for example in source)
+    for split, source in prepared.sources.items()
+  }
+  first = {"paired_folder": "Straße", "synthetic_streets": "street_00000"}
+  assert prepared.names["train"][0] == first[name]
+
+
 def test_shapes_and_types(config):
   batch = next(stream_of(pipeline.prepare(config), objects=True))
   assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {

@@ -10,8 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from style_run import make_run
+from tiny import tiny_config
 
-from hdgan.datasets import pipeline
+from hdgan.datasets import pipeline, prepared
+from hdgan.datasets.reading import reading_of
 from hdgan.datasets.transforms import dense_objects
 from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
@@ -84,6 +86,34 @@ def test_features_are_those_of_training(workdir):
     assert np.ptp(means, axis=0).min() > 1e-3  # they tell objects apart
     count += 1
   assert count == 3
+
+
+class Unread:
+  """A split that nothing may be read from yet."""
+
+  reads = 0
+
+  def __len__(self):
+    return 2
+
+  def __getitem__(self, i):
+    self.reads += 1
+    raise IndexError(i)
+
+
+def test_names_come_without_reading_a_record():
+  source, size = Unread(), (16, 32)
+  data = prepared.Prepared(
+    sources={"train": source},
+    names={"train": ("a", "b")},
+    held_out="",
+    max_instances=64,
+    classes=(),
+    reading=reading_of(tiny_config()),
+  )
+  inputs = encode.training_inputs(data, size)
+  assert inputs.names == ("a", "b") and len(inputs) == 2
+  assert inputs.examples is source and source.reads == 0
 
 
 def test_pictures_of_several_sizes_come_in_order(workdir):
@@ -172,8 +202,6 @@ def test_a_model_without_e(tmp_path):
 
 
 def tiny_stages_without_e():
-  from tiny import tiny_config
-
   stages = tiny_config().stages
   stages[0].trainable = ("G1",)
   return stages

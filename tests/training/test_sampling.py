@@ -1,5 +1,8 @@
 """Sample grids: rows, columns, colours, held-out losses."""
 
+import copy
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -40,8 +43,10 @@ def rendered(tmp_path_factory):
 
 def test_grid(rendered):
   sampler, params, (grid, _), data = rendered
-  assert [title for title, _ in sampler.rows] == [
-    "val 0", "val 1", "train 0", "train 1"
+  # Streets 0 to 2 are trained on, 3 and on held out; rows 0 and 1 of each.
+  assert [row.title for row, _ in sampler.rows] == [
+    "val: street_00003", "val: street_00004",
+    "train: street_00000", "train: street_00001",
   ]  # fmt: skip
   assert grid.dtype == np.uint8 and grid.shape[2] == 3
   # 4 rows of 16 and 4 columns of 32 pixels are in it, and titles.
@@ -59,13 +64,27 @@ def test_held_out_losses_are_means_of_the_held_out_rows(rendered):
   sampler, params, (_, losses), _ = rendered
   each = [
     sampler._evaluate(params, batch, {}, None)[2]
-    for title, batch in sampler.rows
-    if title.startswith("val")
+    for row, batch in sampler.rows
+    if row.split == "val"
   ]
   assert losses.keys() == {"G_GAN", "G_GAN_Feat", "D_real", "D_fake"}
   for name, value in losses.items():
     mean = (float(each[0][name]) + float(each[1][name])) / 2
     assert value == pytest.approx(mean, rel=1e-6)
+
+
+def test_what_is_held_out_is_no_matter_of_its_name(rendered):
+  sampler, params, (_, losses), data = rendered
+  other = copy.copy(sampler)
+  other.data = dataclasses.replace(data, held_out="train_2")
+  other.rows = [
+    (dataclasses.replace(row, split="train_2", name="train"), batch)
+    if row.split == "val" else (row, batch)
+    for row, batch in sampler.rows
+  ]  # fmt: skip
+  assert other.render(params, {})[1] == losses
+  other.data = dataclasses.replace(data, held_out="")
+  assert other.render(params, {})[1] == {}
 
 
 def test_saved_as_png(tmp_path):

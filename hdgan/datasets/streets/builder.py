@@ -78,13 +78,9 @@ class SyntheticStreets(tfds.core.GeneratorBasedBuilder):
   def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
     del dl_manager
     config = self.builder_config
-    ranges = {"train": range(config.num_train)}
-    if config.num_val:
-      end = config.num_train + config.num_val
-      ranges["val"] = range(config.num_train, end)
     return {
       split: self._generate_examples(indices)
-      for split, indices in ranges.items()
+      for split, indices in _indices(config.num_train, config.num_val).items()
     }
 
   def _generate_examples(
@@ -96,7 +92,7 @@ class SyntheticStreets(tfds.core.GeneratorBasedBuilder):
       yield (
         i,
         {
-          "name": f"street_{i:05d}",
+          "name": street_name(i),
           "label": encode_png(street.label),
           "instance": encode_png(street.instance),
           "image": encode_png(street.image),
@@ -104,6 +100,19 @@ class SyntheticStreets(tfds.core.GeneratorBasedBuilder):
         },
       )
       config.progress(i + 1, config.num_train + config.num_val)
+
+
+def street_name(index: int) -> str:
+  """What a street is called: by its index over all splits."""
+  return f"street_{index:05d}"
+
+
+def _indices(num_train: int, num_val: int) -> dict[str, range]:
+  """The streets of each split; no street is in two."""
+  splits = {"train": range(num_train)}
+  if num_val:
+    splits["val"] = range(num_train, num_train + num_val)
+  return splits
 
 
 def prepare_config(config: ConfigDict) -> prepared.Prepared:
@@ -148,6 +157,10 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
     )
   return prepared.Prepared(
     sources=sources,
+    names={
+      split: tuple(map(street_name, indices))
+      for split, indices in _indices(data.num_train, data.num_val).items()
+    },
     held_out="val" if "val" in sources else "",
     max_instances=config.max_instances or bound,
     classes=CLASSES,
@@ -192,7 +205,7 @@ def prepare(
     lambda: SyntheticStreets(
       data_dir=folder, config=config, file_format="array_record"
     ),
-    ["train", "val"] if num_val else ["train"],
+    _indices(num_train, num_val),
   )
   record_file = folder / "synthetic_streets" / name / "check.json"
   most = prepared.load_record(record_file).get("max_objects")
@@ -240,7 +253,7 @@ def write_folder(
       if split != "test":
         arrays["img"] = street.image
       for role, array in arrays.items():
-        path = root / f"{split}_{role}" / f"street_{index:05d}.png"
+        path = root / f"{split}_{role}" / f"{street_name(index)}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode_png(array))
   text = json.dumps(CLASSES, indent=1)
