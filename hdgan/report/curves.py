@@ -1,13 +1,17 @@
 """Curves of numbers over training steps, drawn as SVG.
 
 Colours and fonts come from the page: its style sheet gives the classes `train`,
-`held_out`, `rule`, `stage`, `name`, `end` and `mid`.
+`held_out`, `rule`, `stage`, `label`, `name`, `end` and `mid`.
 """
 
 import dataclasses
 import html
+import itertools
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
+
+from hdgan.report.pictures import shorten
 
 Points = Sequence[tuple[float, float]]
 
@@ -16,6 +20,9 @@ _MOST_POINTS = 300
 # A chart in SVG units: the plot lies between these edges.
 _WIDTH, _HEIGHT = 560, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 548, 26, 208
+# A stage's name: the height of its line, and how far it keeps from its mark and
+# from names beside it.
+_LINE, _GAP = 13, 4
 
 
 def chart(
@@ -41,6 +48,9 @@ def chart(
   rows = ticks(0.0 if zero else min(values), max(values))
   last = max(1.0, *(points[-1][0] for points in series.values()))
   plot = _Plot(last, rows[0], rows[-1])
+  marks = [
+    (plot.x(step), stage) for step, stage in boundaries if 0 < step < plot.last
+  ]
   ends = ", ".join(
     f"{_SPLITS.get(split, split)} {points[-1][1]:.4g}"
     for split, points in series.items()
@@ -52,8 +62,9 @@ def chart(
       f'aria-label="{spoken}"><title>{spoken}</title>',
       f'<text class="name" x="{_LEFT}" y="14">{html.escape(name)}</text>',
       *_axes(plot, rows),
-      *_stages(plot, boundaries),
+      *_marks(marks),
       *(_curve(plot, split, points) for split, points in series.items()),
+      *_names(marks),
       "</svg>",
     ]
   )
@@ -132,15 +143,83 @@ def _axes(plot: _Plot, rows: Sequence[float]) -> list[str]:
   return across + below
 
 
-def _stages(plot: _Plot, boundaries: Sequence[tuple[int, str]]) -> list[str]:
+@dataclasses.dataclass(frozen=True)
+class Label:
+  """A stage's name beside its mark.
+
+  Attributes:
+    text: the name, shortened to the room that there is.
+    left: where it begins.
+    right: where it ends, by a generous estimate of its width.
+    row: line of text, from the top of the plot.
+    before: whether it lies left of its mark.
+  """
+
+  text: str
+  left: float
+  right: float
+  row: int
+  before: bool
+
+
+def lay_out(marks: Sequence[tuple[float, str]]) -> list[Label]:
+  """Places the names of marks in the plot, so that no two of them meet.
+
+  Args:
+    marks: x and name of each mark, x inside the plot.
+
+  Returns:
+    A label per mark, each in the first row that has room for it.
+  """
+  labels: list[Label] = []
+  for x, name in marks:
+    after, before = _RIGHT - x - _GAP, x - _GAP - _LEFT
+    turn = text_width(name) > after and before > after
+    room = before if turn else after
+    text = shorten(name, room, text_width, "…")
+    width = text_width(text)
+    left = x - _GAP - width if turn else x + _GAP
+    taken = {
+      label.row
+      for label in labels
+      if left < label.right + _GAP and label.left - _GAP < left + width
+    }
+    row = next(row for row in itertools.count() if row not in taken)
+    labels.append(Label(text, left, left + width, row=row, before=turn))
+  return labels
+
+
+def text_width(text: str) -> float:
+  """At most so many units wide is a text of the page's fonts at size 12."""
+  return sum(
+    12.5 if letter in "mwMW@%…" or unicodedata.east_asian_width(letter) in "WF"
+    else 9.6 if letter.isupper()
+    else 7.8
+    for letter in text
+  )  # fmt: skip
+
+
+def _marks(marks: Sequence[tuple[float, str]]) -> list[str]:
   """A dashed line where a later stage begins."""
   return [
-    f'<path class="stage" d="M{plot.x(step):g} {_TOP}V{_BOTTOM}"/>'
-    f'<text x="{plot.x(step) + 4:g}" y="{_TOP + 10}">'
-    f"{html.escape(stage)}</text>"
-    for step, stage in boundaries
-    if 0 < step < plot.last
+    f'<path class="stage" d="M{x:g} {_TOP}V{_BOTTOM}">'
+    f"<title>{html.escape(name)}</title></path>"
+    for x, name in marks
   ]
+
+
+def _names(marks: Sequence[tuple[float, str]]) -> list[str]:
+  """The stages' names; without one where the plot has no row left."""
+  drawn = []
+  for (_, name), label in zip(marks, lay_out(marks), strict=True):
+    y = _TOP + 10 + label.row * _LINE
+    turned, end = (" end", label.right) if label.before else ("", label.left)
+    if y < _BOTTOM:
+      drawn.append(
+        f'<text class="label{turned}" x="{end:g}" y="{y}">'
+        f"{html.escape(label.text)}<title>{html.escape(name)}</title></text>"
+      )
+  return drawn
 
 
 def _curve(plot: _Plot, split: str, points: Points) -> str:

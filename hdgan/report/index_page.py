@@ -14,11 +14,14 @@ from typing import Any
 
 from hdgan.report.curves import chart
 from hdgan.report.log import read_metrics
+from hdgan.report.meanings import meaning
 from hdgan.report.pages import fill_page
 from hdgan.whole_files import write_text
 
 # The script reloads a running page; this does where scripts are off.
 _REFRESH = '<noscript><meta http-equiv="refresh" content="30"></noscript>'
+# More classes than these are folded away.
+_OPEN_CLASSES = 40
 _NOT_CURVES = ("step", "epoch", "stage", "split")
 
 
@@ -32,6 +35,10 @@ def write_index(
   boundaries: Sequence[tuple[int, str]],
   config: Mapping[str, Any] | str,
   parameters: Sequence[Mapping[str, Any]],
+  data: Mapping[str, str],
+  rows: Sequence[str],
+  legend: Sequence[tuple[str, str]],
+  gan: str,
 ) -> None:
   """Writes the page anew, whole or not at all.
 
@@ -44,6 +51,10 @@ def write_index(
     boundaries: first step and name of each stage.
     config: the resolved config, nested or as text.
     parameters: one row per network, column heads as keys.
+    data: what is trained on and what is held out, in words by heading.
+    rows: titles of the samples' rows, the same at all steps.
+    legend: colour, #rrggbb, and name of each class; () where there is none.
+    gan: the adversarial loss, "lsgan" or "bce".
   """
   workdir = pathlib.Path(workdir)
   if not isinstance(config, str):
@@ -54,8 +65,10 @@ def write_index(
     status=html.escape(status),
     state="running" if running else "still",
     refresh=_REFRESH if running else "",
-    samples=_samples(workdir),
-    curves=_curves(read_metrics(workdir), boundaries),
+    samples=_samples(workdir, rows),
+    legend=_legend(legend),
+    data=_facts(data),
+    curves=_curves(read_metrics(workdir), boundaries, gan),
     stages=_table(stages),
     parameters=_table(parameters),
     config=html.escape(config),
@@ -64,7 +77,9 @@ def write_index(
 
 
 def _curves(
-  lines: Sequence[Mapping[str, Any]], boundaries: Sequence[tuple[int, str]]
+  lines: Sequence[Mapping[str, Any]],
+  boundaries: Sequence[tuple[int, str]],
+  gan: str,
 ) -> str:
   """One chart per number in metrics.jsonl, in order of appearance."""
   curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
@@ -76,11 +91,43 @@ def _curves(
         splits.setdefault(split, []).append((line["step"], value))
   if not curves:
     return "<p>No numbers yet.</p>"
-  charts = (chart(name, splits, boundaries) for name, splits in curves.items())
-  return "\n".join(f"<figure>{drawn}</figure>" for drawn in charts)
+  return "\n".join(
+    f"<figure>{chart(name, splits, boundaries)}"
+    f"{_caption(meaning(name, splits, gan))}</figure>"
+    for name, splits in curves.items()
+  )
 
 
-def _samples(workdir: pathlib.Path) -> str:
+def _caption(text: str) -> str:
+  return f"<figcaption>{html.escape(text)}</figcaption>" if text else ""
+
+
+def _legend(legend: Sequence[tuple[str, str]]) -> str:
+  """A chip for each class; very many are folded away."""
+  if not legend:
+    return ""
+  chips = "\n".join(
+    f'<li><i style="background:{color}"></i>{html.escape(name)}</li>'
+    for color, name in legend
+  )
+  state = "" if len(legend) > _OPEN_CLASSES else " open"
+  return (
+    f"<details{state}><summary>Classes in the label's colours "
+    f"({len(legend)})</summary>\n"
+    f'<ul class="chips">{chips}</ul></details>'
+  )
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+  """Words by heading."""
+  pairs = "\n".join(
+    f"<dt>{html.escape(head)}</dt><dd>{html.escape(text)}</dd>"
+    for head, text in facts.items()
+  )
+  return f"<dl>{pairs}</dl>"
+
+
+def _samples(workdir: pathlib.Path, rows: Sequence[str]) -> str:
   """The newest sample, a slider and thumbnails to go back in time."""
   steps = sorted(
     int(path.stem)
@@ -104,7 +151,19 @@ def _samples(workdir: pathlib.Path) -> str:
     f'<img id="sample" src="samples/{last}.png" '
     f'alt="Sample grid of step {last}"></a>'
     f'<figcaption>Step <output id="step">{last}</output>{slider}</figcaption>'
-    f'</figure>\n<nav class="strip" aria-label="All samples">{thumbnails}</nav>'
+    f"</figure>{_row_names(rows)}"
+    f'\n<nav class="strip" aria-label="All samples">{thumbnails}</nav>'
+  )
+
+
+def _row_names(rows: Sequence[str]) -> str:
+  """The titles in words: in the picture they may be cut, and not be found."""
+  names = "".join(f"<li>{html.escape(row)}</li>" for row in rows)
+  return (
+    f'<p class="rows" id="rows">Rows, from the top</p>\n'
+    f'<ol class="rows" aria-labelledby="rows">{names}</ol>'
+    if rows
+    else ""
   )
 
 

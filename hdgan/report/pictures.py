@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
 _INK = (32, 33, 36)
 _PAPER = (255, 255, 255)
+_MARGIN = 4  # pixels that a title leaves free of its strip's length
+_SMALLEST = 12  # points of a letter that can be read
 
 
 def label_colors(
@@ -45,6 +47,31 @@ def class_colors(
     if entry["id"] < num_classes:
       colors[entry["id"]] = entry["color"]
   return colors
+
+
+def legend(
+  classes: Sequence[Mapping[str, Any]], num_classes: int, ignore_label: int = -1
+) -> list[tuple[str, str]]:
+  """What the colours of label maps stand for.
+
+  Args:
+    classes: with id and name each; () where the label is a picture.
+    num_classes: how many ids a label has.
+    ignore_label: of pixels without a class; black where it is no class's id.
+
+  Returns:
+    Colour as #rrggbb, and id and name, per class in the order of ids.
+  """
+  colors = class_colors(classes, num_classes)
+  rows = []
+  for entry in sorted(classes, key=lambda entry: entry["id"]):
+    id, name = entry["id"], entry["name"]
+    if id < num_classes:
+      shown = name if name == str(id) else f"{id} {name}"
+      rows.append((f"#{bytes(colors[id]).hex()}", shown))
+  if rows and ignore_label >= num_classes:
+    rows.append(("#000000", f"{ignore_label} no class"))
+  return rows
 
 
 def label_picture(
@@ -98,7 +125,8 @@ def grid(
     rows: [H, W], [H, W, 1] or [H, W, 3] uint8 pictures; rows may differ in
       length.
     columns: titles of the columns.
-    row_titles: titles of the rows.
+    row_titles: titles of the rows; all are drawn smaller, to 12 points, before
+      one is shortened.
     cell_width: the most pixels of a cell's width.
 
   Returns:
@@ -131,10 +159,40 @@ def grid(
   for j, title in enumerate(columns):
     strip = _title(title, cell_w, line, font)
     canvas.paste(strip, (left + j * (cell_w + gap), gap // 2))
+  while points > _SMALLEST and any(
+    font.getlength(title) > cell_h - _MARGIN for title in row_titles
+  ):
+    points -= 1
+    font = _font(points)
   for i, title in enumerate(row_titles):
     strip = _title(title, cell_h, line, font).rotate(90, expand=True)
     canvas.paste(strip, (gap // 2, top + i * (cell_h + gap)))
   return np.asarray(canvas)
+
+
+def shorten(
+  text: str, room: float, width: Callable[[str], float], dots: str = "..."
+) -> str:
+  """Cuts a name in its middle: what tells names apart is often their end.
+
+  Args:
+    text: the name; line breaks in it become blanks.
+    room: the most that it may be wide.
+    width: measures a text.
+    dots: what stands for the part that is left out.
+
+  Returns:
+    The longest text that fits, of which two thirds are the name's end; two
+    letters at least are kept.
+  """
+  text = " ".join(text.split())
+  shown = text
+  for kept in range(len(text) - 1, 1, -1):
+    if width(shown) <= room:
+      break
+    head = max(1, kept // 3)
+    shown = text[:head] + dots + text[len(text) - kept + head :]
+  return shown
 
 
 def save_png(path: str | os.PathLike, picture: np.ndarray) -> None:
@@ -177,13 +235,9 @@ def _font(size: int) -> Font:
 
 
 def _title(text: str, width: int, height: int, font: Font) -> Image.Image:
-  """One centred line; what does not fit ends in dots."""
+  """One centred line; dots stand for what does not fit."""
   strip = Image.new("RGB", (width, height), _PAPER)
   draw = ImageDraw.Draw(strip)
-  room = width - 4
-  shown = text
-  while draw.textlength(shown, font=font) > room and len(text) > 1:
-    text = text[:-1]
-    shown = text + "..."
+  shown = shorten(text, width - _MARGIN, font.getlength)
   draw.text((width / 2, height / 2), shown, _INK, font, anchor="mm")
   return strip

@@ -14,7 +14,7 @@ from hdgan.datasets import pipeline
 from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError, counted
 from hdgan.networks import vgg
-from hdgan.report import index_page
+from hdgan.report import index_page, pictures
 from hdgan.report.log import MetricsLog
 from hdgan.report.progress import Progress
 from hdgan.runs import directory
@@ -234,14 +234,38 @@ class Run:
 
   def write_index(self, step: int, running: bool) -> None:
     """Writes index.html."""
-    end = self.plans[-1].end
+    end, config = self.plans[-1].end, self.config
     index_page.write_index(
       self.workdir,
       title=self.workdir.resolve().name,
       status=f"step {step} of {end}",
       running=running,
-      stages=[schedule.describe(p, self.config) for p in self.plans],
+      stages=[schedule.describe(p, config) for p in self.plans],
       boundaries=[(p.first, p.stage.name) for p in self.plans],
-      config=config_lib.plain(self.config),
+      config=config_lib.plain(config),
       parameters=self.parameters,
+      data=self._describe_data(),
+      rows=[row.title for row in sampling.fixed_rows(self.data)],
+      legend=pictures.legend(
+        self.data.classes, config.num_classes, config.ignore_label
+      ),
+      gan=config.loss.gan,
     )
+
+  def _describe_data(self) -> dict[str, str]:
+    """What is trained on and what is held out, for the page."""
+    data, names = self.data, self.data.names
+    folder = pipeline.find_data_set(self.config).from_folders
+    rows = [row.split for row in sampling.fixed_rows(data)]
+    held_out = "nothing is held out: no curve tells learning by heart"
+    if data.held_out:
+      held_out = (
+        f"{counted(len(names[data.held_out]), 'picture')} of {data.held_out}, "
+        f"never trained on; held-out curves are means over the "
+        f"{rows.count(data.held_out)} in the samples"
+      )
+    return {
+      "Data": self.config.data.root if folder else self.config.data.name,
+      "Trained on": f"{counted(data.num_train, 'picture')} of train",
+      "Held out": held_out,
+    }

@@ -3,6 +3,7 @@
 import xml.etree.ElementTree as ET
 
 import pytest
+from PIL import ImageFont
 
 from hdgan.report import curves
 
@@ -50,6 +51,70 @@ def test_points_are_on_the_hand_worked_scale():
   assert "enhancer" in texts and "global" not in texts
   spoken = "G_GAN <x> up to step 100: training 10, held out 2.5"
   assert root.get("aria-label") == root.find("title").text == spoken
+
+
+def boxes(svg):
+  """Names of stages: shown text, full name and (left, top, right, bottom)."""
+  # Another font than the page's: the widths are not the module's own.
+  font, found = ImageFont.load_default(12), []
+  for text in ET.fromstring(svg).findall("text"):
+    kind = (text.get("class") or "").split()
+    if "label" in kind:
+      x, y, width = (
+        *(float(text.get(k)) for k in "xy"),
+        font.getlength(text.text),
+      )
+      left = x - width if "end" in kind else x
+      box = (left, y - 10, left + width, y + 3)
+      found.append((text.text, text.find("title").text, box))
+  return found
+
+
+def meet(a, b) -> bool:
+  return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+@pytest.mark.parametrize("last", [1, 95])
+@pytest.mark.parametrize("count", range(2, 7))
+@pytest.mark.parametrize("length", [1, 20, 120])
+def test_names_of_close_stages_do_not_meet(count, length, last):
+  names = [f"{'Wg' * length}_{i}" for i in range(count)]
+  # 1 % apart, from 1 % or from 95 % on, where there is no room to the right.
+  stages = [
+    (last + i * 1, name) for i, name in enumerate(names) if last + i < 100
+  ]
+  found = boxes(curves.chart("x", {"train": [(0, 1.0), (100, 2.0)]}, stages))
+  assert [full for _, full, _ in found] == [name for _, name in stages]
+  for i, (_, _, box) in enumerate(found):
+    assert box[0] >= 52 and box[2] <= 548 and box[1] >= 26 and box[3] <= 208
+    assert not any(meet(box, other) for _, _, other in found[:i])
+
+
+def test_where_names_of_stages_lie():
+  # Widths: g, l, o, b, a and _ 7.8, m 12.5. Marks at 100 and 110; "global" is
+  # 46.8 wide and would end at 150.8, so "mm" (25) has to take the next row;
+  # at 200 the first is free again. 8 units from the right edge "late" (31.2)
+  # ends before its mark.
+  marks = [(100, "global"), (110, "mm"), (200, "m"), (540, "late")]
+  assert curves.lay_out(marks) == [
+    curves.Label("global", 104, pytest.approx(150.8), row=0, before=False),
+    curves.Label("mm", 114, 139, row=1, before=False),
+    curves.Label("m", 204, 216.5, row=0, before=False),
+    curves.Label("late", pytest.approx(504.8), 536, row=0, before=True),
+  ]
+  # In the middle a name has 244 units on either side: 19 of 12.5 and dots of
+  # 12.5 are 250, one less fits; 6 are of the beginning.
+  (label,) = curves.lay_out([(300, "m" * 40)])
+  assert label.text == "m" * 6 + "…" + "m" * 12
+
+
+def test_more_stages_than_rows_keep_their_marks():
+  stages = [(50, "x" * 60)] * 40
+  svg = curves.chart("x", {"train": [(0, 1.0), (100, 2.0)]}, stages)
+  marks = ET.fromstring(svg).findall("path[@class='stage']")
+  assert [mark.find("title").text for mark in marks] == ["x" * 60] * 40
+  assert 0 < len(boxes(svg)) < 40
+  assert max(box[3] for _, _, box in boxes(svg)) <= 208
 
 
 def test_a_flat_high_curve_does_not_start_at_zero():

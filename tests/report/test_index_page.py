@@ -48,6 +48,10 @@ def render(workdir, **changes):
     boundaries=[(0, "global"), (15, "joint")],
     config={"seed": 0, "data": {"root": "/a & b"}},
     parameters=[{"network": "G1", "parameters": 182546755}],
+    data={"Data": "my & own", "Held out": "nothing"},
+    rows=["val: a<b>", "train: ü"],
+    legend=[("#0a141e", "0 <script>x</script>"), ("#ffffff", "1 Straße")],
+    gan="lsgan",
   )
   write_index(workdir, **(fields | changes))
   page = (workdir / "index.html").read_text()
@@ -103,6 +107,34 @@ def test_nothing_comes_from_a_network_and_text_is_escaped(run):
     "data": {"root": "/a & b"},
   }
   assert "182,546,755" in tags.text
+
+
+def test_classes_data_and_rows_are_told(run):
+  page, tags = render(run)
+  assert "<script>x" not in page and "0 <script>x</script>" in tags.text
+  chips = [attrs["style"] for tag, attrs in tags.seen if tag == "i"]
+  assert chips == ["background:#0a141e", "background:#ffffff"]
+  for text in ("1 Straße", "my & own", "nothing", "val: a<b>", "train: ü"):
+    assert text in tags.text
+  page, tags = render(run, legend=[], rows=[])
+  assert 'chips"' not in page and "<ol" not in page
+
+
+@pytest.mark.parametrize("count, opened", [(40, True), (41, False)])
+def test_very_many_classes_are_folded_away(run, count, opened):
+  legend = [("#000000", str(i)) for i in range(count)]
+  _, tags = render(run, legend=legend)
+  folded = [attrs for tag, attrs in tags.seen if tag == "details"]
+  assert [("open" in attrs) for attrs in folded] == [opened, False]
+
+
+def test_a_curve_says_what_it_should_do(run):
+  _, tags = render(run)
+  (said,) = (text for text in tags.text if "for photos" in text)
+  assert "Near 0.25 for each discriminator" in said
+  _, tags = render(run, gan="bce")
+  (said,) = (text for text in tags.text if "for photos" in text)
+  assert "Near 0.693 (ln 2) for each discriminator" in said
 
 
 def test_reloads_itself_only_while_running(run):

@@ -4,7 +4,7 @@ import colorsys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from hdgan.report import pictures
 
@@ -99,6 +99,40 @@ def test_grid_titles_stay_outside_the_pictures():
   assert not dark[:24, 628:].any()
 
 
+def test_shortened_names_keep_both_ends():
+  assert pictures.shorten("val: x", 6, len) == "val: x"
+  # 5 letters and 3 dots: 5 // 3 = 1 of the beginning, 4 of the end.
+  assert pictures.shorten("aachen_000019", 8, len) == "a...0019"
+  assert pictures.shorten("aachen_000019", 10, len, "…") == "aac…000019"
+  assert pictures.shorten("aachen_000019", 0, len) == "a...9"
+  assert pictures.shorten("a\nb", 99, len) == "a b"
+  assert pictures.shorten("ab", 0, len) == "ab"
+
+
+def test_long_titles_of_rows_are_smaller_before_they_are_shortened(monkeypatch):
+  drawn = []
+
+  class Draw(ImageDraw.ImageDraw):
+    def text(self, xy, text, fill, font, **options):
+      drawn.append((text, font.size))
+      super().text(xy, text, fill, font, **options)
+
+  monkeypatch.setattr(ImageDraw, "Draw", Draw)
+  rows = [[flat(256, 512, 9)]] * 2
+  name = "val: aachen_000000_000019_leftImg8bit"
+  pictures.grid(rows, ("label",), ("val: b", name))
+  # 512 // 18 is 28, of which 24 are taken; a row is 256 pixels long.
+  (column, own), (short, one), (long, two) = drawn
+  assert (column, own, short, long) == ("label", 24, "val: b", name)
+  assert one == two and 12 <= one < 24
+  assert ImageFont.load_default(one).getlength(name) <= 252
+  assert ImageFont.load_default(one + 1).getlength(name) > 252
+  drawn.clear()
+  pictures.grid(rows, (), ("val: " + "x" * 60 + "_000019",) * 2)
+  assert {size for _, size in drawn} == {12}
+  assert drawn[0][0].startswith("val: ") and drawn[0][0].endswith("_000019")
+
+
 def test_odd_shapes_are_fitted_and_centred():
   drawn = pictures.grid([[flat(300, 300, 1), flat(100, 300, 2)]])
   np.testing.assert_array_equal(drawn[102:202, 304:604], flat(100, 300, 2))
@@ -127,6 +161,20 @@ def test_class_colours():
   assert colors.shape == (3, 3) and colors.dtype == np.uint8
   assert tuple(colors[1]) == (9, 8, 7)
   assert len({tuple(c) for c in colors}) == 3
+
+
+def test_a_legend_by_hand():
+  classes = [
+    {"id": 1, "name": "car", "color": (255, 8, 0)},
+    {"id": 0, "name": "0", "color": (1, 2, 3)},
+    {"id": 7, "name": "beyond", "color": (1, 1, 1)},
+  ]
+  rows = [("#010203", "0"), ("#ff0800", "1 car")]
+  assert pictures.legend(classes, 2) == rows
+  assert pictures.legend(classes, 2, 1) == rows
+  black = ("#000000", "255 no class")
+  assert pictures.legend(classes, 2, 255) == [*rows, black]
+  assert pictures.legend((), 0, 255) == []
 
 
 def test_label_pictures():

@@ -1,0 +1,54 @@
+"""What each number of a run says, in a sentence, for the page of the run."""
+
+import math
+from collections.abc import Collection
+
+# A discriminator that cannot tell photos from G's pictures says 1/2 to both:
+# the mean square of 1/2, and the cross-entropy of 1/2.
+RESTS = {"lsgan": "0.25", "bce": f"{math.log(2):.3g} (ln 2)"}
+
+_REST = "Near {rest} for each discriminator of the stage"
+
+# By the name in metrics.jsonl; {rest} is filled in.
+MEANINGS = {
+  "G_GAN": "How far D is from taking G's pictures for photos. "
+  f"{_REST} where D cannot tell them apart; the higher, the surer D is.",
+  "G_GAN_Feat": "How far G's picture is from the photo in the eyes of D "
+  "(its layers), times the weight. Should fall, not evenly, for D changes too.",
+  "G_VGG": "How far G's picture is from the photo in the layers of VGG19, "
+  "times the weight. Should fall; VGG19 stays the same.",
+  "D_real": "How far D is from calling photos real. "
+  f"{_REST} where D cannot tell; the lower, the surer D is.",
+  "D_fake": "How far D is from calling G's pictures fake. "
+  f"{_REST} where D cannot tell; the lower, the surer D is.",
+  "rate": "The learning rate: level, then down with each epoch of the stage's "
+  "decay, as the table of stages says.",
+  "images_per_s": "Training images per second on all devices together, pauses "
+  "left out. Should be level within a stage.",
+}
+
+_BY_HEART = (
+  " Where the held-out curve rises while training's falls, G learns the "
+  "training pictures by heart."
+)
+# What compares a picture with its own photo.
+_COMPARE = ("G_GAN_Feat", "G_VGG")
+
+
+def meaning(name: str, splits: Collection[str], gan: str) -> str:
+  """Says what a curve shows and what it should do.
+
+  Args:
+    name: of the number.
+    splits: that it is drawn for: "train", "held_out".
+    gan: the adversarial loss, `config.loss.gan`.
+
+  Returns:
+    A sentence or three; '' for a number or a loss that is not known.
+  """
+  text = MEANINGS.get(name, "")
+  if "{rest}" in text:
+    text = text.format(rest=RESTS[gan]) if gan in RESTS else ""
+  if name in _COMPARE and {"train", "held_out"} <= set(splits):
+    text += _BY_HEART
+  return text
