@@ -92,7 +92,7 @@ def _curves(
   if not curves:
     return "<p>No numbers yet.</p>"
   return "\n".join(
-    f"<figure>{chart(name, splits, boundaries)}"
+    f'<figure><div class="wide">{chart(name, splits, boundaries)}</div>'
     f"{_caption(meaning(name, splits, gan))}</figure>"
     for name, splits in curves.items()
   )

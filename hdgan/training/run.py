@@ -265,7 +265,7 @@ class Run:
         f"{rows.count(data.held_out)} in the samples"
       )
     return {
-      "Data": self.config.data.root if folder else self.config.data.name,
+      "Source": self.config.data.root if folder else self.config.data.name,
       "Trained on": f"{counted(data.num_train, 'picture')} of train",
       "Held out": held_out,
     }

@@ -48,7 +48,7 @@ def render(workdir, **changes):
     boundaries=[(0, "global"), (15, "joint")],
     config={"seed": 0, "data": {"root": "/a & b"}},
     parameters=[{"network": "G1", "parameters": 182546755}],
-    data={"Data": "my & own", "Held out": "nothing"},
+    data={"Source": "my & own", "Held out": "nothing"},
     rows=["val: a<b>", "train: ü"],
     legend=[("#0a141e", "0 <script>x</script>"), ("#ffffff", "1 Straße")],
     gan="lsgan",
