@@ -24,6 +24,7 @@ from hdgan import convert, train
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.runs import directory
 from hdgan.validation import validate
+from hdgan.weights import state_dict
 
 ROOT = pathlib.Path(__file__).parents[1]
 SMOKE = f"--config={ROOT / 'configs/smoke.py'}"
@@ -380,9 +381,6 @@ def outcome(words: list[str], monkeypatch) -> tuple[str, list[str]]:
 
   with monkeypatch.context() as patch:
     patch.setattr(train.Run, "begin", stop)
-    patch.setattr(
-      train, "finished_line", lambda run: "This run is finished, so it ends."
-    )
     reached = []
     patch.setattr(Trains, "__init__", lambda self, code: reached.append(code))
     status, out, err = command(*words)
@@ -436,3 +434,133 @@ def test_advice_works_as_it_is_typed(case, place):
     assert told[0] not in now
     wanted = case.then.split("|")
     assert end in wanted or any(part in "\n".join(now) for part in wanted), now
+
+
+# ------------------------------------------------- what only trainings can tell
+
+
+def write_configs(folder: pathlib.Path, **changes: object) -> pathlib.Path:
+  """One stage of two steps without E, as one.py and as one.json."""
+  plain = {"encoder.enabled": False, "stages[0].trainable": ("G1",)}
+  config = tiny_config(**plain, **{"data.num_train": 1, **changes})
+  with config.unlocked():
+    config.data.num_val = 0
+    config.stages = config.stages[:1]
+    config.data.prepared_dir = str(folder / "copies")
+  text = config_lib.to_json(validate(config))
+  (folder / "one.json").write_text(text)
+  (folder / "one.py").write_text(
+    "from hdgan import config\n\n"
+    f"def get_config():\n  return config.from_json({text!r})\n"
+  )
+  return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+  """A run whose last stage ends in a decay."""
+  decay = {"stages[0].constant": 0, "stages[0].decay": 2}
+  home = write_configs(tmp_path_factory.mktemp("finished"), **decay)
+  words = [f"--config={home / 'one.json'}", f"--workdir={home / 'run'}"]
+  status, out, _ = command(*words)
+  assert status == 0 and "Finished after 2 steps" in out
+  return home
+
+
+def last_line(*words: object) -> str:
+  status, out, err = command(*map(str, words))
+  assert status == 0, err
+  return out.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize("how", ["one.py", "run/config.json", ""])
+def test_a_finished_run_is_extended_as_it_says(
+  how, finished, tmp_path, monkeypatch
+):
+  """And again by the same command, and by one without the flags."""
+  home = shutil.copytree(finished, tmp_path / "home")
+  workdir = f"--workdir={home / 'run'}"
+  named = [workdir, *([f"--config={home / how}"] if how else [])]
+  line = last_line(*named)
+  (_, more, _), (_, epochs, _), (_, new, elsewhere) = pieces(line, named)
+  assert more == ["--config.stages[1].name=more"] and elsewhere
+  assert epochs == [
+    "--config.stages[1].constant=0",
+    "--config.stages[1].decay=2",
+  ]
+  assert last_line(*named, *more).startswith("Finished after 4 steps")
+  shutil.rmtree(home / "run/checkpoints/4")  # Killed in the new stage.
+  assert last_line(*named, *more).startswith("Finished after 4 steps")
+  assert "--config.stages[2].name=more_2" in last_line(*named, *more)
+  # The file never heard of the new stage.
+  if how in ("run/config.json", ""):
+    assert last_line(*named).startswith("This run is finished (step 4)")
+  else:
+    (line,) = command(*named)[2].splitlines()
+    ((kind, words, _),) = pieces(line, named)
+    assert (kind, words) == ("without", ["--config"])
+  assert last_line(workdir).startswith("This run is finished (step 4)")
+  other = [*named, *new, f"--workdir={tmp_path / 'other'}"]
+  if not how:
+    other.append(f"--config={home / 'one.py'}")
+  assert outcome(other, monkeypatch)[0] == "trains"
+
+
+@pytest.mark.parametrize("constant, decay", [(1, 0), (0, 1)])
+def test_epochs_are_added_as_it_says(constant, decay, place):
+  """A stage at the full rate is made longer."""
+  stage = {"stages[0].constant": constant, "stages[0].decay": decay}
+  write_configs(place.tmp, **stage, **{"data.num_train": 3})
+  config = config_lib.get_config(str(place.tmp / "one.json"))
+  save_run(place.tmp / "run", config, step=3)
+  words = [f"--workdir={place.tmp / 'run'}"]
+  (_, more, _), _ = pieces(last_line(*words), words)
+  field = "constant" if constant else "decay"
+  assert more == [f"--config.stages[0].{field}=11"]
+  assert outcome([*words, *more], place.monkeypatch) == ("trains", [])
+
+
+def test_a_lower_rate_as_it_says(finished, tmp_path, monkeypatch):
+  words = [
+    f"--config={finished / 'one.py'}", f"--workdir={tmp_path / 'run'}",
+    "--config.optimizer.learning_rate=1e30",
+  ]  # fmt: skip
+  status, _, err = command(*words)
+  line = err.splitlines()[-1]
+  assert status == 2 and "not finite" in line
+  ((_, lower, elsewhere),) = pieces(line, words)
+  assert lower == ["--config.optimizer.learning_rate=0.0002"] and elsewhere
+  words.append(f"--workdir={tmp_path / 'other'}")
+  assert outcome([*words, *lower], monkeypatch) == ("trains", [])
+
+
+def test_an_import_says_its_flags(tmp_path, capsys):
+  """Of G's 4 channels: 3 classes and the boundary map, or 4 classes."""
+  torch = pytest.importorskip("torch")
+  spec = state_dict.GeneratorSpec(4, 3, 4, 1, 1)
+  shapes = state_dict.shapes_of(state_dict.generator_table(spec))
+  weights = {name: torch.zeros(shape) for name, shape in shapes.items()}
+  torch.save(weights, tmp_path / "latest_net_G.pth")
+
+  def lines(*more: str) -> str:
+    workdir = tmp_path / f"W{len(list(tmp_path.iterdir()))}"
+    words = [f"--from={tmp_path / 'latest_net_G.pth'}", f"--workdir={workdir}"]
+    convert.main(["import", *words, *more])
+    return "".join(capsys.readouterr())
+
+  told = pieces(lines(), [])
+  counts = [words for _, words, _ in told]
+  assert counts == [[f"--num_classes={n}"] for n in (3, 4, 0)]
+  for words in counts:
+    said = lines(*words)
+    if words == ["--num_classes=0"]:
+      ways = pieces(said, words)
+      assert [w for _, w, _ in ways] == [
+        ["--boundary=false"], ["--label_range=LOWEST,HIGHEST"],
+      ]  # fmt: skip
+      words = [*words, "--boundary=false", "--label_range=0,255"]
+      said = lines(*words)
+    ((_, size, _),) = pieces(said, words)
+    assert size == ["--size=HEIGHT,WIDTH"]
+    done = lines(*words, "--size=8,8")
+    assert "is ready: python -m hdgan.main --mode=synthesize" in done
