@@ -53,11 +53,13 @@ class _ConfigParser(config_flags.ConfigFileFlagParser):
   """Reads a config's file, or a run's config.json, for `--config`."""
 
   def parse(self, path: str) -> Any:
-    if path.endswith(".json"):
+    if is_json(path):
       config = config_lib.get_config(path)
     else:
       config = super().parse(path)
     if isinstance(config, ConfigDict):
+      with config.unlocked():
+        config_lib.fill(config)  # What a file leaves out can be typed too.
       config_lib.append_stages(config, stages_named(_ARGV))
     return config
 
@@ -206,10 +208,15 @@ def add_config(argv: Sequence[str]) -> list[str]:
   path = pathlib.Path(workdir or ".") / "config.json"
   if not config and workdir and path.is_file():
     config = str(path)
-  if config.endswith(".json") and pathlib.Path(config).is_file():
+  if is_json(config):
     config_lib.get_config(config)  # Its faults are told before absl's.
   # In front: a field may be typed before the file that it is a field of.
   return [rest[0], *([f"--config={config}"] if config else []), *rest[1:]]
+
+
+def is_json(config: str) -> bool:
+  """Whether a config is a run's config.json rather than a file of Python."""
+  return config.endswith(".json") and pathlib.Path(config).is_file()
 
 
 def stages_named(argv: Sequence[str]) -> set[int]:
@@ -244,7 +251,7 @@ def parse(argv: Sequence[str]) -> list[str]:
     _ARGV[:] = argv = add_config(argv)
     config, _ = take_flag("config", argv)
     file = pathlib.Path(config.partition(":")[0])
-    if config and not file.is_file():
+    if config and not is_json(config) and not file.is_file():
       raise InputError(f"--config={config}: there is no such file")
     # Files in a folder configs/ start from one another, as configs.NAME.
     neighbours = str(file.absolute().parent.parent)

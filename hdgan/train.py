@@ -129,8 +129,10 @@ def finished_line(run: Run) -> str:
     way = f"say more epochs, such as --config.stages[{last}].{field}={more}"
   else:
     # A decayed rate cannot rise again within its stage.
-    names = {plan.stage.name for plan in run.plans}
-    name = next(n for n in ("more", f"more_{last + 1}") if n not in names)
+    name, number = "more", 1
+    while name in {plan.stage.name for plan in run.plans}:
+      number += 1
+      name = f"more_{number}"
     way = (
       f"append a stage: --config.stages[{last + 1}].name={name} (a copy of the "
       f"last one; its epochs by --config.stages[{last + 1}].constant="

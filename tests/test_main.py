@@ -159,11 +159,28 @@ def test_every_form_of_a_tuple(field, text, value, tmp_path, monkeypatch):
   assert config_lib.flatten(config)[field] == value
 
 
+def test_what_a_file_leaves_out_can_be_typed(tmp_path, monkeypatch):
+  file = tmp_path / "mine.py"
+  file.write_text(
+    "from ml_collections import ConfigDict as D\n\n\ndef get_config():\n"
+    "  return D({'seed': 3, 'stages': (D({'size': (64, 64)}),)})\n"
+  )
+  words = [f"--config={file}", f"--workdir={tmp_path / 'run'}"]
+  config = config_of(
+    monkeypatch, *words, "--config.data.suffixes.label=_mask",
+    "--config.max_instances=64", "--config.stages[0].constant=7",
+  )  # fmt: skip
+  got = config_lib.flatten(config)
+  assert (got["data.suffixes.label"], got["max_instances"]) == ("_mask", 64)
+  assert (got["seed"], got["stages[0].constant"]) == (3, 7)
+
+
 def test_a_run_s_config_as_a_config(tmp_path, monkeypatch):
   """Beside another workdir, in two words, with overrides before it."""
-  save_run(tmp_path / "run", tiny_config(seed=3))
-  file, new = str(tmp_path / "run/config.json"), f"--workdir={tmp_path / 'new'}"
-  own = config_of(monkeypatch, f"--workdir={tmp_path / 'run'}")
+  run, new = tmp_path / "run_12:30", f"--workdir={tmp_path / 'new'}"
+  save_run(run, tiny_config(seed=3))
+  file = str(run / "config.json")
+  own = config_of(monkeypatch, f"--workdir={run}")
   assert config_of(monkeypatch, f"--config={file}", new) == own
   assert config_of(monkeypatch, new, "--config", file) == own
   changed = config_of(
