@@ -12,19 +12,26 @@ from ml_collections import ConfigDict
 from hdgan.datasets import pipeline
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects
-from hdgan.editing.file import apply, read_edits
-from hdgan.editing.operations import render, styles_of
+from hdgan.editing.file import apply, mask_reader, read_edits
+from hdgan.editing.operations import at_size, generate, styles_of
 from hdgan.editing.scene import Scene, open_scene
-from hdgan.errors import InputError
+from hdgan.errors import InputError, counted
 from hdgan.rendering import outputs
+from hdgan.rendering.output_folder import (
+  OutputFolder,
+  free_name,
+  keep_apart_from_inputs,
+  map_names,
+)
 from hdgan.rendering.renderer import Renderer, open_renderer
 from hdgan.rendering.source import StyleOptions, StyleSource
 from hdgan.report import pictures
+from hdgan.report.object_map import outline
 from hdgan.runs import directory
-from hdgan.styles import file as style_file
-from hdgan.whole_files import whole_file, write_text
 
-GRID = "before_after.png"
+GRID = "before_after"
+# Pixels of a picture's width in the grid.
+CELL = 512
 
 
 def run(
@@ -36,13 +43,14 @@ def run(
   step: int | None,
   size: str,
   map: str,
+  overwrite: bool,
   **style_flags: Any,
 ) -> None:
   """Runs `--mode=edit`, its flags by name; see `edit`."""
   directory.check_own_config(workdir, config, "edit")
   edit(
     workdir, input, output, edits, step=step, size=size, name=map,
-    options=StyleOptions(**style_flags),
+    options=StyleOptions(**style_flags), overwrite=overwrite,
   )  # fmt: skip
 
 
@@ -55,19 +63,23 @@ def edit(
   size: str = "stage",
   name: str = "",
   options: StyleOptions = StyleOptions(),  # noqa: B008
+  overwrite: bool = False,
 ) -> None:
   """Edits one map and writes maps, picture, styles, and before beside after.
+
+  Edits are in pixels of the map itself; its picture is made at `size`.
 
   Args:
     workdir: of a trained run.
     source: a folder of maps, or the name of a split of the run's data.
-    output: gets `<map>.png`, `<map>.styles.json`, label/, inst/ and a grid;
-      itself an input of `--mode=synthesize`.
+    output: gets `<map>.png`, `<map>.styles.json`, label/, inst/, objects/ and
+      a grid; itself an input of `--mode=synthesize`.
     edits: file of edits.
     step: of the checkpoint; None for the newest.
     size: "stage" or "input", see `synthesize`.
     name: of the map; '' for the one that the file names, or the only one.
     options: styles before the edits.
+    overwrite: replace what hdgan wrote to the folder before.
 
   Raises:
     InputError: for anything that keeps an edit from being made.
@@ -80,17 +92,22 @@ def edit(
       "and objects to edit"
     )
   inputs = pipeline.synthesis_inputs(
-    renderer.config, source, stage_size=renderer.size, size=size
+    renderer.config, source, stage_size=renderer.size, size="input"
   )
   example = _pick(inputs, name or meant)
   name = example["name"]
+  masks = [edits.parent / entry["mask"] for entry in entries if "mask" in entry]
+  folder = OutputFolder(output, written_names(name), overwrite)
+  keep_apart_from_inputs(
+    folder, workdir, renderer.config.data.root, inputs,
+    (options.styles, options.style_from, edits, *masks),
+  )  # fmt: skip
   styles = StyleSource(renderer, options, [name], size=size)
   before = open_with_styles(renderer, example, styles)
-  outputs.check_output(output, (name,))
-  scene = before
+  scene, read_mask = before, mask_reader(edits.parent)
   for i, entry in enumerate(entries):
     try:
-      scene = apply(scene, entry, edits.parent, renderer)
+      scene = apply(scene, entry, read_mask, renderer)
     except InputError as error:
       raise InputError(
         "\n".join(
@@ -99,13 +116,29 @@ def edit(
       ) from error
   if styles.line():
     print(styles.line())
-  seed = options.style_seed or 0
-  _write(renderer, styles, output, name, before, scene, seed)
+  _write(renderer, styles, folder, before, scene)
   old, new = len(before.rows()), len(scene.rows())
+  parts = "picture, styles, maps" if renderer.channels else "picture, maps"
   print(
-    f"{len(entries)} edits of {name}, {old} objects before and {new} after: "
-    f"picture, maps, styles and {GRID} written to {output}"
+    f"{counted(len(entries), 'edit')} of {name}, {counted(old, 'object')} "
+    f"before and {new} after: {parts}, {grid_name(name)} and "
+    f"{outputs.OBJECTS}/{name}.png written to {output}"
   )
+
+
+def grid_name(name: str) -> str:
+  """`before_after.png`, or another where the map is called so."""
+  return free_name(GRID, [name])
+
+
+def written_names(name: str) -> list[str]:
+  """All files that an edit of a map may write, below its output."""
+  return [
+    *outputs.result_names(name),
+    *map_names(f"label/{name}"),
+    *map_names(f"inst/{name}"),
+    grid_name(name),
+  ]
 
 
 def _pick(inputs: SynthesisInputs, name: str) -> dict[str, Any]:
@@ -127,55 +160,62 @@ def open_with_styles(
   classes = renderer.classes or [
     {"id": i, "name": n} for i, n in enumerate(renderer.class_names)
   ]
-  maps = example["label"], example["instance"]
+  name, maps = example["name"], (example["label"], example["instance"])
   if not renderer.channels:
-    return open_scene(*maps, classes)
+    return open_scene(*maps, classes, name=name)
   _, pairs = dense_objects(*maps)
-  chosen = styles.choose(example["name"], pairs).styles
-  return open_scene(*maps, classes, chosen)
+  chosen = styles.choose(name, pairs).styles
+  return open_scene(*maps, classes, chosen, name)
 
 
 def _write(
   renderer: Renderer,
   styles: StyleSource,
-  output: pathlib.Path,
-  name: str,
+  folder: OutputFolder,
   before: Scene,
   after: Scene,
-  seed: int,
 ) -> None:
   """Writes everything about an edited map."""
-  cells = []
-  for scene in (before, after):
-    shown = render(scene, renderer, seed)
-    if shown.dtype != np.uint8:
-      # 65535 is 255 * 257.
-      shown = (shown // 257).astype(np.uint8)
-    cells.append([outputs.label_picture(renderer, scene.label), shown])
-  write_map(output / "label", name, after.label)
-  write_map(output / "inst", name, after.instance)
+  name, text = after.name, ""
+  seed, size = styles.options.style_seed or 0, styles.size
+  fakes = [generate(scene, renderer, seed, size) for scene in (before, after)]
+  # All objects of the map itself have styles, those of the picture are kept.
+  known = {}
   if renderer.channels:
     _, pairs, chosen = styles_of(after, renderer, seed)
+    known = dict(zip(map(tuple, pairs.tolist()), chosen, strict=True))
+    _, pairs, chosen = styles_of(at_size(after, renderer, size), renderer, seed)
     text = styles.text(name, pairs, chosen)
-    write_text(output / f"{name}{style_file.SUFFIX}", text)
-  picture = render(after, renderer, seed)
-  pictures.save_png(output / f"{name}.png", picture)
-  grid = pictures.grid(cells, ["label", "synthesised"], ["before", "after"])
-  pictures.save_png(output / GRID, grid)
+  cells = [
+    _cells(renderer, at_size(scene, renderer, size), fake, after.edited)
+    for scene, fake in zip((before, after), fakes, strict=True)
+  ]
+  folder.ids(f"label/{name}", after.label)
+  folder.ids(f"inst/{name}", after.instance)
+  outputs.write_result(folder, name, renderer, fakes[1], text)
+  maps = after.label, after.instance
+  outputs.write_objects(folder, name, renderer, maps, known)
+  titles = ["label", "synthesised, border: what was edited"]
+  grid = pictures.grid(cells, titles, ["before", "after"], CELL)
+  folder.png(grid_name(name), grid)
 
 
-def write_map(folder: pathlib.Path, name: str, ids: np.ndarray) -> None:
-  """Writes [H, W] int32 ids as PNG of 8 or 16 bits, as .npy if they need more.
-
-  Args:
-    folder: made when missing.
-    name: of the file, without its ending.
-    ids: class or instance ids.
-  """
-  low, high = int(ids.min()), int(ids.max())
-  if low < 0 or high > 65535:
-    with whole_file(folder / f"{name}.npy") as draft, draft.open("wb") as file:
-      np.save(file, ids)
-    return
-  levels = ids.astype(np.uint8 if high < 256 else np.uint16)
-  pictures.save_png(folder / f"{name}.png", levels)
+def _cells(
+  renderer: Renderer, scene: Scene, fake: np.ndarray, edited: frozenset[int]
+) -> list[np.ndarray]:
+  """Label and picture of a scene, thin borders around the edited rows."""
+  # From 1; 0 is what no edit concerned.
+  numbers = np.zeros(len(scene.table), np.int32)
+  rows = sorted(row for row in edited if row < len(numbers))
+  numbers[rows] = np.arange(len(rows)) + 1
+  regions = numbers[scene.objects]
+  # Enlarged first, so that the border is thin; where the grid will make it
+  # smaller, thicker by as much.
+  factor = max(1, min(4, CELL // regions.shape[1]))
+  thick = max(1, round(regions.shape[1] / CELL))
+  label = outputs.label_picture(renderer, scene.label)
+  regions, *shown = (
+    plane.repeat(factor, 0).repeat(factor, 1)
+    for plane in (regions, label, pictures.to_uint8(fake))
+  )
+  return [outline(picture, regions, thick) for picture in shown]

@@ -110,6 +110,13 @@ flags.DEFINE_float(
   "min_area", MIN_AREA, "Share of the picture that an object must exceed."
 )
 _define_path("edits", "A file of edits, see hdgan/editing/README.md.")
+flags.DEFINE_bool(
+  "overwrite", False,
+  "Replace what hdgan wrote to --output before, and nobody changed.",
+)  # fmt: skip
+flags.DEFINE_bool(
+  "show_objects", False, "Also draw every map with the keys of its objects."
+)
 flags.DEFINE_enum(
   "work", "step", ["forward", "step"], help="What the benchmark times."
 )
@@ -145,7 +152,15 @@ MODES = {
   "synthesize": Mode(
     "synthesize",
     needs=("workdir", "input", "output"),
-    may=("config", "step", "size", *_STYLE_FLAGS, "style_grid"),
+    may=(
+      "config",
+      "step",
+      "size",
+      *_STYLE_FLAGS,
+      "style_grid",
+      "overwrite",
+      "show_objects",
+    ),  # fmt: skip
   ),
   "styles": Mode(
     "make_styles",
@@ -155,7 +170,7 @@ MODES = {
   "edit": Mode(
     "edit",
     needs=("workdir", "input", "output", "edits"),
-    may=("config", "step", "size", *_STYLE_FLAGS),
+    may=("config", "step", "size", *_STYLE_FLAGS, "overwrite"),
   ),
   "benchmark": Mode(
     "benchmark",
@@ -350,6 +365,9 @@ def main(_: Sequence[str]) -> None:
     door.run(**{flag: FLAGS[flag].value for flag in mode.flags})
   except InputError as error:
     _fail(error)
+  except KeyboardInterrupt:
+    print("stopped by Ctrl-C; files that are there are whole", file=sys.stderr)
+    sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Photos from label maps, with a trained run's generator and its styles."""
 
+import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,15 +11,21 @@ from ml_collections import ConfigDict
 from hdgan.datasets import pipeline
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects
-from hdgan.errors import InputError, near_names
+from hdgan.errors import InputError, counted, near_names
 from hdgan.rendering import outputs
+from hdgan.rendering.output_folder import (
+  OutputFolder,
+  free_name,
+  keep_apart_from_inputs,
+)
 from hdgan.rendering.renderer import Renderer, open_renderer
 from hdgan.rendering.source import StyleOptions, StyleSource
 from hdgan.report import pictures
 from hdgan.runs import directory
 from hdgan.styles import file as style_file
-from hdgan.styles.bank import StyleBank
+from hdgan.styles.file import Style
 
+GRID = "grid"
 GRID_ROWS = 8
 
 
@@ -30,14 +37,17 @@ def run(
   step: int | None,
   size: str,
   map: str,
+  overwrite: bool,
+  show_objects: bool,
   **style_flags: Any,
 ) -> None:
   """Runs `--mode=synthesize`, its flags by name; see `synthesize`."""
   directory.check_own_config(workdir, config, "synthesize")
   options = StyleOptions(**style_flags)
   synthesize(
-    workdir, input, output, step=step, size=size, name=map, options=options
-  )
+    workdir, input, output, step=step, size=size, name=map, options=options,
+    overwrite=overwrite, show_objects=show_objects,
+  )  # fmt: skip
 
 
 def synthesize(
@@ -48,10 +58,13 @@ def synthesize(
   size: str = "stage",
   name: str = "",
   options: StyleOptions = StyleOptions(),  # noqa: B008
+  overwrite: bool = False,
+  show_objects: bool = False,
 ) -> None:
   """Writes one PNG per label map, of the same name, and a grid.
 
-  Beside each picture of a model with E lies `<name>.styles.json`.
+  Beside each picture of a model with E lies `<name>.styles.json`. The grid is
+  `grid.png`, or `grid_.png` where a map is called grid.
 
   Args:
     workdir: of a trained run.
@@ -61,6 +74,8 @@ def synthesize(
     size: "stage" scales as training did, "input" keeps each map's own size.
     name: of the one map to take; '' for all.
     options: which styles.
+    overwrite: replace what hdgan wrote to the folder before.
+    show_objects: also write `objects/<name>.png`, the keys of all objects.
 
   Raises:
     InputError: for a workdir without a checkpoint, bad maps, styles that do
@@ -72,11 +87,22 @@ def synthesize(
   )
   if name:
     inputs = inputs.only(name)
+
+  def open_output(names: Sequence[str]) -> OutputFolder:
+    """Lists what is written for these names; refuses what is in the way."""
+    files = [file for one in names for file in outputs.result_names(one)]
+    folder = OutputFolder(output, [*files, free_name(GRID, names)], overwrite)
+    given = options.styles, options.style_from
+    root = renderer.config.data.root
+    keep_apart_from_inputs(folder, workdir, root, inputs, given)
+    return folder
+
+  grid = bool(options.style_grid) and renderer.bank is not None
+  folder = None if grid else open_output(inputs.names)
   styles = StyleSource(renderer, options, inputs.names, size=size)
-  if options.style_grid and renderer.bank is not None:
-    write_style_grid(renderer, renderer.bank, inputs, styles, output)
+  if folder is None:
+    write_style_grid(renderer, inputs, styles, open_output)
     return
-  outputs.check_output(output, inputs.names)
   if options.styles:
     # Every fault of the files is told before the first picture is made.
     for example in inputs:
@@ -84,10 +110,14 @@ def synthesize(
       styles.choose(example["name"], pairs)
   if styles.line():
     print(styles.line())
+  own = dataclasses.replace(inputs, own_size=True)
   rows: list[tuple[str, list[np.ndarray]]] = []
-  output.mkdir(parents=True, exist_ok=True)
-  for example, fake, text in generate_all(renderer, inputs, styles):
-    outputs.write_result(output, example["name"], renderer, fake, text)
+  for i, (example, fake, text) in enumerate(
+    generate_all(renderer, inputs, styles)
+  ):
+    outputs.write_result(folder, example["name"], renderer, fake, text)
+    if show_objects:
+      show(folder, renderer, example, own[i], styles)
     if len(rows) < GRID_ROWS:
       row = [
         outputs.label_picture(renderer, example["label"]),
@@ -97,9 +127,36 @@ def synthesize(
         row.append(outputs.photo_picture(renderer, example["image"]))
       rows.append((example["name"], row))
   columns = ["label", "synthesised", "real"][: max(len(r) for _, r in rows)]
-  grid = pictures.grid([r for _, r in rows], columns, [n for n, _ in rows])
-  pictures.save_png(output / outputs.GRID, grid)
-  print(f"{len(inputs)} pictures and {outputs.GRID} written to {output}")
+  name = free_name(GRID, inputs.names)
+  folder.png(
+    name, pictures.grid([r for _, r in rows], columns, [n for n, _ in rows])
+  )
+  print(f"{counted(len(inputs), 'picture')} and {name} written to {output}")
+
+
+def show(
+  folder: OutputFolder,
+  renderer: Renderer,
+  example: dict[str, Any],
+  own: dict[str, Any],
+  styles: StyleSource,
+) -> None:
+  """Writes which object of a map has which key, and its style if it is seen.
+
+  Args:
+    folder: gets `objects/<map>.png`.
+    renderer: of the run.
+    example: the map as it was rendered.
+    own: the same at its own size, in which edits count pixels.
+    styles: of its objects.
+  """
+  chosen: dict[tuple[int, int], Style] = {}
+  if renderer.channels:
+    _, pairs = dense_objects(example["label"], example["instance"])
+    choice = styles.choose(example["name"], pairs)
+    chosen = dict(zip(map(tuple, pairs.tolist()), choice.styles, strict=True))
+  maps = own["label"], own["instance"]
+  outputs.write_objects(folder, own["name"], renderer, maps, chosen)
 
 
 def generate_all(
@@ -131,19 +188,18 @@ def generate_all(
 
 def write_style_grid(
   renderer: Renderer,
-  bank: StyleBank,
   inputs: SynthesisInputs,
   styles: StyleSource,
-  output: pathlib.Path,
+  open_output: Callable[[Sequence[str]], OutputFolder],
 ) -> None:
   """Writes one map in every style of a class or of one object.
 
   Args:
-    renderer: of the run.
-    bank: its style bank.
+    renderer: of a run with a style bank.
     inputs: the first map that has the class or object is taken.
     styles: of everything else; its grid option names a class or an object.
-    output: gets `<map>_style_<k>.png`, their style files, and a grid.
+    open_output: gives the folder for pictures of these names; it gets
+      `<map>_style_<k>.png`, their style files, and a grid.
 
   Raises:
     InputError: if no map has it, or the class has no styles.
@@ -151,7 +207,8 @@ def write_style_grid(
   example, objects, pairs, rows = find_grid_rows(renderer, inputs, styles)
   name, maps = example["name"], (example["label"], example["instance"])
   label = int(pairs[rows[0], 0])
-  centers = bank.styles.of_class(label)
+  assert renderer.bank is not None
+  centers = renderer.bank.styles.of_class(label)
   what = renderer.class_names[label]
   if not len(centers):
     raise InputError(
@@ -159,10 +216,9 @@ def write_style_grid(
       f"of {what!r}; make one with a smaller --min_area"
     )
   names = [f"{name}_style_{k}" for k in range(len(centers))]
-  outputs.check_output(output, names)
+  folder = open_output(names)
   if styles.line():
     print(styles.line())
-  output.mkdir(parents=True, exist_ok=True)
   choice, shown = styles.choose(name, pairs), []
   for k, center in enumerate(centers):
     table = choice.table.copy()
@@ -170,7 +226,7 @@ def write_style_grid(
     chosen = [k if i in rows else s for i, s in enumerate(choice.styles)]
     fake = renderer(*maps, objects, table)
     text = styles.text(name, pairs, chosen)
-    outputs.write_result(output, names[k], renderer, fake, text)
+    outputs.write_result(folder, names[k], renderer, fake, text)
     shown.append(pictures.to_uint8(fake))
   across = min(4, len(shown))
   cells = [
@@ -181,10 +237,11 @@ def write_style_grid(
     f"{i} to {min(i + across, len(shown)) - 1}"
     for i in range(0, len(shown), across)
   ]
-  pictures.save_png(output / outputs.GRID, pictures.grid(cells, (), titles))
+  grid = free_name(GRID, names)
+  folder.png(grid, pictures.grid(cells, (), titles))
   print(
-    f"{name} in {len(shown)} styles of {what} ({len(rows)} objects) and "
-    f"{outputs.GRID} written to {output}"
+    f"{name} in {counted(len(shown), 'style')} of {what} "
+    f"({counted(len(rows), 'object')}) and {grid} written to {folder.path}"
   )
 
 

@@ -79,7 +79,7 @@ def assert_close(one, two):
 def test_stage_size(home, tmp_path, capsys):
   """Maps of 45x70 are scaled to the stage's 32x64, as in training."""
   synthesize(home / "run", str(home / "data/val"), tmp_path / "out")
-  names = sorted(p.name for p in (tmp_path / "out").iterdir())
+  names = sorted(p.name for p in (tmp_path / "out").glob("[!.]*"))
   assert names == ["grid.png", "street_00001.png", "street_00002.png"]
   assert "2 pictures and grid.png written to" in capsys.readouterr().out
   for name in names[1:]:
@@ -124,7 +124,7 @@ def test_a_folder_of_labels_alone(home, tmp_path, capsys):
 
 def test_a_split_of_the_run_s_data(home, tmp_path):
   synthesize(home / "run", "val", tmp_path / "out")
-  names = sorted(p.name for p in (tmp_path / "out").iterdir())
+  names = sorted(p.name for p in (tmp_path / "out").glob("[!.]*"))
   # 3 streets are for training, so the held-out ones are 3 and 4.
   assert names == ["grid.png", "street_00003.png", "street_00004.png"]
 

@@ -128,8 +128,12 @@ def _fetch(source: Source, name: str) -> tuple[bytes, str]:
   if isinstance(source, bytes):
     return source, name or "(bytes)"
   name = name or str(source)
+  path = pathlib.Path(source)
+  # A pipe or a device would give bytes without an end, or none ever.
+  if path.exists() and not path.is_file():
+    raise InputError(f"{name}: is no regular file; replace or remove it")
   try:
-    return pathlib.Path(source).read_bytes(), name
+    return path.read_bytes(), name
   except OSError as error:
     raise InputError(f"{name}: cannot be read ({error.strerror})") from error
 

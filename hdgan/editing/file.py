@@ -12,12 +12,13 @@ import numpy as np
 
 from hdgan.datasets import files
 from hdgan.editing import operations
-from hdgan.editing.scene import Scene, objects_of
+from hdgan.editing.scene import Scene, objects_of, size_text
 from hdgan.errors import InputError, near_names, raise_faults
 from hdgan.rendering.renderer import Renderer, require_encoder
 from hdgan.styles import file as style_file
 
 VERSION = 1
+MaskReader = Callable[[str], np.ndarray]
 # Fields of each operation: those it must have, those it may have.
 _TARGETS = ("object", "every")
 OPERATIONS = {
@@ -104,6 +105,9 @@ def _value_fault(entry: Mapping[str, Any]) -> str:
     return f"object = {entry['object']!r} must be an id or a list of ids"
   if entry["op"] == "move" and isinstance(entry["object"], list):
     return "move takes one object"
+  mask = entry.get("mask", "x")
+  if not isinstance(mask, str) or not mask or "\0" in mask:
+    return f"mask = {mask!r} must be the name of a picture"
   box = entry.get("box", [0, 0, 1, 1])
   if (
     not isinstance(box, list)
@@ -118,7 +122,7 @@ def _value_fault(entry: Mapping[str, Any]) -> str:
 def apply(
   scene: Scene,
   entry: Mapping[str, Any],
-  folder: pathlib.Path,
+  read_mask: MaskReader | None,
   renderer: Renderer,
 ) -> Scene:
   """Applies one edit that has been checked for itself.
@@ -126,7 +130,8 @@ def apply(
   Args:
     scene: before.
     entry: the edit.
-    folder: where relative paths of masks start.
+    read_mask: gives the picture that a `mask` names, see `mask_reader`; with
+      None an edit that names one is refused.
     renderer: knows which styles there are.
 
   Returns:
@@ -138,7 +143,9 @@ def apply(
   if "every" in entry:
     keys: Any = objects_of(scene, entry["every"])
     if not keys:
-      raise InputError(f"the scene has no object of class {entry['every']!r}")
+      raise InputError(
+        f"{scene.where} has no object of class {entry['every']!r}"
+      )
   else:
     keys = entry.get("object", "")
   style = entry.get("style")
@@ -152,7 +159,7 @@ def apply(
     "change_class": lambda: operations.change_class(scene, keys, entry["to"]),
     "restyle": lambda: operations.restyle(scene, keys, style),
     "add": lambda: operations.add(
-      scene, _mask(scene, entry, folder), entry["class"], style
+      scene, _mask(scene, entry, read_mask), entry["class"], style
     ),
     "remove": lambda: operations.remove(scene, keys, entry.get("fill")),
     "move": lambda: operations.move(scene, keys, entry["dy"], entry["dx"]),
@@ -165,14 +172,57 @@ def apply(
   return after
 
 
+def mask_reader(folder: pathlib.Path) -> MaskReader:
+  """Reads masks from a folder and the folders in it, and from nowhere else.
+
+  Args:
+    folder: of the file of edits.
+
+  Returns:
+    A function from a relative path to [H, W] integers. It raises InputError
+    for any other path, links that lead out, and what is no map.
+  """
+
+  def read(name: str) -> np.ndarray:
+    path = folder / mask_path(name)
+    if not path.resolve().is_relative_to(folder.resolve()):
+      raise InputError(
+        f"mask {path} leads out of the edits' folder; copy the picture there"
+      )
+    return files.read_map(path, f"mask {path}")
+
+  return read
+
+
+def mask_path(name: str) -> pathlib.Path:
+  """The relative path that a mask names.
+
+  Raises:
+    InputError: for a path that is absolute or goes up.
+  """
+  path = pathlib.Path(name)
+  if path.is_absolute() or ".." in path.parts:
+    raise InputError(
+      f"mask = {name!r} must be the relative path of a picture beside the file "
+      "of edits, or in a folder there; copy the picture there"
+    )
+  return path
+
+
 def _mask(
-  scene: Scene, entry: Mapping[str, Any], folder: pathlib.Path
+  scene: Scene, entry: Mapping[str, Any], read_mask: MaskReader | None
 ) -> np.ndarray:
   """[H, W] bool of an added object, from a box or a picture."""
   if "box" in entry:
     mask = np.zeros(scene.objects.shape, bool)
     top, left, bottom, right = entry["box"]
     mask[top:bottom, left:right] = True
+    if not mask.any():
+      raise InputError(
+        f"box = {entry['box']} ([top, left, bottom, right]) lies outside "
+        f"{scene.where}, which has {size_text(mask)}"
+      )
     return mask
-  path = folder / str(entry["mask"])
-  return files.read_map(path, f"mask {path}") != 0
+  if read_mask is None:
+    raise InputError("mask: no files can be named here; give a 'box'")
+  return read_mask(entry["mask"]) != 0

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from hdgan.datasets.transforms import place_map, whole_placement
 from hdgan.editing.scene import (
   Scene,
   SceneObject,
@@ -25,6 +26,7 @@ from hdgan.editing.scene import (
   fresh_id,
   has_instances,
   region_of,
+  size_text,
 )
 from hdgan.errors import InputError
 from hdgan.rendering.renderer import Renderer, to_levels
@@ -75,7 +77,7 @@ def change_class(
       # The first becomes the region that the others join.
       region = row if single else None
     touched.append(row)
-  return follow(scene, objects, table, touched)
+  return follow(scene, objects, table, [*rows, *touched])
 
 
 def restyle(
@@ -123,11 +125,11 @@ def add(
   label, mask = find_class(scene, name), np.asarray(mask, bool)
   if mask.shape != scene.objects.shape:
     raise InputError(
-      f"mask {list(mask.shape)} must have the scene's size "
-      f"{list(scene.objects.shape)}"
+      f"mask of {size_text(mask)} must have the size of {scene.where}, "
+      f"{size_text(scene.objects)}"
     )
   if not mask.any():
-    raise InputError("mask has no pixels inside the scene; nothing to add")
+    raise InputError("mask has no pixels that are not zero; nothing to add")
   table = list(scene.table)
   row = None if has_instances(scene, label) else region_of(scene, label)
   if row is None:
@@ -159,14 +161,14 @@ def remove(
   hole = np.isin(scene.objects, rows)
   table = list(scene.table)
   if fill is None:
-    return follow(scene, fill_hole(scene, hole), table, [])
+    return follow(scene, fill_hole(scene, hole), table, rows)
   label = find_class(scene, fill)
   row = None if has_instances(scene, label) else region_of(scene, label, rows)
   if row is None:
     row = len(table)
     table.append(SceneObject(label, fresh_id(scene, table, label)))
   objects = np.where(hole, np.int32(row), scene.objects)
-  return follow(scene, objects, table, [row])
+  return follow(scene, objects, table, [*rows, row])
 
 
 def move(scene: Scene, key: str | int, dy: int, dx: int) -> Scene:
@@ -193,8 +195,8 @@ def move(scene: Scene, key: str | int, dy: int, dx: int) -> Scene:
   inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
   if not inside.any():
     raise InputError(
-      f"object {key}: moved by {dy}, {dx} it would leave the picture of "
-      f"{height} x {width}; remove it instead"
+      f"object {key}: moved by {dy}, {dx} it would leave {scene.where}, "
+      f"which has {size_text(scene.objects)}; remove it instead"
     )
   new[y[inside], x[inside]] = True
   # Where nothing is uncovered, no background needs to be there.
@@ -239,27 +241,55 @@ def styles_of(
     rule = style_file.style_fault(style, renderer.channels)
     if rule:
       raise InputError(f"object {key}: {rule}")
-  file = StyleFile("the scene", objects=given, classes={}, about={})
-  choice = dataclasses.replace(chooser, file=file).choose(pairs, "the scene")
+  file = StyleFile(scene.where, objects=given, classes={}, about={})
+  choice = dataclasses.replace(chooser, file=file).choose(pairs, scene.where)
   table = np.zeros((len(scene.table), renderer.channels), np.float32)
   table[rows] = choice.table
   return table, pairs, choice.styles
 
 
-def render(scene: Scene, renderer: Renderer, seed: int = 0) -> np.ndarray:
+def at_size(scene: Scene, renderer: Renderer, size: str = "stage") -> Scene:
+  """The scene as its picture is made, scaled as training scaled maps.
+
+  Args:
+    scene: at its map's own size.
+    renderer: of the run.
+    size: "stage", or "input" to keep the scene's own.
+
+  Returns:
+    A scene with the same rows; small objects may have lost their pixels.
+  """
+  height, width = scene.objects.shape
+  scaled = renderer.scaled((height, width), size)
+  objects = place_map(scene.objects, whole_placement(scaled))
+  return dataclasses.replace(scene, objects=objects)
+
+
+def generate(
+  scene: Scene, renderer: Renderer, seed: int = 0, size: str = "stage"
+) -> np.ndarray:
+  """As `render`, but [H, W, C] float32 in [-1, 1]."""
+  scene = at_size(scene, renderer, size)
+  maps = scene.label, scene.instance
+  if not renderer.channels:
+    return renderer(*maps)
+  table, _, _ = styles_of(scene, renderer, seed)
+  return renderer(*maps, scene.objects, table)
+
+
+def render(
+  scene: Scene, renderer: Renderer, seed: int = 0, size: str = "stage"
+) -> np.ndarray:
   """Makes the picture of a scene.
 
   Args:
     scene: maps and styles.
     renderer: of a trained run.
     seed: draws the styles that the scene leaves open.
+    size: "stage" scales as training did, "input" keeps the scene's own size.
 
   Returns:
     [H, W, 1 or 3] uint8, or [H, W] uint16, as a PNG holds it.
   """
-  maps = scene.label, scene.instance
-  if not renderer.channels:
-    return to_levels(renderer(*maps), renderer.model.pictures.image_range)
-  table, _, _ = styles_of(scene, renderer, seed)
-  fake = renderer(*maps, scene.objects, table)
+  fake = generate(scene, renderer, seed, size)
   return to_levels(fake, renderer.model.pictures.image_range)

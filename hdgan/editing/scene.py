@@ -52,6 +52,8 @@ class Scene:
     classes: id, name and has_instances by class id.
     before: the scene before the last edit, or None.
     touched: keys of the objects that the last edit concerned.
+    edited: rows that the edits so far concerned, also of what is gone.
+    name: of the map, or ''.
   """
 
   objects: np.ndarray
@@ -59,6 +61,13 @@ class Scene:
   classes: Classes
   before: "Scene | None" = None
   touched: tuple[str, ...] = ()
+  edited: frozenset[int] = frozenset()
+  name: str = ""
+
+  @property
+  def where(self) -> str:
+    """What errors call it."""
+    return self.name or "the scene"
 
   @property
   def label(self) -> np.ndarray:
@@ -91,6 +100,7 @@ def open_scene(
   instance: np.ndarray,
   classes: Classes,
   styles: Sequence[Style] = (),
+  name: str = "",
 ) -> Scene:
   """Makes a scene of maps.
 
@@ -99,6 +109,7 @@ def open_scene(
     instance: [H, W] integers.
     classes: id, name, has_instances per class, by id.
     styles: one per object in the order of `dense_objects`; () to draw all.
+    name: of the map; styles that are drawn depend on it.
 
   Returns:
     A scene without a history.
@@ -118,7 +129,7 @@ def open_scene(
     SceneObject(a, b, style)
     for (a, b), style in zip(pairs.tolist(), chosen, strict=True)
   )
-  return Scene(objects, table, tuple(classes))
+  return Scene(objects, table, tuple(classes), name=name)
 
 
 def objects_of(scene: Scene, name: str | int) -> tuple[str, ...]:
@@ -164,8 +175,7 @@ def find_rows(scene: Scene, keys: str | int | Sequence[str | int]) -> list[int]:
   for key in wanted:
     row = by_key.get(style_file.normal_key(str(key)))
     if row is None:
-      fault = style_file.missing(str(key), pairs, "the scene")
-      raise InputError(f"object {fault}")
+      raise InputError(style_file.missing(str(key), pairs, scene.where))
     result.append(int(rows[row]))
   return result
 
@@ -176,11 +186,20 @@ def follow(
   table: Sequence[SceneObject],
   rows: Sequence[int],
 ) -> Scene:
-  """The scene after an edit of some rows: [H, W] objects, and the table."""
-  after = Scene(objects, tuple(table), scene.classes, before=scene)
+  """The scene after an edit of some rows: [H, W] objects, and the table.
+
+  The rows may be of objects that are gone; `touched` leaves these out.
+  """
+  after = dataclasses.replace(
+    scene,
+    objects=objects,
+    table=tuple(table),
+    before=scene,
+    edited=scene.edited.union(rows),
+  )
   # Named after the edit, which may have doubled an id or freed one.
   keys = keys_of(after)
-  touched = tuple(keys[i] for i in rows if keys[i])
+  touched = tuple(keys[i] for i in dict.fromkeys(rows) if keys[i])
   return dataclasses.replace(after, touched=touched)
 
 
@@ -209,6 +228,12 @@ def fill_hole(scene: Scene, hole: np.ndarray) -> np.ndarray:
     ~source, return_distances=False, return_indices=True
   )
   return np.where(hole, scene.objects[y, x], scene.objects)
+
+
+def size_text(plane: np.ndarray) -> str:
+  """The size of [H, W] as messages give it."""
+  height, width = plane.shape
+  return f"{height} x {width} pixels (height x width)"
 
 
 def has_instances(scene: Scene, label: int) -> bool:

@@ -1,18 +1,20 @@
 """What `synthesize` and `edit` write: pictures with their style files."""
 
-import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import jax.numpy as jnp
 import numpy as np
 
-from hdgan.errors import InputError, counted
+from hdgan.datasets.transforms import dense_objects
+from hdgan.rendering.output_folder import OutputFolder
 from hdgan.rendering.renderer import Renderer, to_levels
 from hdgan.report import pictures
+from hdgan.report.object_map import Entry, draw_objects
 from hdgan.styles import file as style_file
-from hdgan.whole_files import write_text
+from hdgan.styles.file import Style
 
-GRID = "grid.png"
+# A folder: no map's picture can have a name in it.
+OBJECTS = "objects"
 
 
 def label_picture(renderer: Renderer, label: np.ndarray) -> np.ndarray:
@@ -29,7 +31,7 @@ def photo_picture(renderer: Renderer, image: np.ndarray) -> np.ndarray:
 
 
 def write_result(
-  output: pathlib.Path,
+  output: OutputFolder,
   name: str,
   renderer: Renderer,
   fake: np.ndarray,
@@ -39,23 +41,53 @@ def write_result(
   picture = to_levels(fake, renderer.model.pictures.image_range)
   if text:
     # First: a picture is never without its styles.
-    write_text(output / f"{name}{style_file.SUFFIX}", text)
-  pictures.save_png(output / f"{name}.png", picture)
+    output.text(f"{name}{style_file.SUFFIX}", text)
+  output.png(f"{name}.png", picture)
 
 
-def check_output(output: pathlib.Path, names: Sequence[str]) -> None:
-  """Refuses to write over pictures and style files."""
-  if output.exists() and not output.is_dir():
-    raise InputError(f"--output={output} is a file; name a folder")
-  there = [
-    f"{name}{ending}"
-    for name in names
-    for ending in (".png", style_file.SUFFIX)
-    if (output / f"{name}{ending}").exists()
-  ]
-  if there:
-    raise InputError(
-      f"--output={output} holds {there[0]} already ("
-      f"{counted(len(there), 'file')} of {counted(len(names), 'name')}); "
-      "name another folder, or empty this one"
+def result_names(name: str) -> list[str]:
+  """The files that `write_result` and `write_objects` write for a map."""
+  return [f"{name}.png", f"{name}{style_file.SUFFIX}", f"{OBJECTS}/{name}.png"]
+
+
+def write_objects(
+  output: OutputFolder,
+  name: str,
+  renderer: Renderer,
+  maps: tuple[np.ndarray, np.ndarray],
+  styles: Mapping[tuple[int, int], Style],
+) -> None:
+  """Writes the picture of which object has which key.
+
+  Args:
+    output: gets `objects/<name>.png`.
+    name: of the map.
+    renderer: knows the classes and their colours.
+    maps: label [H, W] or [H, W, C] and instance [H, W], at their own size.
+    styles: by label and instance id; of the objects that have one.
+  """
+  objects, pairs = dense_objects(*maps)
+  names, colors = renderer.class_names, label_picture(renderer, maps[0])
+  entries = []
+  for key, (label, id) in zip(
+    style_file.keys_of(pairs), pairs.tolist(), strict=True
+  ):
+    known = 0 <= label < len(names)
+    kind = names[label] if known else f"no class ({label})"
+    single = label < len(renderer.classes) and renderer.classes[label].get(
+      "has_instances"
     )
+    # A region is known by its class, yet edits name it by its key.
+    text = key if single or kind == key else f"{kind} {key}"
+    style = _style_text(styles.get((label, id)))
+    entries.append(Entry(text, (key, kind, style)))
+  picture = draw_objects(colors, objects, entries, name)
+  output.png(f"{OBJECTS}/{name}.png", picture)
+
+
+def _style_text(style: Style | None) -> str:
+  """A style as the list of objects shows it."""
+  if style is None or isinstance(style, int):
+    return "" if style is None else str(style)
+  numbers = ", ".join(f"{x:.2f}" for x in style[:4])
+  return f"[{numbers}{', ...' if len(style) > 4 else ''}]"

@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
+from hdgan.datasets.reading import reading_of
 from hdgan.errors import InputError
 from hdgan.networks import encoder
 from hdgan.networks.encoder import FeatureEncoder
@@ -141,6 +142,17 @@ class Renderer:
   def channels(self) -> int:
     """C_feat, numbers per style; 0 for a model without E."""
     return self.model.encoder.channels if self.model.encoder else 0
+
+  def scaled(self, size: tuple[int, int], way: str) -> tuple[int, int]:
+    """The (H, W) at which a map of (H, W) is rendered.
+
+    Args:
+      size: of the map.
+      way: "stage" for the size that training gave it, "input" for its own.
+    """
+    if way == "input":
+      return size
+    return reading_of(self.config).geometry(self.size).scaled(size)
 
   def __call__(
     self,

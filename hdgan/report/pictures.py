@@ -13,8 +13,8 @@ from hdgan.whole_files import whole_file
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 
-_INK = (32, 33, 36)
-_PAPER = (255, 255, 255)
+INK = (32, 33, 36)
+PAPER = (255, 255, 255)
 _MARGIN = 4  # pixels that a title leaves free of its strip's length
 _SMALLEST = 12  # points of a letter that can be read
 
@@ -139,7 +139,7 @@ def grid(
   cell_h = max(1, round(height * cell_w / width))
   gap = max(2, cell_w // 128)
   points = max(12, min(24, cell_w // 18))
-  font, line = _font(points), round(points * 1.5)
+  font, line = load_font(points), round(points * 1.5)
   left = gap
   if row_titles:
     left += line
@@ -148,7 +148,7 @@ def grid(
   canvas = Image.new(
     "RGB",
     (left + across * (cell_w + gap), top + len(rows) * (cell_h + gap)),
-    _PAPER,
+    PAPER,
   )
   for i, row in enumerate(rows):
     for j, picture in enumerate(row):
@@ -230,14 +230,15 @@ def _fit(picture: np.ndarray, width: int, height: int) -> Image.Image:
 
 
 @functools.cache
-def _font(size: int) -> Font:
+def load_font(size: int) -> Font:
+  """Pillow's own font, at a size in pixels."""
   return ImageFont.load_default(size)
 
 
 def _title(text: str, width: int, height: int, font: Font) -> Image.Image:
   """One centred line; dots stand for what does not fit."""
-  strip = Image.new("RGB", (width, height), _PAPER)
+  strip = Image.new("RGB", (width, height), PAPER)
   draw = ImageDraw.Draw(strip)
   shown = shorten(text, width - _MARGIN, font.getlength)
-  draw.text((width / 2, height / 2), shown, _INK, font, anchor="mm")
+  draw.text((width / 2, height / 2), shown, INK, font, anchor="mm")
   return strip

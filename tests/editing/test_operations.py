@@ -217,7 +217,7 @@ def test_ids_beyond_31_bits_keep_their_name(kind):
     ),
     (
       lambda s: operations.add(s, np.ones((2, 2)), "car"),
-      "must have the scene's",
+      "2 x 2 pixels (height x width) must have the size of the scene",
     ),
     (lambda s: operations.add(s, LABEL > 9, "car"), "no pixels"),
     (lambda s: scene.open_scene(LABEL, INSTANCE[:2], CLASSES), "of one size"),
