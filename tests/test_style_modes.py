@@ -204,6 +204,29 @@ def test_a_bank_of_another_encoder(workdir, tmp_path):
     run(tmp_path / "W", tmp_path / "a")
 
 
+def test_no_style_file_is_written_where_styles_are_read(workdir, tmp_path):
+  one = run(workdir, tmp_path / "a", name=NAME)
+  file = tmp_path / "a" / f"{NAME}.styles.json"
+  for styles, fault in ((file, "holds"), (file.parent, "holds")):
+    with pytest.raises(InputError, match=fault):
+      run(workdir, tmp_path / "a", name=NAME, styles=str(styles))
+  for styles, fault in ((file, "written over"), (file.parent, "lie among")):
+    with pytest.raises(InputError, match=fault):
+      synthesize.synthesize(
+        workdir, "val", tmp_path / "a", name=NAME, overwrite=True,
+        options=StyleOptions(styles=str(styles)),
+      )  # fmt: skip
+  files = {p.name: p.read_bytes() for p in (tmp_path / "a").glob("[!.]*")}
+  assert files == one
+
+
+def test_a_style_grid_writes_over_nothing(workdir, tmp_path):
+  (tmp_path / "grid.png").write_text("mine")
+  with pytest.raises(InputError, match=r"holds grid\.png already"):
+    run(workdir, tmp_path, style_grid="road")
+  assert [p.name for p in tmp_path.iterdir()] == ["grid.png"]
+
+
 def run_edits(workdir, tmp_path, edits, **more):
   path = tmp_path / "edits.json"
   path.write_text(json.dumps({"edits": edits, **more}))
@@ -226,6 +249,8 @@ def test_edits_from_a_file(workdir, tmp_path):
   assert not (label == 4).any() and (label[8:12, 4:10] == 5).all()
   assert len(np.unique(instance[8:12, 4:10])) == 1
   assert objects_of(output)["1"] == [0.5, 0.25, -1]
+  # The map's own size, 32x64, whatever the stage's, 16x32.
+  assert label.shape == instance.shape == (32, 64)
   # What was written is an input, and gives the same picture.
   again = run(
     workdir, tmp_path / "again", source=str(output), styles=str(output)

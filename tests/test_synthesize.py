@@ -12,6 +12,7 @@ from hdgan.datasets import files
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.errors import InputError
 from hdgan.networks.model import build_model
+from hdgan.rendering import outputs
 from hdgan.runs import directory
 from hdgan.synthesize import synthesize
 from hdgan.validation import validate
@@ -155,3 +156,85 @@ def test_pictures_are_not_written_over(home, tmp_path):
   (tmp_path / "file").write_text("")
   with pytest.raises(InputError, match="is a file; name a folder"):
     synthesize(home / "run", str(home / "data/test"), tmp_path / "file")
+
+
+def test_the_grid_is_not_written_over(home, tmp_path):
+  out = tmp_path / "out"
+  out.mkdir()
+  (out / "grid.png").write_text("mine")
+  with pytest.raises(InputError, match=r"holds grid\.png already"):
+    synthesize(home / "run", str(home / "data/test"), out)
+  assert [p.read_text() for p in out.iterdir()] == ["mine"]
+
+
+def test_a_map_called_grid_has_its_picture(home, tmp_path, capsys):
+  label, _ = maps(home, "test", "street_00003")
+  for name in ("grid", "other"):
+    (tmp_path / "maps").mkdir(exist_ok=True)
+    np.save(tmp_path / "maps" / f"{name}.npy", label)
+  synthesize(home / "run", str(tmp_path / "maps"), tmp_path / "out")
+  assert "2 pictures and grid_.png written" in capsys.readouterr().out
+  got = [picture(tmp_path / f"out/{name}.png") for name in ("grid", "other")]
+  np.testing.assert_array_equal(*got)
+  assert picture(tmp_path / "out/grid_.png").shape[1] > 2 * 64
+
+
+def test_nothing_is_written_among_the_inputs(home, tmp_path):
+  """Photos as JPEG: their folder has no PNG of the same name in the way."""
+  data = tmp_path / "D"
+  label, _ = maps(home, "test", "street_00003")
+  for role in ("val_label", "val_img"):
+    (data / role).mkdir(parents=True)
+  Image.fromarray(label).save(data / "val_label/a.png")
+  Image.new("RGB", label.shape[::-1]).save(data / "val_img/a.jpg")
+  kept = sorted(data.rglob("*"))
+  (tmp_path / "link").symlink_to(data / "val_img")
+  for output in (
+    data, data / "val_img", tmp_path / "link", data / "val_inst",
+    home / "run/checkpoints", home / "run/samples",
+  ):  # fmt: skip
+    with pytest.raises(InputError, match="would lie among the files of"):
+      synthesize(home / "run", str(data / "val"), output)
+  assert sorted(data.rglob("*")) == kept
+  synthesize(home / "run", str(data / "val"), data / "pictures")
+  # What is there has changed nothing about the input.
+  synthesize(home / "run", str(data), tmp_path / "again")
+
+
+def test_a_run_that_was_killed_goes_on(home, tmp_path, monkeypatch):
+  """After its first picture; the second time ends in the same bytes."""
+  source = str(home / "data/test")
+  write = outputs.write_result
+
+  def stop(*args):
+    write(*args)
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(outputs, "write_result", stop)
+  with pytest.raises(KeyboardInterrupt):
+    synthesize(home / "run", source, tmp_path / "out")
+  monkeypatch.undo()
+  with pytest.raises(InputError, match=r"street_00003\.png already.*overwrite"):
+    synthesize(home / "run", source, tmp_path / "out")
+  synthesize(home / "run", source, tmp_path / "out", overwrite=True)
+  synthesize(home / "run", source, tmp_path / "whole")
+  whole = list((tmp_path / "whole").glob("[!.]*"))
+  assert len(whole) == 3
+  for path in whole:
+    assert (tmp_path / "out" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_picture_of_the_keys(home, tmp_path):
+  """At the map's own size: 45x70, 14 times as large, with a list beside."""
+  source = str(home / "data/test")
+  run = home / "run"
+  synthesize(run, source, tmp_path / "out", name="street_00003",
+             show_objects=True)  # fmt: skip
+  shown = picture(tmp_path / "out/objects/street_00003.png")
+  assert shown.shape[0] >= 14 * 45 and shown.shape[1] > 14 * 70
+  label, _ = maps(home, "test", "street_00003")
+  # Every class that is there is painted in its colour.
+  colours = {tuple(c) for c in shown.reshape(-1, 3).tolist()}
+  for entry in synthetic_streets.CLASSES:
+    if (label == entry["id"]).sum() > 20:
+      assert tuple(entry["color"]) in colours, entry["name"]

@@ -190,6 +190,24 @@ def test_undo_walks_back_step_by_step():
     assert one is before
 
 
+def test_what_the_edits_concerned_is_kept_by_row():
+  """Rows 0..3 are sky, road, car and tree; of what is gone too."""
+  one = street(name="a")
+  assert one.edited == frozenset()
+  removed = operations.remove(one, "2000")
+  assert removed.edited == {2} and removed.touched == ()
+  both = operations.change_class(removed, "3000", "road")
+  assert both.edited == {1, 2, 3} and both.touched == ("1",)
+  assert operations.undo(both).edited == {2}
+  assert both.name == operations.undo(both).name == "a"
+
+
+def test_errors_name_the_map():
+  for name, said in (("a", "a has no object '9'"), ("", "the scene has no")):
+    with pytest.raises(InputError, match=f"^{said}"):
+      operations.remove(street(name=name), "9")
+
+
 @pytest.mark.parametrize("kind", [np.int64, np.uint32])
 def test_ids_beyond_31_bits_keep_their_name(kind):
   """As a file of 32 bits holds them, and as numbers."""
