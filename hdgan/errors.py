@@ -60,17 +60,3 @@ def near_names(name: object, known: Sequence[str]) -> str:
     return f"did you mean {near[0]!r}?"
   shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
   return f"there are {shown}"
-
-
-def counted(count: int, noun: str, plural: str = "") -> str:
-  """A number with its noun: "1 object", "2 objects".
-
-  Args:
-    count: how many.
-    noun: what one of them is called.
-    plural: what several are called; the noun and an s by default.
-
-  Returns:
-    Both, with commas in large numbers.
-  """
-  return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
