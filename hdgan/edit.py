@@ -177,14 +177,17 @@ def _write(
 ) -> None:
   """Writes everything about an edited map."""
   name, text = after.name, ""
-  seed, size = styles.options.style_seed or 0, styles.size
-  fakes = [generate(scene, renderer, seed, size) for scene in (before, after)]
+  seed, draw, size = styles.chooser.seed, styles.chooser.draw, styles.size
+  fakes = [
+    generate(scene, renderer, seed, size, draw) for scene in (before, after)
+  ]
   # All objects of the map itself have styles, those of the picture are kept.
   known = {}
   if renderer.channels:
-    _, pairs, chosen = styles_of(after, renderer, seed)
+    _, pairs, chosen = styles_of(after, renderer, seed, draw)
     known = dict(zip(map(tuple, pairs.tolist()), chosen, strict=True))
-    _, pairs, chosen = styles_of(at_size(after, renderer, size), renderer, seed)
+    shown = at_size(after, renderer, size)
+    _, pairs, chosen = styles_of(shown, renderer, seed, draw)
     text = styles.text(name, pairs, chosen)
   cells = [
     _cells(renderer, at_size(scene, renderer, size), fake, after.edited)

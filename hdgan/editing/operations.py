@@ -211,7 +211,7 @@ def undo(scene: Scene) -> Scene:
 
 
 def styles_of(
-  scene: Scene, renderer: Renderer, seed: int = 0
+  scene: Scene, renderer: Renderer, seed: int = 0, draw: str = "map"
 ) -> tuple[np.ndarray, np.ndarray, tuple[Style, ...]]:
   """Chooses the style of every object: its own, or the seeded draw.
 
@@ -219,6 +219,7 @@ def styles_of(
     scene: to be rendered.
     renderer: of a run with E.
     seed: of the draw.
+    draw: "map" or "sequence", see `Chooser`.
 
   Returns:
     [N, C] float32 by row, [n, 2] pairs of the rows that have pixels, and
@@ -228,8 +229,9 @@ def styles_of(
     InputError: for a style that the bank does not have.
   """
   chooser = Chooser(
-    scene.names, renderer.channels, bank=renderer.bank, seed=seed
-  )
+    scene.names, renderer.channels, bank=renderer.bank, means=renderer.means,
+    seed=seed, draw=draw,
+  )  # fmt: skip
   rows = scene.rows()
   pairs = scene.pairs()[rows]
   given = {
@@ -266,19 +268,27 @@ def at_size(scene: Scene, renderer: Renderer, size: str = "stage") -> Scene:
 
 
 def generate(
-  scene: Scene, renderer: Renderer, seed: int = 0, size: str = "stage"
+  scene: Scene,
+  renderer: Renderer,
+  seed: int = 0,
+  size: str = "stage",
+  draw: str = "map",
 ) -> np.ndarray:
   """As `render`, but [H, W, C] float32 in [-1, 1]."""
   scene = at_size(scene, renderer, size)
   maps = scene.label, scene.instance
   if not renderer.channels:
     return renderer(*maps)
-  table, _, _ = styles_of(scene, renderer, seed)
+  table, _, _ = styles_of(scene, renderer, seed, draw)
   return renderer(*maps, scene.objects, table)
 
 
 def render(
-  scene: Scene, renderer: Renderer, seed: int = 0, size: str = "stage"
+  scene: Scene,
+  renderer: Renderer,
+  seed: int = 0,
+  size: str = "stage",
+  draw: str = "map",
 ) -> np.ndarray:
   """Makes the picture of a scene.
 
@@ -287,9 +297,10 @@ def render(
     renderer: of a trained run.
     seed: draws the styles that the scene leaves open.
     size: "stage" scales as training did, "input" keeps the scene's own size.
+    draw: "map" or "sequence", see `Chooser`.
 
   Returns:
     [H, W, 1 or 3] uint8, or [H, W] uint16, as a PNG holds it.
   """
-  fake = generate(scene, renderer, seed, size)
+  fake = generate(scene, renderer, seed, size, draw)
   return to_levels(fake, renderer.model.pictures.image_range)
