@@ -75,6 +75,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
   if job.config.encoder.enabled:
     complete_styles(job)
   if job.start < end:
+    job.write_index(step, running=False)  # Once more, with the styles.
     print(
       f"Finished after {counted(step, 'step')}; open {workdir / 'index.html'}"
     )

@@ -19,13 +19,13 @@ from hdgan.datasets.transforms import dense_objects, label_plane
 from hdgan.errors import counted
 from hdgan.rendering.outputs import photo_picture
 from hdgan.rendering.renderer import Renderer
-from hdgan.report import pictures
+from hdgan.report import index_page, pictures
 from hdgan.report.pages import fill_page
 from hdgan.styles.bank import StyleBank
 from hdgan.styles.choice import Chooser, photo_table
 from hdgan.whole_files import write_text
 
-FILE = "style_bank.html"
+FILE = index_page.STYLES
 REAL_OBJECTS = 4
 THUMBNAIL = 144  # Pixels of the longer side.
 

@@ -1,8 +1,8 @@
 """`index.html` of a run: one static file that opens without a network.
 
-It shows what lies in the run directory: `samples/<step>.png` (by relative
-links), `metrics.jsonl` as curves in SVG, and the tables and the config that the
-caller gives.
+It shows what lies in the run directory: `samples/<step>.png` and
+`style_bank.html` (by relative links), `metrics.jsonl` as curves in SVG, and the
+tables and the config that the caller gives.
 """
 
 import html
@@ -22,6 +22,7 @@ from hdgan.whole_files import write_text
 _REFRESH = '<noscript><meta http-equiv="refresh" content="30"></noscript>'
 # More classes than these are folded away.
 _OPEN_CLASSES = 40
+STYLES = "style_bank.html"
 _NOT_CURVES = ("step", "epoch", "stage", "split")
 
 
@@ -65,7 +66,7 @@ def write_index(
     status=html.escape(status),
     state="running" if running else "still",
     refresh=_REFRESH if running else "",
-    samples=_samples(workdir, rows),
+    samples=_samples(workdir, rows) + _styles(workdir),
     legend=_legend(legend),
     data=_facts(data),
     curves=_curves(read_metrics(workdir), boundaries, gan),
@@ -154,6 +155,13 @@ def _samples(workdir: pathlib.Path, rows: Sequence[str]) -> str:
     f"</figure>{_row_names(rows)}"
     f'\n<nav class="strip" aria-label="All samples">{thumbnails}</nav>'
   )
+
+
+def _styles(workdir: pathlib.Path) -> str:
+  """A link to the page of the style bank, once there is one."""
+  if not (workdir / STYLES).is_file():
+    return ""
+  return f'<p><a href="{STYLES}">The styles of each class</a></p>'
 
 
 def _row_names(rows: Sequence[str]) -> str:

@@ -145,6 +145,14 @@ def test_reloads_itself_only_while_running(run):
   assert not list(run.glob(".*.tmp"))
 
 
+def test_a_style_bank_is_linked_once_it_is_there(run):
+  for there in (False, True):
+    if there:
+      (run / "style_bank.html").write_text("")
+    links = [dict(a).get("href") for tag, a in render(run)[1].seen]
+    assert ("style_bank.html" in links) == there
+
+
 def test_an_empty_run_has_a_page(tmp_path):
   page, _ = render(tmp_path, stages=[], parameters=[], config="seed: 0")
   assert "No samples yet." in page and "No numbers yet." in page
