@@ -112,8 +112,8 @@ def load(path: str) -> Params:
         )
       if found.dtype != jnp.float32 or not np.isfinite(found).all():
         raise InputError(
-          f"loss.vgg_file={path!r}: {name}.{leaf} ({found.dtype}) must hold "
-          f"finite float32 numbers; {how}"
+          f"config.loss.vgg_file={path!r}: {name}.{leaf} ({found.dtype}) holds "
+          f"other than finite float32 numbers; {how}"
         )
       params.setdefault(name, {})[leaf] = jnp.asarray(found)
   return params

@@ -229,7 +229,12 @@ def config_of(
     name="imported", size=answers.size, enhancers=g.enhancers, scales=d.scales,
     trainable=config_lib.units(g.enhancers, inputs.features > 0),
   )  # fmt: skip
-  return validate(config)
+  try:
+    return validate(config)
+  except InputError as error:
+    # Said as the import's own flag has it.
+    text = str(error).replace("--config.stages[0].size=", "--size=")
+    raise InputError(text) from error
 
 
 def _data(

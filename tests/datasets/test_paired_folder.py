@@ -51,7 +51,7 @@ def test_a_copy_in_a_folder_that_cannot_be_written(root, tmp_path, monkeypatch):
     raise PermissionError(13, "Permission denied")
     yield
 
-  monkeypatch.setattr(prepared, "_locked", refuse)
+  monkeypatch.setattr(prepared, "locked", refuse)
   rules = Rules(PictureSpec(num_classes=9))
   for some in (RULES, rules):
     sources, summary = prepare(root, tmp_path / "copies", some)
