@@ -81,6 +81,10 @@ def synthesize(
     InputError: for a workdir without a checkpoint, bad maps, styles that do
       not fit, or an output folder that holds one of the names already.
   """
+  if options.style_grid and show_objects:
+    raise InputError(
+      "--show_objects draws no map of a --style_grid; leave one of them out"
+    )
   renderer = open_renderer(workdir, step)
   inputs = pipeline.synthesis_inputs(
     renderer.config, source, stage_size=renderer.size, size=size

@@ -64,6 +64,7 @@ class OutputFolder:
       InputError: for files that are there, or what is no folder.
     """
     self.path, self.names = path, frozenset(names)
+    self._known = self._read_sums()
     for parent in self._folders():
       there = next(p for p in (parent, *parent.parents) if p.exists())
       if not there.is_dir():
@@ -135,9 +136,9 @@ class OutputFolder:
     path = self.path / name
     if path.is_symlink() or not path.is_file():
       return False
-    return _line(path, name) in self._lines()
+    return _line(path, name) in self._known
 
-  def _lines(self) -> set[str]:
+  def _read_sums(self) -> set[str]:
     """Sum and name of all that was ever written here."""
     try:
       text = (self.path / WRITTEN).read_text(encoding="utf-8")
@@ -166,9 +167,10 @@ class OutputFolder:
         yield draft
         # Before it takes its name: what a kill leaves is then known as ours.
         line = _line(draft, name)
-        if line not in self._lines():
+        if line not in self._known:
           with (self.path / WRITTEN).open("a", encoding="utf-8") as log:
             log.write(f"{line}\n")
+          self._known.add(line)
     except OSError as error:
       raise InputError(
         f"--output={self.path}: {name} was not written ({error.strerror}); "

@@ -1,6 +1,7 @@
 """Maps and pictures of every kind, and every file that must be refused."""
 
 import io
+import os
 import struct
 import zlib
 
@@ -198,3 +199,12 @@ def test_bad_pictures_are_refused(data, words):
     files.read_picture(data, 3, "train_img/x.png")
   assert str(error.value).startswith("train_img/x.png: ")
   assert words in str(error.value)
+
+
+def test_pipes_and_devices_are_no_files(tmp_path):
+  """They would give no bytes ever, or bytes without an end."""
+  os.mkfifo(tmp_path / "a.png")
+  for path in (tmp_path / "a.png", "/dev/zero", tmp_path):
+    for read in (files.read_map, lambda p: files.read_picture(p, 3)):
+      with pytest.raises(InputError, match="is no regular file"):
+        read(path)

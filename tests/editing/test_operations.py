@@ -1,10 +1,13 @@
 """Edits on maps that are small enough to be worked out by hand."""
 
+import types
+
 import numpy as np
 import pytest
 
 from hdgan.editing import operations, scene
 from hdgan.errors import InputError
+from hdgan.styles.choice import Chooser
 
 CLASSES = (
   {"id": 0, "name": "sky", "has_instances": False},
@@ -200,6 +203,21 @@ def test_what_the_edits_concerned_is_kept_by_row():
   assert both.edited == {1, 2, 3} and both.touched == ("1",)
   assert operations.undo(both).edited == {2}
   assert both.name == operations.undo(both).name == "a"
+
+
+def test_a_draw_is_given_the_map_s_name(monkeypatch):
+  seen = []
+  choose = Chooser.choose
+
+  def spy(self, pairs, where):
+    seen.append(where)
+    return choose(self, pairs, where)
+
+  monkeypatch.setattr(Chooser, "choose", spy)
+  renderer = types.SimpleNamespace(channels=1, bank=None)
+  for name in ("a", ""):
+    operations.styles_of(street(name=name), renderer)
+  assert seen == ["a", "the scene"]
 
 
 def test_errors_name_the_map():
