@@ -23,6 +23,7 @@ from hdgan.rendering.source import StyleOptions, StyleSource
 from hdgan.report import pictures
 from hdgan.runs import directory
 from hdgan.styles import file as style_file
+from hdgan.styles.bank import StyleBank
 from hdgan.styles.file import Style
 
 GRID = "grid"
@@ -101,12 +102,12 @@ def synthesize(
     keep_apart_from_inputs(folder, workdir, root, inputs, given)
     return folder
 
-  grid = bool(options.style_grid) and renderer.bank is not None
-  folder = None if grid else open_output(inputs.names)
-  styles = StyleSource(renderer, options, inputs.names, size=size)
-  if folder is None:
-    write_style_grid(renderer, inputs, styles, open_output)
+  if options.style_grid and renderer.bank is not None:
+    styles = StyleSource(renderer, options, inputs.names, size=size)
+    write_style_grid(renderer, renderer.bank, inputs, styles, open_output)
     return
+  folder = open_output(inputs.names)
+  styles = StyleSource(renderer, options, inputs.names, size=size)
   if options.styles:
     # Every fault of the files is told before the first picture is made.
     for example in inputs:
@@ -192,6 +193,7 @@ def generate_all(
 
 def write_style_grid(
   renderer: Renderer,
+  bank: StyleBank,
   inputs: SynthesisInputs,
   styles: StyleSource,
   open_output: Callable[[Sequence[str]], OutputFolder],
@@ -199,7 +201,8 @@ def write_style_grid(
   """Writes one map in every style of a class or of one object.
 
   Args:
-    renderer: of a run with a style bank.
+    renderer: of the run.
+    bank: its style bank.
     inputs: the first map that has the class or object is taken.
     styles: of everything else; its grid option names a class or an object.
     open_output: gives the folder for pictures of these names; it gets
@@ -211,8 +214,7 @@ def write_style_grid(
   example, objects, pairs, rows = find_grid_rows(renderer, inputs, styles)
   name, maps = example["name"], (example["label"], example["instance"])
   label = int(pairs[rows[0], 0])
-  assert renderer.bank is not None
-  centers = renderer.bank.styles.of_class(label)
+  centers = bank.styles.of_class(label)
   what = renderer.class_names[label]
   if not len(centers):
     raise InputError(

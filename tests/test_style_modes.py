@@ -221,6 +221,11 @@ def test_no_style_file_is_written_where_styles_are_read(workdir, tmp_path):
 
 
 def test_a_style_grid_writes_over_nothing(workdir, tmp_path):
+  with pytest.raises(InputError, match="--show_objects draws no map of a"):
+    synthesize.synthesize(
+      workdir, "val", tmp_path, show_objects=True,
+      options=StyleOptions(style_grid="road"),
+    )  # fmt: skip
   (tmp_path / "grid.png").write_text("mine")
   with pytest.raises(InputError, match=r"holds grid\.png already"):
     run(workdir, tmp_path, style_grid="road")
