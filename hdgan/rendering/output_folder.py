@@ -169,7 +169,8 @@ class OutputFolder:
         line = _line(draft, name)
         if line not in self._known:
           with (self.path / WRITTEN).open("a", encoding="utf-8") as log:
-            log.write(f"{line}\n")
+            # The newline first: what a kill tore is then a line of its own.
+            log.write(f"\n{line}")
           self._known.add(line)
     except OSError as error:
       raise InputError(
