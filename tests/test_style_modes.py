@@ -270,7 +270,7 @@ def test_rendering_a_scene_is_synthesis(workdir, tmp_path):
     renderer.config, "val", stage_size=renderer.size
   )[0]
   maps = example["label"], example["instance"]
-  scene = open_scene(*maps, renderer.classes)
+  scene = open_scene(*maps, renderer.classes, name=NAME)
   Image.fromarray(render_scene(scene, renderer)).save(tmp_path / "b.png")
   want = np.asarray(Image.open(tmp_path / "a" / f"{NAME}.png"))
   np.testing.assert_array_equal(render_scene(scene, renderer), want)
@@ -290,7 +290,7 @@ def test_rendering_a_scene_is_synthesis(workdir, tmp_path):
     ({"op": "remove", "object": "77"}, f"edit 0: {NAME} has no"),
     ({"op": "remove", "every": "dog"}, "class 'dog': there is no such class"),
     ({"op": "restyle", "object": "1", "style": 99}, "style 99 of 'road'"),
-    ({"op": "restyle", "object": "1", "style": [1]}, "1 numbers given"),
+    ({"op": "restyle", "object": "1", "style": [1]}, "1 number given"),
     ("remove", "'remove' must be an object with 'op'"),
   ],
 )

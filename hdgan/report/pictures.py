@@ -163,7 +163,7 @@ def grid(
     font.getlength(title) > cell_h - _MARGIN for title in row_titles
   ):
     points -= 1
-    font = _font(points)
+    font = load_font(points)
   for i, title in enumerate(row_titles):
     strip = _title(title, cell_h, line, font).rotate(90, expand=True)
     canvas.paste(strip, (gap // 2, top + i * (cell_h + gap)))

@@ -214,7 +214,7 @@ def test_a_draw_is_given_the_map_s_name(monkeypatch):
     return choose(self, pairs, where)
 
   monkeypatch.setattr(Chooser, "choose", spy)
-  renderer = types.SimpleNamespace(channels=1, bank=None)
+  renderer = types.SimpleNamespace(channels=1, bank=None, means=None)
   for name in ("a", ""):
     operations.styles_of(street(name=name), renderer)
   assert seen == ["a", "the scene"]
