@@ -277,6 +277,6 @@ def find_grid_rows(
     if rows:
       return example, objects, pairs, rows
   raise InputError(
-    f"--style_grid={wanted}: none of the {len(inputs)} maps has a class or an "
+    f"--style_grid={wanted}: no map of {len(inputs)} has a class or an "
     f"object of that name; {near_names(wanted, names)}"
   )

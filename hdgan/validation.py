@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.config import Field, fill, from_json, get, to_json, units
-from hdgan.errors import InputError, near_names
+from hdgan.errors import InputError, counted, near_names
 
 
 def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
@@ -175,9 +175,9 @@ def _check_size(config: ConfigDict, i: int) -> None:
       f"{path}={stage.size} must be (height, width), such as --{path}=256,512"
     )
   unit = size_unit(config, i)
-  why = f"{config.generator.downsamples} down-samplings"
+  why = counted(config.generator.downsamples, "down-sampling")
   if stage.enhancers:
-    why += f" + {stage.enhancers} enhancers"
+    why += f" + {counted(stage.enhancers, 'enhancer')}"
   # Reflection by one pixel needs two at the smallest size.
   nearest = tuple(max(2, round(n / unit)) * unit for n in stage.size)
   if any(n % unit or n < 2 * unit for n in stage.size):

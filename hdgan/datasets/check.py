@@ -24,7 +24,7 @@ from hdgan.datasets.folder import (
 )
 from hdgan.datasets.reading import reading_of
 from hdgan.datasets.transforms import Geometry, dense_objects
-from hdgan.errors import InputError, raise_faults
+from hdgan.errors import InputError, counted, raise_faults
 from hdgan.picture_spec import PictureSpec, picture_spec
 
 # What the values of most pictures lie in.
@@ -252,7 +252,9 @@ def _label_fault(
   bad = _outside(values, spec)
   if not bad:
     return ""
-  listed = [f"{value} ({count} pixels)" for value, count in bad.items()]
+  listed = [
+    f"{value} ({counted(count, 'pixel')})" for value, count in bad.items()
+  ]
   rule = f"{name}: label value{'s' * (len(bad) > 1)} {first_names(listed, 3)} "
   rule += f"outside 0..{spec.num_classes - 1} (num_classes = "
   rule += f"{spec.num_classes}); "
