@@ -152,7 +152,7 @@ CASES = [
    "64x128 (height x width) is smaller than the stage's 128x128, and nothing"),
   (nothing, ["--config.stages[1].size=70,128"],
    "config.stages[1].size=(70, 128) must be multiples of 8, at least 16 (2 "
-   "down-samplings + 1 enhancers); nearest is --config.stages[1].size=72,128"),
+   "down-samplings + 1 enhancer); nearest is --config.stages[1].size=72,128"),
   (nothing, ["--config.batch_size=3", "--config.mesh.data=2"],
    "config.batch_size=3 must be a multiple of config.mesh.data=2; say "),
   (nothing, ["--config.stages[0].scals=1"], "'scals'; did you mean 'scales'?"),

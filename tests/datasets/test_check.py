@@ -87,8 +87,8 @@ def test_negative_labels_and_several_values(root):
   label[0, :2], label[1, 0] = 9, 30
   save(root, "train_label/street_00002.png", label)
   one, other = faults_of(root)
-  assert "-3 (1 pixels)" in one and "class ids start at 0" in one
-  assert "9 (2 pixels), 30 (1 pixels)" in other
+  assert "-3 (1 pixel)" in one and "class ids start at 0" in one
+  assert "9 (2 pixels), 30 (1 pixel)" in other
   assert "num_classes=31" in other and "ignore_label" not in other
 
 
@@ -110,7 +110,7 @@ def test_a_trained_model_s_classes_stay(root):
   spec = PictureSpec(num_classes=8, ignore_label=255)
   (fault,) = faults_of(root, Rules(spec, trained=True))
   assert fault.endswith(
-    "label value 200 (1 pixels) outside 0..7 (num_classes = 8); the model knows"
+    "label value 200 (1 pixel) outside 0..7 (num_classes = 8); the model knows"
     " classes 0..7 and 255, which has none; correct the map"
   )
 
