@@ -91,7 +91,7 @@ def folder(tmp_path):
   [
     ((), "--num_classes is needed: G takes 4 channels"),
     (("--num_classes=3",), "--size is needed"),
-    (("--num_classes=3", "--size=9,8"), "nearest is --size=8,8"),
+    (("--num_classes=3", "--size=9,8"), "; nearest is --size=8,8"),
     (("--num_classes=3", "--size=8"), "--size"),
     (("--num_classes=x",), "--num_classes"),
     (("--boundary=maybe",), "--boundary"),

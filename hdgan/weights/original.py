@@ -168,6 +168,14 @@ def _ask(total: int, label: int) -> str:
   )
 
 
+# Fields that have flags of their own here.
+_FLAGS = {
+  "stages[0].size": "size",
+  "data.label_range": "label_range",
+  "loss.vgg_file": "vgg_file",
+}
+
+
 def config_of(
   networks: Networks, answers: Answers, options: Mapping[str, str]
 ) -> ConfigDict:
@@ -232,9 +240,10 @@ def config_of(
   try:
     return validate(config)
   except InputError as error:
-    # Said as the import's own flag has it.
-    text = str(error).replace("--config.stages[0].size=", "--size=")
-    raise InputError(text) from error
+    line = str(error)
+    for field, flag in _FLAGS.items():
+      line = line.replace(f"--config.{field}=", f"--{flag}=")
+    raise InputError(line) from error
 
 
 def _data(

@@ -105,5 +105,5 @@ def test_size_must_be_said_and_fit():
     original.config_of(networks(36), Answers(35), {})
   with pytest.raises(InputError, match="loadSize: 1024"):
     original.config_of(networks(36), Answers(35), {"loadSize": "1024"})
-  with pytest.raises(InputError, match="nearest is --size=64,100"):
+  with pytest.raises(InputError, match=r"nearest is --size=64,100"):
     original.config_of(networks(36), Answers(35, size=(64, 99)), {})
