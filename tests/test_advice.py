@@ -529,8 +529,9 @@ def test_a_lower_rate_as_it_says(finished, tmp_path, monkeypatch):
   line = err.splitlines()[-1]
   assert status == 2 and "not finite" in line
   ((_, lower, elsewhere),) = pieces(line, words)
-  assert lower == ["--config.optimizer.learning_rate=0.0002"] and elsewhere
-  words.append(f"--workdir={tmp_path / 'other'}")
+  assert lower == ["--config.optimizer.learning_rate=0.0002"]
+  # Nothing was saved, so that the workdir is still free.
+  assert "nothing was saved yet" in line and not elsewhere
   assert outcome([*words, *lower], monkeypatch) == ("trains", [])
 
 
