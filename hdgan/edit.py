@@ -47,10 +47,10 @@ def run(
   **style_flags: Any,
 ) -> None:
   """Runs `--mode=edit`, its flags by name; see `edit`."""
-  directory.check_own_config(workdir, config, "edit")
+  config = directory.own_config(workdir, config, "edit")
   edit(
     workdir, input, output, edits, step=step, size=size, name=map,
-    options=StyleOptions(**style_flags), overwrite=overwrite,
+    options=StyleOptions(**style_flags), overwrite=overwrite, config=config,
   )  # fmt: skip
 
 
@@ -64,6 +64,7 @@ def edit(
   name: str = "",
   options: StyleOptions = StyleOptions(),  # noqa: B008
   overwrite: bool = False,
+  config: ConfigDict | None = None,
 ) -> None:
   """Edits one map and writes maps, picture, styles, and before beside after.
 
@@ -80,12 +81,13 @@ def edit(
     name: of the map; '' for the one that the file names, or the only one.
     options: styles before the edits.
     overwrite: replace what hdgan wrote to the folder before.
+    config: see `open_renderer`.
 
   Raises:
     InputError: for anything that keeps an edit from being made.
   """
   entries, meant = read_edits(edits)
-  renderer = open_renderer(workdir, step)
+  renderer = open_renderer(workdir, step, config=config)
   if not renderer.config.num_classes:
     raise InputError(
       f"--mode=edit: the labels of {workdir} are pictures, without classes "

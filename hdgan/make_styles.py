@@ -22,10 +22,10 @@ def run(
   style_seed: int | None,
 ) -> None:
   """Runs `--mode=styles`, its flags by name; see `make_styles`."""
-  directory.check_own_config(workdir, config, "styles")
+  config = directory.own_config(workdir, config, "styles")
   make_styles(
     workdir, step, num_styles=num_styles, min_area=min_area,
-    seed=style_seed or 0,
+    seed=style_seed or 0, config=config,
   )  # fmt: skip
 
 
@@ -36,6 +36,7 @@ def make_styles(
   num_styles: int = NUM_STYLES,
   min_area: float = MIN_AREA,
   seed: int = 0,
+  config: ConfigDict | None = None,
 ) -> StyleBank:
   """Encodes the training split, clusters it, writes the bank and its page.
 
@@ -45,6 +46,7 @@ def make_styles(
     num_styles: K, the most styles of a class.
     min_area: share of the picture that an object must exceed to count.
     seed: of K-means.
+    config: see `open_renderer`.
 
   Returns:
     The bank.
@@ -60,7 +62,7 @@ def make_styles(
     )
   if seed < 0:
     raise InputError(f"--style_seed={seed} must be at least 0")
-  renderer = open_renderer(workdir, step, use_bank=False)
+  renderer = open_renderer(workdir, step, use_bank=False, config=config)
   require_encoder(renderer, "--mode=styles")
   data = pipeline.prepare(renderer.config)
   return make_bank(

@@ -43,11 +43,11 @@ def run(
   **style_flags: Any,
 ) -> None:
   """Runs `--mode=synthesize`, its flags by name; see `synthesize`."""
-  directory.check_own_config(workdir, config, "synthesize")
+  config = directory.own_config(workdir, config, "synthesize")
   options = StyleOptions(**style_flags)
   synthesize(
     workdir, input, output, step=step, size=size, name=map, options=options,
-    overwrite=overwrite, show_objects=show_objects,
+    overwrite=overwrite, show_objects=show_objects, config=config,
   )  # fmt: skip
 
 
@@ -61,6 +61,7 @@ def synthesize(
   options: StyleOptions = StyleOptions(),  # noqa: B008
   overwrite: bool = False,
   show_objects: bool = False,
+  config: ConfigDict | None = None,
 ) -> None:
   """Writes one PNG per label map, of the same name, and a grid.
 
@@ -76,6 +77,7 @@ def synthesize(
     name: of the one map to take; '' for all.
     options: which styles.
     overwrite: replace what hdgan wrote to the folder before.
+    config: see `open_renderer`.
     show_objects: also write `objects/<name>.png`, the keys of all objects.
 
   Raises:
@@ -86,7 +88,7 @@ def synthesize(
     raise InputError(
       "--show_objects draws no map of a --style_grid; leave one of them out"
     )
-  renderer = open_renderer(workdir, step)
+  renderer = open_renderer(workdir, step, config=config)
   inputs = pipeline.synthesis_inputs(
     renderer.config, source, stage_size=renderer.size, size=size
   )

@@ -166,7 +166,11 @@ class Renderer:
 
 
 def open_renderer(
-  workdir: pathlib.Path, step: int | None = None, use_bank: bool = True
+  workdir: pathlib.Path,
+  step: int | None = None,
+  *,
+  use_bank: bool = True,
+  config: ConfigDict | None = None,
 ) -> Renderer:
   """Loads a run's generator, its encoder and its styles.
 
@@ -174,6 +178,7 @@ def open_renderer(
     workdir: of a trained or imported run.
     step: of the checkpoint; None for the newest.
     use_bank: False ignores the style bank, to make another.
+    config: from `directory.own_config`; None for the run's own as it is.
 
   Returns:
     A `Renderer`.
@@ -182,7 +187,8 @@ def open_renderer(
     InputError: for a workdir without that checkpoint, or a style bank of
       another encoder or other classes.
   """
-  config = directory.read_config(workdir)
+  if config is None:
+    config = directory.read_config(workdir)
   checkpoints = directory.checkpoints_of(workdir)
   step = directory.find_step(workdir, checkpoints, step)
   info = checkpoints.info(step)

@@ -231,28 +231,39 @@ def _is_future(
   )
 
 
-def check_own_config(
+def own_config(
   workdir: pathlib.Path, config: ConfigDict | None, mode: str
-) -> None:
-  """Refuses fields that would have no effect: the run's own config counts.
+) -> ConfigDict:
+  """The run's own config, with its data where the command line says.
 
   Args:
     workdir: of the run.
     config: that the command line gave, if any.
     mode: names the command in errors.
 
+  Returns:
+    A locked config.
+
   Raises:
-    InputError: naming the first field that differs from the run's.
+    InputError: naming the first field that differs from the run's and would
+      have no effect.
   """
+  own = read_config(workdir)
   if config is None:
-    return
+    return own
   # Only training reads the weights of VGG19.
   config = validate(config, files=False)
-  for field, own, given in config_lib.differences(read_config(workdir), config):
-    raise InputError(
-      f"--config.{field}={given!r} has no effect with --mode={mode}, which "
-      f"uses the run's own config ({own!r}); leave it out"
-    )
+  places = {f.name for f in config_lib.FIELDS if f.free and f.local}
+  for field, before, given in config_lib.differences(own, config):
+    if field not in places:
+      raise InputError(
+        f"--config.{field}={given!r} has no effect with --mode={mode}, which "
+        f"uses the run's own config ({before!r}); leave it out"
+      )
+    if given:  # A file of configs/ names no place.
+      with own.unlocked():
+        config_lib.set_field(own, field, given)
+  return own
 
 
 def _check_writable(workdir: pathlib.Path) -> None:

@@ -326,3 +326,15 @@ def test_a_stage_may_be_added_at_the_end_only():
   directory.check_resume(old, new, 1, 1)
   with pytest.raises(InputError, match=r"stages\[2\].constant: was 1, now 'n"):
     directory.check_resume(new, old, 1, 1)
+
+
+def test_a_runs_data_may_lie_elsewhere(tmp_path):
+  """Also for the modes that use its own config; '' names no place."""
+  config = validate(tiny_config(data__root="old", data__prepared_dir="copies"))
+  directory.begin(tmp_path, config, ())
+  typed = tiny_config(data__root="new", data__prepared_dir="")
+  own = directory.own_config(tmp_path, typed, "styles")
+  assert (own.data.root, own.data.prepared_dir) == ("new", "copies")
+  assert own.is_locked and directory.own_config(tmp_path, None, "x") == config
+  with pytest.raises(InputError, match="--config.seed=7 has no effect with"):
+    directory.own_config(tmp_path, tiny_config(seed=7), "styles")
