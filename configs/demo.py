@@ -18,7 +18,7 @@ def get_config() -> ConfigDict:
     config.data.num_train = 280
     config.data.num_val = 24
     config.data.size = (128, 256)
-    config.generator.width = 24
+    config.generator.width = 16
     config.generator.downsamples = 3
     config.generator.blocks = 4
     config.generator.enhancer_blocks = 2
@@ -37,7 +37,7 @@ def get_config() -> ConfigDict:
           "scales": 2,
           "trainable": ("G1", "E"),
           "constant": 5,
-          "decay": 3,
+          "decay": 2,
         }
       ),
       ConfigDict(
@@ -58,7 +58,7 @@ def get_config() -> ConfigDict:
           "enhancers": 1,
           "scales": 2,
           "trainable": ("G1", "G2"),
-          "constant": 2,
+          "constant": 1,
           "decay": 1,
         }
       ),
