@@ -185,7 +185,7 @@ def test_faults_leave_nothing(workdir, tmp_path, data, line):
   ("options", "line"),
   [
     ({"styles": "none.json"}, "there is no such file or folder"),
-    ({"style_grid": "bicycle"}, "none of the 2 maps has a class or an object"),
+    ({"style_grid": "bicycle"}, "no map of 2 has a class or an object"),
     ({"name": "x"}, "--map=x: there is no map of that name"),
     ({"style_from": "nothing"}, "--style_from=nothing: there is no such file"),
     ({"style_seed": -1}, "--style_seed=-1 must be at least 0"),

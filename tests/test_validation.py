@@ -60,10 +60,10 @@ def test_rules(changes, said):
     # Widths 2 ** (1 down-sampling + 1 enhancer) = 4, so that 34 is 2 off.
     ({"stages[1].size": (34, 64)},
      "config.stages[1].size=(34, 64) must be multiples of 4, at least 8 (1 "
-     "down-samplings + 1 enhancer); nearest is --config.stages[1].size=32,64"),
+     "down-sampling + 1 enhancer); nearest is --config.stages[1].size=32,64"),
     ({"stages[0].size": (2, 30)},
      "config.stages[0].size=(2, 30) must be multiples of 2, at least 4 (1 "
-     "down-samplings); nearest is --config.stages[0].size=4,30"),
+     "down-sampling); nearest is --config.stages[0].size=4,30"),
     ({"stages[0].size": (16,)}, "config.stages[0].size=(16,) must be (height,"),
     ({"encoder.downsamples": 3, "stages[0].size": (20, 32)},
      "config.stages[0].size=(20, 32) must be multiples of 8"),
