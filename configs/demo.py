@@ -36,7 +36,7 @@ def get_config() -> ConfigDict:
           "enhancers": 0,
           "scales": 2,
           "trainable": ("G1", "E"),
-          "constant": 5,
+          "constant": 4,
           "decay": 2,
         }
       ),

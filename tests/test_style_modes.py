@@ -147,7 +147,7 @@ def test_zeros_without_a_bank_are_said_once(tmp_path, capsys):
 def test_fallbacks_are_said_once(workdir, tmp_path, capsys):
   run(workdir, tmp_path / "a")
   said = capsys.readouterr().out
-  assert said.count("take the mean of their class") == 1
+  assert said.count("the mean of the class") == 1
 
 
 def test_a_model_without_e(tmp_path):

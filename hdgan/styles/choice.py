@@ -196,6 +196,10 @@ def fallback_line(bank: StyleBank, names: Sequence[str]) -> str:
     if not len(styles.of_class(label)):
       kind = "mean" if styles.class_counts[label] else "global"
       groups[kind].append(name)
-  ways = {"mean": "the mean of their class", "global": "the mean of all"}
-  parts = [f"{', '.join(g)} take {ways[k]}" for k, g in groups.items() if g]
+  ways = {"mean": "the mean of the class", "global": "the mean of all"}
+  parts = [
+    f"{', '.join(g)} {'takes' if len(g) == 1 else 'take'} {ways[k]}"
+    for k, g in groups.items()
+    if g
+  ]
   return f"Classes without styles: {'; '.join(parts)}." if parts else ""

@@ -97,7 +97,7 @@ def test_fallbacks():
   got = Chooser(NAMES, 2, None).choose(PAIRS, "M")
   np.testing.assert_array_equal(got.table, np.zeros((4, 2)))
   line = fallback_line(make_bank(classes=[*NAMES, "sky"]), NAMES)
-  assert line == "Classes without styles: road take the mean of their class."
+  assert line == "Classes without styles: road takes the mean of the class."
 
 
 def test_a_file_gives_back_what_it_was_written_from(tmp_path):
