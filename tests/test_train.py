@@ -15,7 +15,7 @@ from PIL import Image
 from tiny import assert_bits, close, leaves, null_bias, tiny_config
 
 from hdgan import config as config_lib
-from hdgan import train
+from hdgan import synthesize, train
 from hdgan.datasets import pipeline
 from hdgan.errors import InputError
 from hdgan.rendering.encode import encode_split, training_inputs
@@ -471,6 +471,28 @@ def test_a_checkpoint_knows_the_means_of_its_classes(finished, prepared_dir):
     if len(own):
       close(means.class_means[label], own.mean(axis=0))
   close(means.global_mean, objects.features.mean(axis=0))
+
+
+def test_without_a_bank_synthesis_takes_the_means(finished, tmp_path, capsys):
+  """Of each object's class, as the checkpoint of that step knows them."""
+  workdir, output = tmp_path / "run", tmp_path / "out"
+  shutil.copytree(finished, workdir)
+  for path in workdir.glob("style_bank*"):
+    path.unlink()
+  synthesize.synthesize(workdir, "val", output, step=6)
+  assert "every class takes the mean of its own" in capsys.readouterr().out
+  info = directory.checkpoints_of(workdir).info(6)
+  means = info["class_means"]
+  seen = set()
+  for path in output.glob("*.styles.json"):
+    for key, style in json.loads(path.read_text())["objects"].items():
+      label, id = int(key.split(":")[0]) if ":" in key else None, key
+      if label is None:
+        label = int(id) // 1000 if int(id) >= 1000 else int(id)
+      want = means["classes"][label] if means["counts"][label] else means["all"]
+      assert style == pytest.approx(want, rel=1e-6)
+      seen.add(label)
+  assert len(seen) >= 5
 
 
 def test_what_a_stage_says(
