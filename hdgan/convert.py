@@ -32,11 +32,15 @@ def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
 
   Args:
     source: a state dict, of the whole network or of its `features`.
-    target: a safetensors file; one that is there is replaced.
+    target: a new safetensors file.
 
   Raises:
-    InputError: if the source is something else.
+    InputError: if the source is something else, or the target is there.
   """
+  if target.exists():
+    raise InputError(
+      f"--to={target} is there already; name another file, or delete it"
+    )
   state_dict, table = pth.read(source), names.vgg_table()
   if "0.weight" in state_dict:  # Of `vgg19().features` alone.
     state_dict = {f"features.{k}": v for k, v in state_dict.items()}

@@ -19,11 +19,10 @@ from hdgan.datasets import files, folder, synthesis_inputs
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.errors import InputError, counted
 from hdgan.report import pictures
+from hdgan.runs import directory
 from hdgan.whole_files import whole_file
 
 WRITTEN = ".hdgan_written"
-# Folders of a run directory that mean something.
-RUN_PARTS = ("checkpoints", "samples", "tensorboard")
 # What folders of maps and photos are called, alone or behind a split's name.
 _ROLES = {
   name
@@ -256,7 +255,7 @@ def keep_apart_from_inputs(
   folders += dict.fromkeys(path.parent for path in maps)
   folders += [p.parent for p in read if is_role(p.absolute().parent.name)]
   homes = [pathlib.Path(root).expanduser()] if root else []
-  closed = [workdir / part for part in RUN_PARTS]
+  closed = [workdir / part for part in directory.FOLDERS]
   for one in folders:
     more, shut = places(one)
     homes, closed = homes + more, closed + shut

@@ -26,6 +26,9 @@ from hdgan.whole_files import locked, write_text
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
+# What a run makes beside its config.
+FOLDERS = (CHECKPOINTS, "samples", "tensorboard")
+FILES = (classes_lib.FILE, METRICS, "index.html", "style_bank.safetensors")
 # Lies in the folder of checkpoints: where it is not, that folder is away.
 BEGUN = "begun.txt"
 
@@ -142,6 +145,12 @@ def resume_point(
         f"--workdir={workdir} holds checkpoints but no {CONFIG}; name another "
         "workdir, or put the file back"
       )
+    for name in (*FILES, *FOLDERS[1:]):
+      if (workdir / name).exists():
+        raise InputError(
+          f"--workdir={workdir} holds {name} but no {CONFIG}: it is not a "
+          "run's, and training would write over it; name another folder"
+        )
     return None
   if step is None:
     # Nothing was trained that counts: any config may begin here.

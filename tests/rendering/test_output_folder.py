@@ -7,12 +7,12 @@ import pytest
 
 from hdgan.errors import InputError
 from hdgan.rendering.output_folder import (
-  RUN_PARTS,
   OutputFolder,
   free_name,
   map_names,
   places,
 )
+from hdgan.runs import directory
 
 
 def test_only_what_is_listed_can_be_written(tmp_path):
@@ -127,7 +127,7 @@ def test_places_that_are_read(tmp_path, output, refused):
     (tmp_path / "D" / role).mkdir(parents=True)
   (tmp_path / "link").symlink_to(tmp_path / "D")
   homes, closed = places(tmp_path / "D" / "label")
-  closed += [tmp_path / "W" / part for part in RUN_PARTS]
+  closed += [tmp_path / "W" / part for part in directory.FOLDERS]
   out = OutputFolder(tmp_path / output, ["a.png"])
   if not refused:
     out.keep_apart(homes, closed)

@@ -61,6 +61,18 @@ def test_folders_that_cannot_be_used(tmp_path):
     point(tmp_path / "run")
 
 
+@pytest.mark.parametrize(
+  "name", ["classes.json", "index.html", "samples/mine.png", "metrics.jsonl"]
+)
+def test_a_folder_with_files_of_ones_own(tmp_path, name):
+  path = tmp_path / name
+  path.parent.mkdir(exist_ok=True)
+  path.write_text("mine")
+  with pytest.raises(InputError, match=f"holds {name.split('/')[0]} but no"):
+    point(tmp_path)
+  assert files_of(tmp_path) == {path: b"mine"}
+
+
 def test_a_folder_without_permission(tmp_path, monkeypatch):
   # Root may write anywhere, so the answer of the system is put in.
   monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
