@@ -77,6 +77,14 @@ def test_vgg_that_is_none(vgg_weights, tmp_path, capsys):
   assert not target.exists()
 
 
+def test_vgg_is_written_over_nothing(tmp_path, capsys):
+  target = tmp_path / "y.safetensors"
+  target.write_text("mine")
+  line = fails(capsys, "vgg", f"--from={tmp_path / 'x'}", f"--to={target}")
+  assert f"--to={target} is there already; name another file" in line
+  assert target.read_text() == "mine"
+
+
 @pytest.fixture
 def folder(tmp_path):
   pth.write(
