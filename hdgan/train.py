@@ -72,10 +72,9 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
   if step < end:
     print(f"Stopped and saved at step {step}; the same command goes on.")
     return
-  if job.config.encoder.enabled:
-    complete_styles(job)
-  if job.start < end:
+  if job.config.encoder.enabled and complete_styles(job):
     job.write_index(step, running=False)  # Once more, with the styles.
+  if job.start < end:
     print(
       f"Finished after {counted(step, 'step')}; open {workdir / 'index.html'}"
     )
@@ -101,15 +100,15 @@ def train_stages(job: Run) -> int:
   return step
 
 
-def complete_styles(job: Run) -> None:
-  """Gives a finished run its style bank, unless it has one of its E."""
+def complete_styles(job: Run) -> bool:
+  """Gives a finished run its style bank; False if it has one of its E."""
   E = directory.load_params(job.workdir, units=("E",))["E"]
   digest = style_bank.parameters_digest(E)
   settings = {}
   with contextlib.suppress(InputError):
     old = style_bank.load(job.workdir)
     if old is not None and old.about["encoder"] == digest:
-      return
+      return False
     # Made before the run was extended: as large, of the E that it has now.
     names = ("num_styles", "min_area", "seed")
     settings = {name: old.about[name] for name in names} if old else {}
@@ -117,6 +116,7 @@ def complete_styles(job: Run) -> None:
   with directory.hold(job.workdir):
     renderer = open_renderer(job.workdir, use_bank=False)
     make_bank(renderer, job.data, **settings)
+  return True
 
 
 def finished_line(run: Run) -> str:

@@ -447,12 +447,18 @@ def test_a_finished_run_has_a_style_bank(finished, tmp_path, prepared_dir):
   digest = style_bank.parameters_digest(state_of(finished, END)["params"]["E"])
   assert bank.about["encoder"] == digest and bank.about["step"] == END
   assert len(bank.about["names"]) == 3
-  # Killed while it was made: the same command makes it.
+  # Killed while it was made: the same command makes it, and links it.
   workdir = tmp_path / "run"
   shutil.copytree(finished, workdir)
   for path in workdir.glob("style_bank*"):
     path.unlink()
+  (workdir / "index.html").unlink()
   run(workdir, prepared_dir)
+  page, kept = ((w / "index.html").read_text() for w in (workdir, finished))
+  assert 'href="style_bank.html"' in page and "G1/conv_in/kernel" in page
+  assert page == kept.replace("<title>finished<", "<title>run<").replace(
+    "<h1>finished<", "<h1>run<"
+  )
   for path in finished.glob("style_bank.[sj]*"):
     assert (workdir / path.name).read_bytes() == path.read_bytes()
 

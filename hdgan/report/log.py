@@ -10,6 +10,7 @@ import math
 import os
 import pathlib
 import sys
+import time
 import types
 from collections.abc import Mapping
 from typing import Any
@@ -41,10 +42,21 @@ class MetricsLog:
       kept = [line for line in lines if line["step"] <= step]
       write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
     self._file = path.open("a")
-    # TensorBoard hides what was written from `purge_step` on.
-    self._events = _tensorboardx().SummaryWriter(
-      str(workdir / "tensorboard"), purge_step=step + 1 if step else None
+    board = _tensorboardx()
+    self._summary, self._proto = board.summary, board.proto.event_pb2
+    folder = workdir / "tensorboard"
+    folder.mkdir(exist_ok=True)
+    # Not tensorboardX's SummaryWriter: its queue is lost with a kill, whatever
+    # was flushed. Its file names differ by second and host alone.
+    self._events = board.event_file_writer.EventsWriter(
+      str(folder / "events"), f".{os.getpid()}"
     )
+    if step:
+      # TensorBoard hides what was written from this step on.
+      log = self._proto.SessionLog(status=self._proto.SessionLog.START)
+      self._events.write_event(
+        self._proto.Event(step=step + 1, session_log=log)
+      )
 
   def __enter__(self) -> "MetricsLog":
     return self
@@ -77,15 +89,18 @@ class MetricsLog:
     self._file.flush()
     for name, value in numbers.items():
       if value is not None:
-        self._events.add_scalar(f"{split}/{name}", value, step)
+        self._add(self._summary.scalar(f"{split}/{name}", value), step)
+    self._events.flush()
 
   def image(self, step: int, name: str, picture: np.ndarray) -> None:
     """Adds a picture, [H, W, 1] or [H, W, 3] uint8, to TensorBoard."""
-    self._events.add_image(name, picture, step, dataformats="HWC")
-
-  def flush(self) -> None:
-    """Brings TensorBoard's files up to date, as `write` does the other."""
+    self._add(self._summary.image(name, picture, dataformats="HWC"), step)
     self._events.flush()
+
+  def _add(self, summary: Any, step: int) -> None:
+    self._events.write_event(
+      self._proto.Event(summary=summary, step=step, wall_time=time.time())
+    )
 
   def close(self) -> None:
     """Ends both files."""
@@ -101,6 +116,9 @@ def _tensorboardx() -> types.ModuleType:
     sys.modules["torch"] = None  # type: ignore[assignment]
   try:
     import tensorboardX
+    import tensorboardX.event_file_writer
+    import tensorboardX.proto.event_pb2
+    import tensorboardX.summary
   finally:
     if hide:
       del sys.modules["torch"]

@@ -37,7 +37,6 @@ class Run:
     self.resumed = directory.resume_point(workdir, config)
     self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
     self.initial: train_step.Params = {}
-    self.parameters: list[dict[str, str]] = []
     # A resumed run has its weights in the checkpoint.
     if config.init_from and not self.resumed:
       self.initial = directory.load_params(pathlib.Path(config.init_from))
@@ -122,11 +121,6 @@ class Run:
       state = self.checkpoints.restore(self.start, abstract)
     else:
       state = self._fresh_state(plan, before)
-    leaves = flax.traverse_util.flatten_dict(state.params, sep="/")
-    self.parameters = [
-      {"name": k, "shape": str(v.shape), "parameters": f"{v.size:,}"}
-      for k, v in leaves.items()
-    ]
     # Copies: the average starts as the very arrays of G, and the step, which
     # writes into its state, can be given each buffer once.
     return meshes.place(state, where)
@@ -159,8 +153,6 @@ class Run:
       means: of the classes' features, for models with E.
     """
     step = int(state.step)
-    # No log ends before the step that the next process begins with.
-    self.log.flush()
     info = {
       "step": step,
       "stage": plan.index,
@@ -234,6 +226,8 @@ class Run:
 
   def write_index(self, step: int, running: bool) -> None:
     """Writes index.html."""
+    stage = next(plan for plan in self.plans if step <= plan.end)
+    shapes = flax.traverse_util.flatten_dict(stage.model.shapes(), sep="/")
     end, config = self.plans[-1].end, self.config
     index_page.write_index(
       self.workdir,
@@ -243,7 +237,10 @@ class Run:
       stages=[schedule.describe(p, config) for p in self.plans],
       boundaries=[(p.first, p.stage.name) for p in self.plans],
       config=config_lib.plain(config),
-      parameters=self.parameters,
+      parameters=[
+        {"name": k, "shape": str(v.shape), "parameters": f"{v.size:,}"}
+        for k, v in shapes.items()
+      ],
       data=self._describe_data(),
       rows=[row.title for row in sampling.fixed_rows(self.data)],
       legend=pictures.legend(

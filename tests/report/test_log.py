@@ -1,6 +1,7 @@
 """What a run writes of its numbers: lines and event files."""
 
 import json
+import struct
 import subprocess
 import sys
 
@@ -31,12 +32,40 @@ def test_lines_as_written(tmp_path):
       '"G_GAN": 0.1, "D_real": null, "rate": 2.0}\n'
     )
     log.image(3, "samples", np.zeros((4, 6, 3), np.uint8))
-    log.flush()
+    # All of it lies in the file already, for a kill can come at any time.
+    (events,) = (tmp_path / "tensorboard").iterdir()
+    content = events.read_bytes()
   assert read_metrics(tmp_path) == [json.loads(text)]
-  (events,) = (tmp_path / "tensorboard").iterdir()
-  content = events.read_bytes()
   assert b"held_out/G_GAN" in content and b"\x89PNG" in content
   assert b"D_real" not in content
+  read = list(read_events(events))
+  assert [(e.step, v.tag) for e in read for v in e.summary.value] == [
+    (3, "held_out/G_GAN"), (3, "held_out/rate"), (3, "samples"),
+  ]  # fmt: skip
+  assert read[1].summary.value[0].simple_value == np.float32(0.1)
+
+
+def read_events(path):
+  """The events of a file, which the format frames by their lengths."""
+  from tensorboardX.proto import event_pb2
+
+  data, at = path.read_bytes(), 0
+  while at < len(data):
+    (size,) = struct.unpack_from("<Q", data, at)
+    yield event_pb2.Event.FromString(data[at + 12 : at + 12 + size])
+    at += 16 + size
+
+
+def test_tensorboard_hides_what_is_written_again(tmp_path):
+  write_steps(tmp_path, [1, 2, 3])
+  write_steps(tmp_path, [2], start=1)
+  found = [
+    event.step
+    for path in (tmp_path / "tensorboard").iterdir()
+    for event in read_events(path)
+    if event.HasField("session_log")
+  ]
+  assert found == [2]
 
 
 def test_resuming_drops_what_the_checkpoint_does_not_know(tmp_path):
