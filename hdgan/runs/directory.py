@@ -1,7 +1,8 @@
 """The run directory W: what a run may find there, and what it leaves.
 
 `config.json` (resolved), `classes.json`, `checkpoints/<step>/`,
-`metrics.jsonl`, TensorBoard events, `samples/<step>.png`, `index.html`.
+`metrics.jsonl`, TensorBoard events, `samples/<step>.png`, `index.html`, the
+style bank of a model with E, and `.lock`, which one training holds.
 """
 
 import contextlib
