@@ -292,15 +292,15 @@ def parse(argv: Sequence[str]) -> list[str]:
 def take_networks() -> None:
   """Takes over the networks of `init_from`, but for what was typed.
 
-  A run that is there has them in its own config, so that the same command
-  goes on where the weights that it began with are gone.
+  A run that has a checkpoint has them in its own config, so that the same
+  command goes on where the weights that it began with are gone.
   """
   config, workdir = FLAGS.config, FLAGS.workdir
   if not isinstance(config, ConfigDict) or not config.get("init_from"):
     return
   own = workdir / "config.json" if workdir else None
   path = pathlib.Path(config.init_from) / "config.json"
-  if own is not None and own.is_file():
+  if own is not None and any(own.parent.glob("checkpoints/*/info")):
     path = own
   if not path.is_file():
     return  # Training says what is missing.

@@ -1,7 +1,9 @@
 """Training: all stages of a config in one run, resumed by the same command."""
 
 import contextlib
+import math
 import pathlib
+import shlex
 import signal
 import types
 from collections.abc import Callable, Iterator
@@ -18,6 +20,7 @@ from hdgan.errors import InputError, counted
 from hdgan.rendering.make_bank import make_bank
 from hdgan.rendering.renderer import open_renderer
 from hdgan.runs import directory
+from hdgan.runs.checkpoint import not_finite
 from hdgan.styles import bank as style_bank
 from hdgan.training import sampling, schedule, train_step
 from hdgan.training.run import Run
@@ -107,11 +110,14 @@ def complete_styles(job: Run) -> bool:
   settings = {}
   with contextlib.suppress(InputError):
     old = style_bank.load(job.workdir)
-    if old is not None and old.about["encoder"] == digest:
+    if old is not None and old.about.get("encoder") == digest:
       return False
     # Made before the run was extended: as large, of the E that it has now.
     names = ("num_styles", "min_area", "seed")
-    settings = {name: old.about[name] for name in names} if old else {}
+    about = old.about if old else {}
+    settings = {name: about[name] for name in names if name in about}
+  for kept in style_bank.move_aside(job.workdir):
+    print(f"{kept}: of another E, moved aside")
   print("Making the style bank that synthesis draws from (--mode=styles)")
   with directory.hold(job.workdir):
     renderer = open_renderer(job.workdir, use_bank=False)
@@ -142,7 +148,7 @@ def finished_line(run: Run) -> str:
   return (
     f"This run is finished (step {run.start}). To extend it, {way}; or start "
     "another from its weights, in another --workdir, with "
-    f"--config.init_from={run.workdir}"
+    f"--config.init_from={shlex.quote(str(run.workdir))}"
   )
 
 
@@ -229,8 +235,9 @@ def run_stage(
       if save:
         # The losses above are from before the update: what is saved must be
         # fit for another step.
-        losses = sampler.losses(state.params, ahead, run.vgg)
-        run.require_finite(losses, f"after step {step}, which is not saved")
+        numbers = sampler.losses(state.params, ahead, run.vgg)
+        numbers |= dict.fromkeys(not_finite(state)[:3], math.nan)
+        run.require_finite(numbers, f"after step {step}, which is not saved")
         run.save(plan, state, means)
   return state
 

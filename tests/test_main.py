@@ -239,6 +239,7 @@ def test_networks_come_from_the_run_to_start_from(tmp_path, monkeypatch):
   typed = config_of(monkeypatch, *words, "--config.generator.width=16")
   assert typed.generator.width == 16 and typed.encoder.width == 2
   directory.begin(tmp_path / "new", validate(config), ())
+  (tmp_path / "new/checkpoints/3/info").mkdir(parents=True)
   shutil.rmtree(old)
   assert config_of(monkeypatch, *words) == config
 

@@ -18,6 +18,7 @@ from hdgan import config as config_lib
 from hdgan import synthesize, train
 from hdgan.datasets import pipeline
 from hdgan.errors import InputError
+from hdgan.make_styles import make_styles
 from hdgan.rendering.encode import encode_split, training_inputs
 from hdgan.rendering.renderer import open_renderer
 from hdgan.report import log as report
@@ -379,6 +380,34 @@ def test_a_run_that_diverges_later(
   assert directory.checkpoints_of(other).latest() == END
 
 
+def test_a_state_that_is_not_finite_is_not_saved(
+  finished, tmp_path, prepared_dir, monkeypatch
+):
+  """Though its losses are: of a moment of Adam, which they do not show."""
+  workdir = interrupted(finished, tmp_path / "run", 4)
+  compile_step = train.compile_step
+
+  def spoil(*args):
+    step = compile_step(*args)
+
+    def spoiled(state, *rest):
+      state, metrics = step(state, *rest)
+      moment = state.d_optimizer.nu["D1"]["conv_1"]
+      moment["bias"] = moment["bias"] * np.float32(np.inf)
+      return state, metrics
+
+    return spoiled
+
+  monkeypatch.setattr(train, "compile_step", spoil)
+  with pytest.raises(InputError) as caught:
+    run(workdir, prepared_dir, sample_every=100)
+  line = str(caught.value)
+  assert line.startswith(
+    "d_optimizer/nu/D1/conv_1/bias not finite after step 5"
+  )
+  assert directory.checkpoints_of(workdir).latest() == 4
+
+
 def test_held_out_losses_that_are_not_finite(
   finished, tmp_path, prepared_dir, monkeypatch
 ):
@@ -461,6 +490,18 @@ def test_a_finished_run_has_a_style_bank(finished, tmp_path, prepared_dir):
   )
   for path in finished.glob("style_bank.[sj]*"):
     assert (workdir / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_bank_of_another_encoder_is_kept(finished, tmp_path, prepared_dir):
+  workdir = tmp_path / "run"
+  shutil.copytree(finished, workdir)
+  make_styles(workdir, step=2, num_styles=2)
+  old = {p.suffix: p.read_bytes() for p in workdir.glob("style_bank.*")}
+  run(workdir, prepared_dir)
+  for suffix, data in old.items():
+    assert (workdir / f"style_bank.old{suffix}").read_bytes() == data
+  bank = style_bank.load(workdir)
+  assert bank.about["step"] == END and bank.about["num_styles"] == 2
 
 
 def test_a_checkpoint_knows_the_means_of_its_classes(finished, prepared_dir):

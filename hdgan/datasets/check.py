@@ -267,7 +267,7 @@ def _label_fault(
   if min(bad) < 0:
     return f"{rule}class ids start at 0: number them anew"
   most, ways = max(all_values), []
-  if len(all_values) == 1:
+  if len(all_values) == 1 and spec.ignore_label < 0:
     ways = [f"--config.ignore_label={most} if these pixels have no class"]
   ways += [f"--config.num_classes={most + 1} if they have one"]
   return f"{rule}say {', or '.join(ways)}"

@@ -66,7 +66,7 @@ def read_edits(path: pathlib.Path) -> tuple[list[dict[str, Any]], str]:
     if rule:
       faults.append(f"{path}: edit {i}: {rule}")
   raise_faults(faults)
-  return data["edits"], str(data.get("map", ""))
+  return data["edits"], str(data.get("map") or "")
 
 
 def _edit_fault(entry: Any) -> str:

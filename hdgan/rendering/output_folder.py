@@ -140,10 +140,10 @@ class OutputFolder:
   def _read_sums(self) -> set[str]:
     """Sum and name of all that was ever written here."""
     try:
-      text = (self.path / WRITTEN).read_text(encoding="utf-8")
-    except (OSError, ValueError):
+      text = (self.path / WRITTEN).read_text("utf-8", "surrogateescape")
+    except OSError:
       return set()
-    return set(text.splitlines())
+    return set(text.split("\n"))
 
   @contextlib.contextmanager
   def file(self, name: str) -> Iterator[pathlib.Path]:
@@ -164,10 +164,16 @@ class OutputFolder:
     try:
       with whole_file(self.path / name) as draft:
         yield draft
+        if os.path.lexists(self.path / name) and not self._is_own(name):
+          raise InputError(
+            f"--output={self.path}: {name} has come there meanwhile; name "
+            "another folder"
+          )
         # Before it takes its name: what a kill leaves is then known as ours.
         line = _line(draft, name)
         if line not in self._known:
-          with (self.path / WRITTEN).open("a", encoding="utf-8") as log:
+          sums = self.path / WRITTEN
+          with sums.open("a", -1, "utf-8", "surrogateescape") as log:
             # The newline first: what a kill tore is then a line of its own.
             log.write(f"\n{line}")
           self._known.add(line)
@@ -204,8 +210,8 @@ class OutputFolder:
       self.png(name, ids.astype(np.uint8 if high < 256 else np.uint16))
     # An earlier one of ours with another ending would be a second map.
     for other in map_names(path):
-      if other != name:
-        (self.path / other).unlink(missing_ok=True)
+      if other != name and self._is_own(other):
+        (self.path / other).unlink()
 
 
 def is_role(name: str) -> bool:

@@ -119,7 +119,8 @@ class Checkpoints(contextlib.AbstractContextManager):
     """The folders that have a step's name."""
     if self.directory.is_dir():
       for folder in self.directory.iterdir():
-        if folder.name.isdecimal() and folder.is_dir():
+        name = folder.name
+        if name.isdecimal() and name == str(int(name)) and folder.is_dir():
           yield folder
 
   def latest(self) -> int | None:
@@ -348,16 +349,12 @@ class Checkpoints(contextlib.AbstractContextManager):
 
   def _require_finite(self, step: int, tree: Any) -> None:
     """Refuses weights of a run that had diverged."""
-    for name, leaf in _leaves(tree):
-      # What this process holds: all of it, unless others hold the rest.
-      parts = getattr(leaf, "addressable_shards", None)
-      for part in [leaf] if parts is None else [one.data for one in parts]:
-        array = np.asarray(part)
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-          raise InputError(
-            f"{self.directory / str(step)}: {name} holds numbers that are not "
-            f"finite, this run had diverged; {self._way_back(step)}"
-          )
+    bad = not_finite(tree)
+    if bad:
+      raise InputError(
+        f"{self.directory / str(step)}: {bad[0]} holds numbers that are not "
+        f"finite, this run had diverged; {self._way_back(step)}"
+      )
 
   def _way_back(self, step: int) -> str:
     others = [other for other in self.steps() if other < step]
@@ -373,6 +370,19 @@ class Checkpoints(contextlib.AbstractContextManager):
           item=item, restore_args=arguments, partial_restore=True
         ),
       )
+
+
+def not_finite(tree: Any) -> list[str]:
+  """Names of the arrays of a tree that hold numbers that are not finite."""
+  bad = []
+  for name, leaf in _leaves(tree):
+    # What this process holds: all of it, unless others hold the rest.
+    shards = getattr(leaf, "addressable_shards", None)
+    parts = [leaf] if shards is None else [one.data for one in shards]
+    arrays = [np.asarray(part) for part in parts]
+    if any(a.dtype.kind == "f" and not np.isfinite(a).all() for a in arrays):
+      bad.append(name)
+  return bad
 
 
 def _is_sealed(folder: pathlib.Path) -> bool:

@@ -10,6 +10,7 @@ import os
 import pathlib
 import shlex
 import socket
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,7 +30,10 @@ CHECKPOINTS = "checkpoints"
 LOCK = ".lock"
 # What a run makes beside its config.
 FOLDERS = (CHECKPOINTS, "samples", "tensorboard")
-FILES = (classes_lib.FILE, METRICS, "index.html", "style_bank.safetensors")
+FILES = (
+  classes_lib.FILE, METRICS, "index.html",
+  "style_bank.safetensors", "style_bank.json", "style_bank.html",
+)  # fmt: skip
 # Lies in the folder of checkpoints: where it is not, that folder is away.
 BEGUN = "begun.txt"
 
@@ -46,14 +50,21 @@ def hold(workdir: pathlib.Path) -> Iterator[None]:
   Raises:
     InputError: if another process trains there.
   """
-  try:
-    with locked(workdir / LOCK, wait=False) as file:
-      file.truncate(0)
-      file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-      file.flush()
-      yield
-  except BlockingIOError as error:
-    raise _busy(workdir) from error
+  with contextlib.ExitStack() as stack:
+    for attempt in range(3):
+      try:
+        file = stack.enter_context(locked(workdir / LOCK, wait=False))
+        break
+      except BlockingIOError as error:
+        if attempt == 2:
+          raise _busy(workdir) from error
+        time.sleep(0.1)  # Somebody may only be asking.
+      except OSError as error:
+        raise _not_writable(workdir, error) from error
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+    file.flush()
+    yield
 
 
 def check_free(workdir: pathlib.Path) -> None:
@@ -156,6 +167,7 @@ def resume_point(
   if step is None:
     # Nothing was trained that counts: any config may begin here.
     _check_begun(workdir, checkpoints)
+    read_config(workdir)  # What is no config of ours is not written over.
     return None
   old, info = read_config(workdir), checkpoints.info(step)
   if "imported" in info:
@@ -311,10 +323,14 @@ def begin(
     if classes:
       write_text(workdir / classes_lib.FILE, classes_lib.to_json(classes))
   except OSError as error:
-    raise InputError(
-      f"--workdir={workdir} cannot be written ({error.strerror or error}); "
-      "name another folder"
-    ) from error
+    raise _not_writable(workdir, error) from error
+
+
+def _not_writable(workdir: pathlib.Path, error: OSError) -> InputError:
+  return InputError(
+    f"--workdir={workdir} cannot be written ({error.strerror or error}); "
+    "name another folder"
+  )
 
 
 def load_params(

@@ -146,6 +146,22 @@ def save(workdir: pathlib.Path, bank: StyleBank) -> None:
   write_text(workdir / READABLE, json.dumps(readable(bank), indent=1) + "\n")
 
 
+def move_aside(workdir: pathlib.Path) -> list[pathlib.Path]:
+  """Frees the names of a bank's files: people may use its style numbers.
+
+  Returns:
+    Where they are now: `style_bank.old.json`, or `.old2` and so on.
+  """
+  files = [path for path in workdir.glob("style_bank.*") if path.is_file()]
+  tags = (f"old{more}" for more in ("", *range(2, 1000)))
+  tag = next(t for t in tags if not any(f".{t}." in p.name for p in files))
+  return [
+    path.rename(path.with_name(f"{path.stem}.{tag}{path.suffix}"))
+    for path in sorted(files)
+    if path.name.count(".") == 1
+  ]
+
+
 def readable(bank: StyleBank) -> dict[str, Any]:
   """What style_bank.json says: per class its styles and where to see them."""
   names, objects = bank.about["names"], bank.objects

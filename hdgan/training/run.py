@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import shlex
 from collections.abc import Mapping
 
 import flax.traverse_util
@@ -51,7 +52,7 @@ class Run:
         f"{counted(self.resumed['images'], 'training image')}, now there "
         f"{'is' if images == 1 else 'are'} {images}; put the data back, or "
         "start a new run from its weights, in another --workdir, with "
-        f"--config.init_from={workdir}"
+        f"--config.init_from={shlex.quote(str(workdir))}"
       )
     self.plans = schedule.plan_stages(config, images, self.data.max_instances)
     if self.initial:
@@ -188,7 +189,7 @@ class Run:
     sampling.save(self.workdir, step, grid)
     self.log.image(step, "samples", grid)
     if losses:
-      epoch = plan.epoch(step - 1)
+      epoch = plan.epoch(max(step - 1, plan.first))
       self.log.write(
         step, losses, epoch=epoch, stage=plan.stage.name,
         split="held_out",
@@ -220,7 +221,8 @@ class Run:
       way = (
         f"the newest checkpoint is from step {newest}. Start another run with "
         f"--workdir=ANOTHER {change}, and from these weights with "
-        f"--config.init_from={self.workdir} if their samples are still good"
+        f"--config.init_from={shlex.quote(str(self.workdir))} if their samples "
+        "are still good"
       )
     raise InputError(f"{', '.join(bad)} not finite {when}; {way}")
 

@@ -22,6 +22,26 @@ def test_only_what_is_listed_can_be_written(tmp_path):
   assert not (tmp_path / "O").exists()
 
 
+def test_what_comes_there_meanwhile_stays(tmp_path):
+  names = ["b.txt", *map_names("label/x")]
+  out = OutputFolder(tmp_path, names, overwrite=True)
+  (tmp_path / "b.txt").write_text("mine")
+  with pytest.raises(InputError, match="b.txt has come there meanwhile"):
+    out.text("b.txt", "ours")
+  (tmp_path / "label").mkdir()
+  (tmp_path / "label/x.npy").write_text("mine")
+  out.ids("label/x", np.zeros((2, 2), np.int32))
+  assert (tmp_path / "b.txt").read_text() == "mine"
+  assert (tmp_path / "label/x.npy").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["caf\udce9.txt", "two\u2028lines.txt"])
+def test_names_of_any_bytes_are_known_again(tmp_path, name):
+  OutputFolder(tmp_path, [name]).text(name, "one")
+  OutputFolder(tmp_path, [name], overwrite=True).text(name, "two")
+  assert (tmp_path / name).read_text() == "two"
+
+
 @pytest.mark.parametrize("name", ["a.png", "label/a.png", "objects/a.png"])
 def test_whatever_lies_in_the_way_is_told(tmp_path, name):
   (tmp_path / name).parent.mkdir(exist_ok=True)

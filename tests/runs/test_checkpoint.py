@@ -207,6 +207,17 @@ def test_what_has_a_steps_name_is_never_removed(saved):
   assert checkpoints.steps() == [30] and checkpoints.unsealed() == []
 
 
+def test_names_that_are_nearly_a_steps_are_left_alone(saved):
+  for name in ("0020", "0009"):
+    (saved.directory / name).mkdir()
+  (saved.directory / "0020" / manifest.NAME).write_text("")
+  assert saved.steps() == [10, 20] and saved.unsealed() == []
+  with Checkpoints(saved.directory, keep=1) as checkpoints:
+    checkpoints.save(30, make_state(), {})
+  names = sorted(p.name for p in saved.directory.iterdir())
+  assert names == ["0009", "0020", "30"]
+
+
 def test_a_kill_while_pruning_leaves_no_half_step(saved, monkeypatch):
   def killed(path):
     raise KeyboardInterrupt(path)

@@ -73,6 +73,17 @@ def test_a_folder_with_files_of_ones_own(tmp_path, name):
   assert files_of(tmp_path) == {path: b"mine"}
 
 
+def test_a_config_of_another_program_is_not_written_over(tmp_path):
+  (tmp_path / "config.json").write_text('{"name": "my site"}')
+  with pytest.raises(InputError, match="config.name: there is no such field"):
+    point(tmp_path)
+
+
+def test_a_fault_while_the_lock_is_held_is_its_own(tmp_path):
+  with pytest.raises(BlockingIOError, match="stdout"), directory.hold(tmp_path):
+    raise BlockingIOError("stdout")
+
+
 def test_a_folder_without_permission(tmp_path, monkeypatch):
   # Root may write anywhere, so the answer of the system is put in.
   monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
