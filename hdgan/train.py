@@ -19,7 +19,7 @@ from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError, counted
 from hdgan.rendering.make_bank import make_bank
 from hdgan.rendering.renderer import open_renderer
-from hdgan.runs import directory
+from hdgan.runs import directory, lock
 from hdgan.runs.checkpoint import not_finite
 from hdgan.styles import bank as style_bank
 from hdgan.training import sampling, schedule, train_step
@@ -69,7 +69,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
   job = Run(config, workdir)
   step, end = job.start, job.plans[-1].end
   if step < end:
-    with directory.hold(workdir):
+    with lock.hold(workdir):
       job.begin()
       step = train_stages(job)
   if step < end:
@@ -119,7 +119,7 @@ def complete_styles(job: Run) -> bool:
   for kept in style_bank.move_aside(job.workdir):
     print(f"{kept}: of another E, moved aside")
   print("Making the style bank that synthesis draws from (--mode=styles)")
-  with directory.hold(job.workdir):
+  with lock.hold(job.workdir):
     renderer = open_renderer(job.workdir, use_bank=False)
     make_bank(renderer, job.data, **settings)
   return True

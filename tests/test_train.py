@@ -22,7 +22,7 @@ from hdgan.make_styles import make_styles
 from hdgan.rendering.encode import encode_split, training_inputs
 from hdgan.rendering.renderer import open_renderer
 from hdgan.report import log as report
-from hdgan.runs import directory
+from hdgan.runs import directory, lock
 from hdgan.styles import bank as style_bank
 from hdgan.training import schedule, train_step
 from hdgan.validation import validate
@@ -101,6 +101,9 @@ def test_files(finished):
     "tensorboard", "samples", "index.html", ".lock", "style_bank.json",
     "style_bank.safetensors", "style_bank.html",
   }  # fmt: skip
+  # What a fresh run must not find in its folder is all that it will write.
+  known = {*directory.FILES, *directory.FOLDERS, directory.CONFIG, lock.LOCK}
+  assert names == known
   folders = (p for p in (finished / "checkpoints").iterdir() if p.is_dir())
   steps = sorted(int(p.name) for p in folders)
   assert steps == list(range(1, END + 1))
@@ -454,7 +457,7 @@ def test_two_trainings_in_one_folder(finished, tmp_path, prepared_dir):
   """The second ends at once; the first is untouched."""
   workdir = interrupted(finished, tmp_path / "run", 5)
   with (
-    directory.hold(workdir),
+    lock.hold(workdir),
     pytest.raises(InputError, match="another training is at work there"),
   ):
     run(workdir, prepared_dir)

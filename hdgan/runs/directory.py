@@ -2,16 +2,13 @@
 
 `config.json` (resolved), `classes.json`, `checkpoints/<step>/`,
 `metrics.jsonl`, TensorBoard events, `samples/<step>.png`, `index.html`, the
-style bank of a model with E, and `.lock`, which one training holds.
+style bank of a model with E, and the lock that is in `lock`.
 """
 
-import contextlib
 import os
 import pathlib
 import shlex
-import socket
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -23,11 +20,10 @@ from hdgan.report.log import METRICS, read_metrics
 from hdgan.runs import manifest
 from hdgan.runs.checkpoint import Checkpoints
 from hdgan.validation import validate
-from hdgan.whole_files import locked, write_text
+from hdgan.whole_files import write_text
 
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
-LOCK = ".lock"
 # What a run makes beside its config.
 FOLDERS = (CHECKPOINTS, "samples", "tensorboard")
 FILES = (
@@ -41,52 +37,6 @@ BEGUN = "begun.txt"
 def checkpoints_of(workdir: pathlib.Path, keep: int = 3) -> Checkpoints:
   """Opens the checkpoints of a run."""
   return Checkpoints(workdir / CHECKPOINTS, keep)
-
-
-@contextlib.contextmanager
-def hold(workdir: pathlib.Path) -> Iterator[None]:
-  """Keeps other trainings out of a run directory until this block ends.
-
-  Raises:
-    InputError: if another process trains there.
-  """
-  with contextlib.ExitStack() as stack:
-    for attempt in range(3):
-      try:
-        file = stack.enter_context(locked(workdir / LOCK, wait=False))
-        break
-      except BlockingIOError as error:
-        if attempt == 2:
-          raise _busy(workdir) from error
-        time.sleep(0.1)  # Somebody may only be asking.
-      except OSError as error:
-        raise _not_writable(workdir, error) from error
-    file.truncate(0)
-    file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-    file.flush()
-    yield
-
-
-def check_free(workdir: pathlib.Path) -> None:
-  """Asks whether `hold` would succeed, and leaves nothing.
-
-  Raises:
-    InputError: if another process trains there.
-  """
-  if (workdir / LOCK).is_file() and os.access(workdir / LOCK, os.W_OK):
-    try:
-      with locked(workdir / LOCK, wait=False):
-        pass
-    except BlockingIOError as error:
-      raise _busy(workdir) from error
-
-
-def _busy(workdir: pathlib.Path) -> InputError:
-  who = (workdir / LOCK).read_text(errors="replace").strip()
-  return InputError(
-    f"--workdir={workdir}: another training is at work there ({who}); wait "
-    "until it has ended, or name another --workdir"
-  )
 
 
 def read_config(workdir: pathlib.Path) -> ConfigDict:
@@ -323,10 +273,11 @@ def begin(
     if classes:
       write_text(workdir / classes_lib.FILE, classes_lib.to_json(classes))
   except OSError as error:
-    raise _not_writable(workdir, error) from error
+    raise not_writable(workdir, error) from error
 
 
-def _not_writable(workdir: pathlib.Path, error: OSError) -> InputError:
+def not_writable(workdir: pathlib.Path, error: OSError) -> InputError:
+  """What is said of a folder that the system refuses to write to."""
   return InputError(
     f"--workdir={workdir} cannot be written ({error.strerror or error}); "
     "name another folder"

@@ -18,7 +18,7 @@ from hdgan.networks import vgg
 from hdgan.report import index_page, pictures
 from hdgan.report.log import MetricsLog
 from hdgan.report.progress import Progress
-from hdgan.runs import directory
+from hdgan.runs import directory, lock
 from hdgan.styles import bank as style_bank
 from hdgan.styles.clusters import Styles
 from hdgan.training import hand_over, sampling, schedule, train_step
@@ -33,7 +33,7 @@ class Run:
     """Checks everything that can be checked; writes and compiles nothing."""
     self.config = config = validate(config)
     self.workdir = workdir
-    directory.check_free(workdir)
+    lock.check_free(workdir)
     self.mesh = meshes.make_mesh(config.batch_size, config.mesh.data)
     self.resumed = directory.resume_point(workdir, config)
     self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}

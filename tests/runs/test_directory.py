@@ -15,7 +15,7 @@ from tiny import assert_bits, save_run, tiny_config
 from hdgan.datasets.classes import class_entry, palette
 from hdgan.errors import InputError
 from hdgan.report.log import MetricsLog
-from hdgan.runs import directory, manifest
+from hdgan.runs import directory, lock, manifest
 from hdgan.validation import validate
 
 
@@ -80,7 +80,7 @@ def test_a_config_of_another_program_is_not_written_over(tmp_path):
 
 
 def test_a_fault_while_the_lock_is_held_is_its_own(tmp_path):
-  with pytest.raises(BlockingIOError, match="stdout"), directory.hold(tmp_path):
+  with pytest.raises(BlockingIOError, match="stdout"), lock.hold(tmp_path):
     raise BlockingIOError("stdout")
 
 
@@ -238,8 +238,8 @@ def test_a_run_without_a_checkpoint_may_begin_with_another_config(tmp_path):
 
 HOLDER = """
   import pathlib, sys, time
-  from hdgan.runs import directory
-  with directory.hold(pathlib.Path(sys.argv[1])):
+  from hdgan.runs import lock
+  with lock.hold(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.readline()
 """
@@ -253,7 +253,7 @@ def test_one_training_in_a_folder(tmp_path):
     cwd=pathlib.Path(directory.__file__).parents[2],
   ) as holder:  # fmt: skip
     assert holder.stdout.readline() == "held\n"
-    for ask in (directory.check_free, lambda w: directory.hold(w).__enter__()):
+    for ask in (lock.check_free, lambda w: lock.hold(w).__enter__()):
       with pytest.raises(InputError) as caught:
         ask(tmp_path)
       (line,) = str(caught.value).splitlines()
@@ -262,13 +262,13 @@ def test_one_training_in_a_folder(tmp_path):
     # Whoever holds it may be killed: nobody has to tidy up.
     holder.kill()
     holder.wait()
-    directory.check_free(tmp_path)
-    with directory.hold(tmp_path):
+    lock.check_free(tmp_path)
+    with lock.hold(tmp_path):
       assert directory.resume_point(tmp_path, config)["step"] == 6
 
 
 def test_asking_for_the_lock_leaves_nothing(tmp_path):
-  directory.check_free(tmp_path / "none")
+  lock.check_free(tmp_path / "none")
   assert not list(tmp_path.iterdir())
 
 

@@ -7,7 +7,6 @@ house are kept as the feature `styles`, which is never fed to a network.
 import dataclasses
 import io
 import itertools
-import json
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -17,7 +16,7 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 from PIL import Image
 
-from hdgan.datasets import files, prepared
+from hdgan.datasets import classes, files, prepared
 from hdgan.datasets.check import rules_of, size_faults
 from hdgan.datasets.classes import class_entry
 from hdgan.datasets.reading import reading_of
@@ -256,8 +255,7 @@ def write_folder(
         path = root / f"{split}_{role}" / f"{street_name(index)}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode_png(array))
-  text = json.dumps(CLASSES, indent=1)
-  write_text(root / "classes.json", text)
+  write_text(root / classes.FILE, classes.to_json(CLASSES))
 
 
 def _count_objects(example: dict[str, Any]) -> int:
