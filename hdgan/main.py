@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -20,6 +21,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags
 
 from hdgan import config as config_lib
+from hdgan.devices import processes
 from hdgan.errors import InputError
 from hdgan.styles.clusters import MIN_AREA, NUM_STYLES
 
@@ -117,6 +119,16 @@ flags.DEFINE_bool(
 flags.DEFINE_bool(
   "show_objects", False, "Also draw every map with the keys of its objects."
 )
+flags.DEFINE_string(
+  "coordinator", "", "HOST:PORT where process 0 of several listens; off for a "
+  "process of its own.",
+)  # fmt: skip
+flags.DEFINE_integer("processes", 0, "How many processes work as one.")
+flags.DEFINE_integer("process", -1, "Which of them this is, from 0.")
+flags.DEFINE_enum(
+  "prepare", "first", ["first", "each"],
+  help="Which of several processes prepare the data.",
+)  # fmt: skip
 flags.DEFINE_enum(
   "work", "step", ["forward", "step"], help="What the benchmark times."
 )
@@ -146,9 +158,15 @@ class Mode:
 
 _STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
+_PROCESS_FLAGS = ("coordinator", "processes", "process")
+
 # The one table of modes. A config may be left out where W holds one.
 MODES = {
-  "train": Mode("train", needs=("config", "workdir")),
+  "train": Mode(
+    "train",
+    needs=("config", "workdir"),
+    may=("prepare", *_PROCESS_FLAGS),
+  ),
   "synthesize": Mode(
     "synthesize",
     needs=("workdir", "input", "output"),
@@ -340,9 +358,20 @@ def _explain(error: Exception, argv: Sequence[str]) -> str:
 
 def _fail(error: object) -> NoReturn:
   """Prints one line per fault and ends."""
+  _tell(error)
+  sys.exit(2)
+
+
+def _tell(error: object) -> None:
   for line in str(error).splitlines():
     print(f"error: {line}", file=sys.stderr)
-  sys.exit(2)
+
+
+def _end(status: int, cause: str) -> NoReturn:
+  """Ends this process, and those that work with it."""
+  if processes.count() > 1:
+    processes.end(status, cause)
+  sys.exit(status)
 
 
 def keep_compiled() -> None:
@@ -362,12 +391,26 @@ def main(_: Sequence[str]) -> None:
     mode = MODES[FLAGS.mode]
     # Imported now, so that a mode loads only the libraries of its own.
     door = importlib.import_module(f"hdgan.{mode.door}")
-    door.run(**{flag: FLAGS[flag].value for flag in mode.flags})
+    given = {flag: FLAGS[flag].value for flag in mode.flags}
+    place: list[Any] = [given.pop(f) for f in _PROCESS_FLAGS if f in given]
+    if place:
+      processes.start(processes.find_place(*place))
+    door.run(**given)
+    processes.finish()
   except InputError as error:
-    _fail(error)
+    _tell(error)
+    _end(2, str(error))
   except KeyboardInterrupt:
-    print("stopped by Ctrl-C; files that are there are whole", file=sys.stderr)
-    sys.exit(130)
+    line = "stopped by Ctrl-C; files that are there are whole"
+    print(line, file=sys.stderr)
+    _end(130, line)
+  except Exception as error:
+    if processes.count() == 1:
+      raise
+    if isinstance(error, jax.errors.JaxRuntimeError):
+      processes.await_cause()
+    traceback.print_exc()
+    _end(1, f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from clu import parameter_overview
 from ml_collections import ConfigDict
 
 from hdgan.datasets import pipeline
 from hdgan.devices import mesh as meshes
+from hdgan.devices import processes
 from hdgan.errors import InputError, counted
 from hdgan.rendering.make_bank import make_bank
 from hdgan.rendering.renderer import open_renderer
@@ -50,39 +52,51 @@ class StopRequest:
     self.asked = True
 
 
-def run(config: ConfigDict, workdir: pathlib.Path) -> None:
+def run(
+  config: ConfigDict, workdir: pathlib.Path, prepare: str = "first"
+) -> None:
   """Runs `--mode=train`, its flags by name; see `train`."""
-  train(config, workdir)
+  train(config, workdir, prepare)
 
 
-def train(config: ConfigDict, workdir: pathlib.Path) -> None:
+def train(
+  config: ConfigDict, workdir: pathlib.Path, prepare: str = "first"
+) -> None:
   """Trains all stages, from where the run in `workdir` stopped if there is one.
 
   Args:
     config: of the experiment.
     workdir: the run directory.
+    prepare: "first" or "each": which of several processes prepare the data.
 
   Raises:
     InputError: for anything wrong with config, folder or data, before
       anything compiles or is written; or if a loss is no longer finite.
   """
-  job = Run(config, workdir)
+  job = Run(config, workdir, prepare=prepare)
   step, end = job.start, job.plans[-1].end
   if step < end:
-    with lock.hold(workdir):
+    with hold(workdir):
       job.begin()
       step = train_stages(job)
   if step < end:
-    print(f"Stopped and saved at step {step}; the same command goes on.")
+    processes.say(
+      f"Stopped and saved at step {step}; the same command goes on."
+    )
     return
   if job.config.encoder.enabled and complete_styles(job):
     job.write_index(step, running=False)  # Once more, with the styles.
   if job.start < end:
-    print(
+    processes.say(
       f"Finished after {counted(step, 'step')}; open {workdir / 'index.html'}"
     )
   else:
-    print(finished_line(job))
+    processes.say(finished_line(job))
+
+
+def hold(workdir: pathlib.Path) -> contextlib.AbstractContextManager[None]:
+  """Keeps other trainings out; process 0 does it for all."""
+  return lock.hold(workdir) if processes.first() else contextlib.nullcontext()
 
 
 def train_stages(job: Run) -> int:
@@ -96,7 +110,7 @@ def train_stages(job: Run) -> int:
         state = job.start_stage(plan, state)
       state = run_stage(job, plan, state, stop)
       step = int(state.step)
-      if stop.asked:
+      if step < plan.end or processes.anyone("stop", stop.asked):
         break
     job.progress.close()
   job.write_index(step, running=False)
@@ -116,10 +130,14 @@ def complete_styles(job: Run) -> bool:
     names = ("num_styles", "min_area", "seed")
     about = old.about if old else {}
     settings = {name: about[name] for name in names if name in about}
-  for kept in style_bank.move_aside(job.workdir):
-    print(f"{kept}: of another E, moved aside")
-  print("Making the style bank that synthesis draws from (--mode=styles)")
-  with lock.hold(job.workdir):
+  processes.wait("bank")  # All have looked at what is there.
+  with hold(job.workdir):
+    if processes.first():
+      for kept in style_bank.move_aside(job.workdir):
+        print(f"{kept}: of another E, moved aside")
+    processes.say(
+      "Making the style bank that synthesis draws from (--mode=styles)"
+    )
     renderer = open_renderer(job.workdir, use_bank=False)
     make_bank(renderer, job.data, **settings)
   return True
@@ -201,22 +219,30 @@ def run_stage(
     stream = open_stream(run, plan, step)
     ahead = next(stream)
     batch = meshes.put_batch(ahead, run.mesh)
-    update = compile_step(run, plan, state, batch)
+    flag = meshes.put_flag(False, run.mesh)
+    update = compile_step(run, plan, state, batch, flag)
     if not step:
       # Photos that lie on their side or are read as black show here.
       run.sample(plan, sampler, state, sampler.class_means(state.params))
-  stopping = False
+  # Nothing to save yet: the state is that of a checkpoint, or of no step.
+  stopping = processes.anyone("stop", stop.asked)
+  asked_before: jax.Array | None = None
   while step < plan.end and not stopping:
-    state, metrics = update(state, batch, run.vgg)
+    state, metrics, asked = update(state, batch, flag, run.vgg)
     step += 1
     window.append(metrics)
     # Read while the devices work, with at most two steps in flight.
     ahead = next(stream)
     if step < plan.end:
       batch = meshes.put_batch(ahead, run.mesh)
-      jax.block_until_ready(window[-2:][0])
-    # Asked for once per step: a later request must not end the loop unsaved.
-    stopping = stop.asked
+      flag = meshes.put_flag(stop.asked, run.mesh)
+    # A stop asked of one process goes through a step to all of them, who read
+    # it once that step is done and so end after the same one.
+    if asked_before is not None:
+      stopping = bool(asked_before)
+    asked_before = asked
+    if processes.count() == 1:  # It need not ask itself.
+      stopping = stop.asked
     last = step == plan.end or stopping
     log, sample, save = (
       last or step % config[f"{name}_every"] == 0
@@ -235,7 +261,7 @@ def run_stage(
       if save:
         # The losses above are from before the update: what is saved must be
         # fit for another step.
-        numbers = sampler.losses(state.params, ahead, run.vgg)
+        numbers = sampler.losses(state.params, run.vgg)
         numbers |= dict.fromkeys(not_finite(state)[:3], math.nan)
         run.require_finite(numbers, f"after step {step}, which is not saved")
         run.save(plan, state, means)
@@ -253,8 +279,8 @@ def open_stream(
     batch_size=run.config.batch_size,
     seed=(run.config.seed, plan.index),
     start=step - plan.first,
-    process_index=jax.process_index(),
-    process_count=jax.process_count(),
+    process_index=processes.index(),
+    process_count=processes.count(),
     objects=plan.model.encoder is not None,
   )
 
@@ -264,8 +290,21 @@ def compile_step(
   plan: schedule.StagePlan,
   state: TrainState,
   batch: dict[str, jax.Array],
-) -> Callable[..., tuple[TrainState, train_step.Metrics]]:
-  """Compiles a stage's step once, for these shapes; the state is donated."""
+  flag: jax.Array,
+) -> Callable[..., tuple[TrainState, train_step.Metrics, jax.Array]]:
+  """Compiles a stage's step once, for these shapes; the state is donated.
+
+  Args:
+    run: what all stages share.
+    plan: of the stage.
+    state: with a copy on every device.
+    batch: arrays [B, ...], cut over the devices.
+    flag: [devices] int32, as from `meshes.put_flag`.
+
+  Returns:
+    (state, batch, flag, vgg parameters) to the state after the step, its
+    metrics, and whether any device's flag is up.
+  """
   step = train_step.bind_step(
     plan.model,
     plan.stage,
@@ -273,11 +312,20 @@ def compile_step(
     first_step=plan.first,
     steps_per_epoch=plan.steps_per_epoch,
   )
+
+  def flagged(state, batch, flag, vgg_params):  # type: ignore[no-untyped-def]
+    """The step, and what the devices agree on."""
+    return *step(state, batch, vgg_params), jnp.max(flag)
+
+  copied, cut = meshes.replicated(run.mesh), meshes.split(run.mesh)
   # The new state takes the old one's memory: the devices hold one copy.
-  jitted = jax.jit(step, donate_argnums=0)
+  jitted = jax.jit(
+    flagged, in_shardings=(copied, cut, cut, copied), out_shardings=copied,
+    donate_argnums=0,
+  )  # fmt: skip
   # Ahead of time: the caller leaves these seconds out of the rate, and a batch
   # of another shape is an error rather than a second compilation.
-  return jitted.lower(state, batch, run.vgg).compile()
+  return jitted.lower(state, batch, flag, run.vgg).compile()
 
 
 def write_metrics(

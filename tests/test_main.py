@@ -105,7 +105,7 @@ def test_config_comes_from_the_workdir(tmp_path, monkeypatch):
   """Also with overrides; an own --config wins."""
   save_run(tmp_path / "run", tiny_config(seed=3))
   seen = []
-  monkeypatch.setattr(train, "run", lambda config, workdir: seen.append(config))
+  monkeypatch.setattr(train, "run", lambda config, **_: seen.append(config))
   workdir = f"--workdir={tmp_path / 'run'}"
   assert command(workdir)[0] == 0
   assert command("--workdir", str(tmp_path / "run"), "--config.seed=4")[0] == 0
@@ -127,7 +127,7 @@ def test_a_damaged_config_of_a_run(tmp_path):
 def config_of(monkeypatch, *words):
   """The config that a command line gives to training."""
   seen = []
-  monkeypatch.setattr(train, "run", lambda config, workdir: seen.append(config))
+  monkeypatch.setattr(train, "run", lambda config, **_: seen.append(config))
   status, _, err = command(*words)
   assert status == 0, err
   return seen[0]

@@ -7,6 +7,7 @@ leaves behind is removed by the next one.
 """
 
 import contextlib
+import contextvars
 import dataclasses
 import io
 import json
@@ -96,6 +97,20 @@ def example_features(**more: Any) -> tfds.features.FeaturesDict:
   )
 
 
+# Set where another process prepares and this one opens what it made.
+_opens_only = contextvars.ContextVar("opens_only", default=False)
+
+
+@contextlib.contextmanager
+def opening_only() -> Iterator[None]:
+  """Within it nothing is prepared, recorded or told: another process did."""
+  token = _opens_only.set(True)
+  try:
+    yield
+  finally:
+    _opens_only.reset(token)
+
+
 def prepare(
   make_builder: Callable[[], tfds.core.GeneratorBasedBuilder],
   splits: Iterable[str],
@@ -115,6 +130,12 @@ def prepare(
   with _quiet():
     builder = make_builder()
     final = pathlib.Path(builder.data_path)
+    if _opens_only.get() and not final.exists():
+      raise InputError(
+        f"{final}: the copy of the data that process 0 prepared is not to be "
+        "seen here; name a folder that all hosts share by "
+        "--config.data.prepared_dir=FOLDER, or say --prepare=each"
+      )
     try:
       # What is there is whole, and may be in a folder that is only read.
       with (
@@ -162,6 +183,8 @@ def load_record(path: pathlib.Path) -> dict[str, Any]:
 
 def save_record(path: pathlib.Path, record: Mapping[str, Any]) -> None:
   """Writes a JSON object, whole or not at all."""
+  if _opens_only.get():
+    return
   try:
     with locked(path.parent / ".lock"):
       write_text(path, json.dumps(record, indent=1))
@@ -174,6 +197,8 @@ def save_record(path: pathlib.Path, record: Mapping[str, Any]) -> None:
 
 def say(line: str) -> None:
   """Tells the user one line; stdout is left to results."""
+  if _opens_only.get():
+    return
   print(line, file=sys.stderr, flush=True)
 
 

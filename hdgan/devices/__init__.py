@@ -1,4 +1,4 @@
-"""Where arrays live: the mesh, and what is cut or copied over it.
+"""Where arrays live, and the processes that work as one.
 
 May import the ground rooms.
 """

@@ -9,28 +9,46 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Shaped
 
+from hdgan.devices import processes
 from hdgan.errors import InputError, counted
 
 
-def mesh_size(batch_size: int, devices: int, asked: int = 0) -> int:
-  """Chooses how many devices share a batch.
+def mesh_size(
+  batch_size: int, devices: int, asked: int = 0, processes: int = 1
+) -> int:
+  """Chooses how many devices share a batch, as many of each process.
 
   Args:
-    batch_size: global.
-    devices: how many there are.
+    batch_size: pictures that are fed at a time, of all processes together.
+    devices: how many each process has.
     asked: `config.mesh.data`; 0 takes the most that divide the batch.
+    processes: how many work as one.
 
   Returns:
-    A divisor of the batch size.
+    A divisor of the batch size and a multiple of the processes.
 
   Raises:
-    InputError: if `asked` does not divide the batch or is more than there are.
+    InputError: if the processes do not divide the batch, or `asked` does not,
+      or is more than there are, or leaves a process without a device.
   """
-  if asked > devices:
+  if batch_size % processes:
+    raise InputError(
+      f"{processes} processes cannot share {counted(batch_size, 'picture')} a "
+      "step, each needs as many (config.batch_size / config.accumulate); the "
+      f"nearest are {_nearest(batch_size, processes)}"
+    )
+  there = devices * processes
+  if asked > there:
     raise InputError(
       f"config.mesh.data={asked} is more than the "
-      f"{counted(devices, 'device')} here; say "
+      f"{counted(there, 'device')} here; say "
       "--config.mesh.data=0 to use what fits"
+    )
+  if asked % processes:
+    raise InputError(
+      f"config.mesh.data={asked} would leave some of the {processes} processes "
+      "with fewer devices than others; say --config.mesh.data=0 to use what "
+      f"fits, or --config.mesh.data={-(-asked // processes) * processes}"
     )
   if asked and batch_size % asked:
     raise InputError(
@@ -40,7 +58,16 @@ def mesh_size(batch_size: int, devices: int, asked: int = 0) -> int:
     )
   if asked:
     return asked
-  return max(n for n in range(1, devices + 1) if batch_size % n == 0)
+  share = batch_size // processes
+  return processes * max(n for n in range(1, devices + 1) if share % n == 0)
+
+
+def _nearest(batch_size: int, processes: int) -> str:
+  """The batch sizes below and above that the processes divide."""
+  below = batch_size // processes * processes
+  return " and ".join(
+    f"--config.batch_size={n}" for n in (below, below + processes) if n
+  )
 
 
 def make_mesh(
@@ -49,16 +76,22 @@ def make_mesh(
   """Builds the mesh with its one axis "data".
 
   Args:
-    batch_size: global.
+    batch_size: pictures that are fed at a time, of all processes together.
     asked: `config.mesh.data`.
-    devices: all by default.
+    devices: all by default, of all processes.
 
   Returns:
-    A mesh of the first `mesh_size(...)` devices.
+    A mesh of as many devices of each process, in the processes' order.
   """
   devices = list(jax.devices() if devices is None else devices)
-  size = mesh_size(batch_size, len(devices), asked)
-  return Mesh(np.array(devices[:size]), ("data",))
+  of_process: dict[int, list[Any]] = {}
+  for device in devices:
+    of_process.setdefault(device.process_index, []).append(device)
+  fewest = min(map(len, of_process.values()))
+  size = mesh_size(batch_size, fewest, asked, len(of_process))
+  share = size // len(of_process)
+  chosen = [d for i in sorted(of_process) for d in of_process[i][:share]]
+  return Mesh(np.array(chosen), ("data",))
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -78,13 +111,39 @@ def place(tree: Any, where: Any) -> Any:
   given such a buffer to write into would write, and free, what numpy owns.
 
   Args:
-    tree: of numpy or JAX arrays of any shape.
+    tree: of numpy or JAX arrays of any shape, the same in all processes.
     where: a sharding for all of them, or a tree of shardings.
 
   Returns:
     The same tree of JAX arrays, each safe to donate once.
   """
-  return jax.tree.map(jnp.copy, jax.device_put(tree, where))
+  return jax.tree.map(jnp.copy, put(tree, where))
+
+
+def put(tree: Any, where: Any) -> Any:
+  """Sends a tree of arrays to devices; it may share memory with what it was.
+
+  Args:
+    tree: of numpy or JAX arrays of any shape, the same in all processes.
+    where: a sharding for all of them, or a tree of shardings.
+
+  Returns:
+    The same tree of JAX arrays.
+  """
+
+  def send(array: Any, sharding: Any) -> jax.Array:
+    """One array of any shape, which stays that of all processes."""
+    if isinstance(array, jax.Array) and not array.is_fully_addressable:
+      return jax.device_put(array, sharding)
+    # `jax.device_put` would gather and compare what the processes hold.
+    own = np.asarray(array)
+    return jax.make_array_from_callback(own.shape, sharding, own.__getitem__)
+
+  if processes.count() == 1:
+    return jax.device_put(tree, where)
+  if isinstance(where, jax.sharding.Sharding):
+    where = jax.tree.map(lambda _: where, tree)
+  return jax.tree.map(send, tree, where)
 
 
 def put_batch(
@@ -96,3 +155,11 @@ def put_batch(
     name: jax.make_array_from_process_local_data(where, array)
     for name, array in batch.items()
   }
+
+
+def put_flag(flag: bool, mesh: Mesh) -> jax.Array:
+  """This process's answer on each of its devices: int32 [devices], 0 or 1."""
+  own = sum(d.process_index == processes.index() for d in mesh.devices.flat)
+  return jax.make_array_from_process_local_data(
+    split(mesh), np.full(own, flag, np.int32)
+  )

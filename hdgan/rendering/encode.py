@@ -18,6 +18,7 @@ from jax.sharding import Mesh, PartitionSpec
 from hdgan.datasets import prepared
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects
+from hdgan.devices import processes
 from hdgan.devices.mesh import make_mesh, replicated, split
 from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.model import Model, Params
@@ -162,7 +163,7 @@ def encode_split(renderer: Renderer, inputs: SynthesisInputs) -> Objects:
   Returns:
     The objects of all pictures; pixels without a class belong to none.
   """
-  first, count = jax.process_index(), jax.process_count()
+  first, count = processes.index(), processes.count()
   own = range(first, len(inputs), count)
   tell = prepared.progress_line("encoding")
   parts = []

@@ -4,6 +4,7 @@ import jax
 
 from hdgan import config as config_lib
 from hdgan.datasets.prepared import Prepared
+from hdgan.devices import processes
 from hdgan.errors import counted
 from hdgan.rendering import style_page
 from hdgan.rendering.encode import encode_split, training_inputs
@@ -55,7 +56,7 @@ def make_bank(
   }
   bank = StyleBank(styles, objects, about)
   # Every process has the whole bank; one writes it.
-  if jax.process_index() == 0:
+  if processes.first():
     workdir = renderer.workdir
     style_bank.save(workdir, bank)
     for line in describe(bank):

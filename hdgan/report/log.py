@@ -108,6 +108,25 @@ class MetricsLog:
     self._events.close()
 
 
+class NoLog:
+  """Stands in for `MetricsLog` in processes that write nothing."""
+
+  def __enter__(self) -> "NoLog":
+    return self
+
+  def __exit__(self, *_: object) -> None:
+    self.close()
+
+  def write(self, *_: Any, **__: Any) -> None:
+    """Writes nothing."""
+
+  def image(self, *_: Any, **__: Any) -> None:
+    """Writes nothing."""
+
+  def close(self) -> None:
+    """Has nothing to end."""
+
+
 def _tensorboardx() -> types.ModuleType:
   """The writer, kept from importing a PyTorch that is installed."""
   hide = "torch" not in sys.modules

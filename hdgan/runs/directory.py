@@ -276,6 +276,19 @@ def begin(
     raise not_writable(workdir, error) from error
 
 
+def require_shared(workdir: pathlib.Path) -> None:
+  """Makes sure that a process sees the folder that process 0 has begun.
+
+  Raises:
+    InputError: if it does not.
+  """
+  if not (workdir / CONFIG).is_file():
+    raise InputError(
+      f"--workdir={workdir} is not the folder that process 0 writes to (no "
+      f"{CONFIG} is to be seen in it); name a folder that all hosts share"
+    )
+
+
 def not_writable(workdir: pathlib.Path, error: OSError) -> InputError:
   """What is said of a folder that the system refuses to write to."""
   return InputError(

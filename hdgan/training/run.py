@@ -1,6 +1,8 @@
 """What all stages of one training run share: set-up, folder and log."""
 
+import contextlib
 import functools
+import io
 import pathlib
 import shlex
 from collections.abc import Mapping
@@ -12,11 +14,13 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.datasets import pipeline
+from hdgan.datasets.prepared import Prepared, opening_only
 from hdgan.devices import mesh as meshes
+from hdgan.devices import processes
 from hdgan.errors import InputError, counted
 from hdgan.networks import vgg
 from hdgan.report import index_page, pictures
-from hdgan.report.log import MetricsLog
+from hdgan.report.log import MetricsLog, NoLog
 from hdgan.report.progress import Progress
 from hdgan.runs import directory, lock
 from hdgan.styles import bank as style_bank
@@ -29,11 +33,21 @@ from hdgan.validation import validate
 class Run:
   """What all stages of one run share."""
 
-  def __init__(self, config: ConfigDict, workdir: pathlib.Path):
-    """Checks everything that can be checked; writes and compiles nothing."""
+  def __init__(
+    self, config: ConfigDict, workdir: pathlib.Path, prepare: str = "first"
+  ):
+    """Checks everything that can be checked; writes and compiles nothing.
+
+    Args:
+      config: of the experiment.
+      workdir: the run directory.
+      prepare: which processes prepare the data: "first", before the others
+        open its copy, or "each" for itself.
+    """
     self.config = config = validate(config)
     self.workdir = workdir
-    lock.check_free(workdir)
+    if processes.first():
+      lock.check_free(workdir)
     self.mesh = meshes.make_mesh(config.batch_size, config.mesh.data)
     self.resumed = directory.resume_point(workdir, config)
     self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
@@ -41,8 +55,8 @@ class Run:
     # A resumed run has its weights in the checkpoint.
     if config.init_from and not self.resumed:
       self.initial = directory.load_params(pathlib.Path(config.init_from))
-    self.data = pipeline.prepare(config)
-    if not self.resumed:
+    self.data = self._prepare(prepare)
+    if not self.resumed and processes.first():
       pipeline.say_distortion(config, self.data)
     images = self.data.num_train
     # Steps per epoch, and so the whole schedule, follow from the images.
@@ -63,6 +77,23 @@ class Run:
     self.start = self.resumed["step"] if self.resumed else 0
     self.first_stage = self.resumed["stage"] if self.resumed else 0
 
+  def _prepare(self, who: str) -> Prepared:
+    """Prepares the data, in one process or in each, and opens it in all."""
+    if who == "each" or processes.count() == 1:
+      data = pipeline.prepare(self.config)
+    else:
+      with processes.first_goes_first("prepared"):
+        once = contextlib.nullcontext if processes.first() else opening_only
+        with once():
+          data = pipeline.prepare(self.config)
+    processes.require_same(
+      "data",
+      f"{counted(data.num_train, 'training image')}, at most "
+      f"{counted(data.max_instances, 'object')} each",
+      "give all the same data",
+    )
+    return data
+
   def begin(self) -> None:
     """Makes the folder, opens what is written to, says what is used.
 
@@ -76,21 +107,26 @@ class Run:
       )
     used, there = self.mesh.size, jax.device_count()
     if used < there:
-      print(
+      processes.say(
         f"devices for a batch of {self.config.batch_size}: {used} of {there}; "
         f"{counted(there - used, 'stays', 'stay')} idle"
       )
-    directory.begin(self.workdir, self.config, self.data.classes)
+    if processes.first():
+      directory.begin(self.workdir, self.config, self.data.classes)
+    processes.wait("begun")
+    directory.require_shared(self.workdir)
     self.checkpoints = directory.checkpoints_of(self.workdir, self.config.keep)
     for folder in self.checkpoints.move_aside():
-      print(f"{folder}: a checkpoint without its manifest, moved aside")
+      processes.say(f"{folder}: a checkpoint without its manifest, moved aside")
     if self.resumed:
-      print(f"{self.workdir}: goes on from step {self.start}")
-    self.log = MetricsLog(self.workdir, self.start)
+      processes.say(f"{self.workdir}: goes on from step {self.start}")
+    first = processes.first()
+    self.log = MetricsLog(self.workdir, self.start) if first else NoLog()
     self.progress = Progress(
-      self.plans[-1].end, self.config.batch_size, start=self.start
-    )
-    self.vgg = jax.device_put(self.vgg, meshes.replicated(self.mesh))
+      self.plans[-1].end, self.config.batch_size, start=self.start,
+      stream=None if first else io.StringIO(),
+    )  # fmt: skip
+    self.vgg = meshes.put(self.vgg, meshes.replicated(self.mesh))
 
   def _init(
     self, plan: schedule.StagePlan, params: train_step.Params
@@ -186,7 +222,8 @@ class Run:
     params = {**state.params, **state.ema}
     grid, losses = sampler.render(params, self.vgg, means)
     self.require_finite(losses, f"on held-out pictures at step {step}")
-    sampling.save(self.workdir, step, grid)
+    if processes.first():
+      sampling.save(self.workdir, step, grid)
     self.log.image(step, "samples", grid)
     if losses:
       epoch = plan.epoch(max(step - 1, plan.first))
@@ -227,7 +264,9 @@ class Run:
     raise InputError(f"{', '.join(bad)} not finite {when}; {way}")
 
   def write_index(self, step: int, running: bool) -> None:
-    """Writes index.html."""
+    """Writes index.html, once for all processes."""
+    if not processes.first():
+      return
     stage = next(plan for plan in self.plans if step <= plan.end)
     shapes = flax.traverse_util.flatten_dict(stage.model.shapes(), sep="/")
     end, config = self.plans[-1].end, self.config

@@ -108,7 +108,7 @@ class Sampler:
 
   def _put(self, arrays: Any) -> Any:
     """Every device draws the same picture: a batch of one cannot be cut."""
-    return jax.device_put(arrays, meshes.replicated(self.mesh))
+    return meshes.put(arrays, meshes.replicated(self.mesh))
 
   def class_means(self, params: train_step.Params) -> Styles | None:
     """What each class looks like on average, of a few training pictures.
@@ -181,29 +181,24 @@ class Sampler:
     return pictures.grid(cells, columns, titles), _mean(held_out)
 
   def losses(
-    self,
-    params: train_step.Params,
-    batch: dict[str, np.ndarray],
-    vgg_params: dict,
+    self, params: train_step.Params, vgg_params: dict
   ) -> dict[str, float]:
-    """The losses that a step would begin with, picture by picture.
+    """The losses on the training rows: whether a state is fit for a step.
 
     Args:
       params: of all networks, as they train.
-      batch: arrays [B, ...] as the stage's stream gives them.
       vgg_params: of VGG19, or {}.
 
     Returns:
-      Means over the batch by name.
+      Means over the rows by name.
     """
     found = []
-    for i in range(len(batch["label"])):
-      # In pictures of one, as `render` has them: nothing new is compiled.
-      one = {name: array[i : i + 1] for name, array in batch.items()}
-      styles = self._styles("", one, None, None)
-      inputs = self._put(one)
-      metrics = self._evaluate(params, inputs, vgg_params, styles)[2]
-      found.append(jax.device_get(metrics))
+    for row, batch in self.rows:
+      if row.split == "train":
+        styles = self._styles("", batch, None, None)
+        inputs = self._put(batch)
+        metrics = self._evaluate(params, inputs, vgg_params, styles)[2]
+        found.append(jax.device_get(metrics))
     return _mean(found)
 
   def _bank(self, params: train_step.Params) -> style_bank.StyleBank | None:

@@ -1,0 +1,491 @@
+"""Several processes that work as one: start, agreement, one end for all.
+
+Each host (or each GPU) runs the same command. Process 0 is the first: it alone
+writes, and the others wait for it. All talk through JAX's coordination service,
+so that waiting for each other costs no device anything and ends in time: a
+process that fails tells the others why, and one that dies is missed.
+"""
+
+import collections
+import contextlib
+import dataclasses
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NoReturn
+
+import jax
+from jax._src import distributed
+
+from hdgan.errors import InputError
+
+# A process that has given no sign for so many seconds is taken for dead.
+SILENCE = 30
+# How long the others may take at a barrier; who dies meanwhile is missed
+# sooner. Preparing data or saving to a slow disk is no fault.
+PATIENCE = 24 * 3600
+_PORTS = 61440  # The first of 4096 that hardly anything else uses.
+_FAILED, _BEAT, _HEARD = "hdgan/failed", "hdgan/beat", "hdgan/heard"
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+  """Which process this is among those that work as one.
+
+  Attributes:
+    coordinator: HOST:PORT, where process 0 listens.
+    count: of processes.
+    index: of this one, from 0.
+    devices: numbers of the GPUs of this host that are this process's; () for
+      all.
+  """
+
+  coordinator: str
+  count: int
+  index: int
+  devices: tuple[int, ...] = ()
+
+
+def find_place(
+  coordinator: str = "",
+  count: int = 0,
+  index: int = -1,
+  environment: Mapping[str, str] = os.environ,
+) -> Place | None:
+  """Finds out from flags and environment what this process is part of.
+
+  Args:
+    coordinator: HOST:PORT; "off" for a process of its own; "" to look in
+      HDGAN_COORDINATOR, then at what SLURM or Open MPI say.
+    count: of processes; 0 to look in HDGAN_PROCESSES, then as above.
+    index: of this process; -1 to look in HDGAN_PROCESS, then as above and in
+      the JOB_COMPLETION_INDEX of a Kubernetes job.
+    environment: variables by name.
+
+  Returns:
+    None for a process of its own.
+
+  Raises:
+    InputError: if something is missing or not a number.
+  """
+  environment = {k: v for k, v in environment.items() if v}
+  coordinator = coordinator or environment.get("HDGAN_COORDINATOR", "")
+  if coordinator == "off":
+    return None
+  launched = _of_slurm(environment) or _of_open_mpi(environment)
+  count = count or _number("HDGAN_PROCESSES", environment)
+  if index < 0:
+    index = _number("HDGAN_PROCESS", environment, -1)
+  if index < 0 and (count or coordinator):
+    index = _number("JOB_COMPLETION_INDEX", environment, -1)
+  if launched is not None:
+    coordinator = coordinator or launched.coordinator
+    count = count or launched.count
+    index = launched.index if index < 0 else index
+  if count == 1 or not (count or coordinator or index >= 0):
+    return None
+  missing = [
+    name
+    for name, there in (
+      ("--coordinator=HOST:PORT", coordinator),
+      ("--processes=COUNT", count),
+      ("--process=INDEX", index >= 0),
+    )
+    if not there
+  ]
+  if missing:
+    raise InputError(
+      f"several processes need {' and '.join(missing)} too, or "
+      "--coordinator=off for a process of its own"
+    )
+  if not re.fullmatch(r".+:\d+", coordinator):
+    raise InputError(
+      f"--coordinator={coordinator}: must be HOST:PORT, such as host0:1234"
+    )
+  if not 0 <= index < count:
+    raise InputError(
+      f"--process={index}: must be 0 to {count - 1} with --processes={count}"
+    )
+  devices = launched.devices if launched else ()
+  return Place(coordinator, count, index, devices=devices)
+
+
+def _number(name: str, environment: Mapping[str, str], default: int = 0) -> int:
+  text = environment.get(name, str(default))
+  try:
+    return int(text)
+  except ValueError as error:
+    raise InputError(
+      f"the environment's {name}={text!r} is not a number"
+    ) from error
+
+
+def _of_slurm(environment: Mapping[str, str]) -> Place | None:
+  """What `srun` says; a batch script outside of it is one process."""
+  names = ("SLURM_JOB_ID", "SLURM_STEP_NODELIST", "SLURM_PROCID")
+  if any(name not in environment for name in names):
+    return None
+  count = _number(
+    "SLURM_STEP_NUM_TASKS", environment, _number("SLURM_NTASKS", environment, 1)
+  )
+  if count == 1:
+    return None
+  # node7,..., node[007-012],... or node[3,5]: the first of them.
+  host, digits = re.findall(
+    r"^([^,\[]+)(?:\[(\w+))?", environment["SLURM_STEP_NODELIST"]
+  )[0]
+  port = _PORTS + _number("SLURM_JOB_ID", environment) % 4096
+  nodes = _number("SLURM_STEP_NUM_NODES", environment, 1)
+  local = _number("SLURM_LOCALID", environment)
+  return Place(
+    f"{host}{digits}:{port}",
+    count=count,
+    index=_number("SLURM_PROCID", environment),
+    devices=_own_gpu(local, count > nodes, environment),
+  )
+
+
+def _of_open_mpi(environment: Mapping[str, str]) -> Place | None:
+  """What `mpirun` says; version 5 tells no address."""
+  count = _number("OMPI_COMM_WORLD_SIZE", environment, 1)
+  if count == 1:
+    return None
+  # 1531576320.0;tcp://10.96.0.1,10.148.0.1:34911 or ...;tcp6://[fe80::1]:43370
+  uri = environment.get("OMPI_MCA_orte_hnp_uri", "")
+  found = re.match(r"(\d+)\.\d+;tcp6?://\[?([^,:\]]+)", uri)
+  port = _PORTS + int(found[1]) // 4096 % 4096 if found else 0
+  return Place(
+    f"{found[2]}:{port}" if found else "",
+    count=count,
+    index=_number("OMPI_COMM_WORLD_RANK", environment),
+    devices=_own_gpu(
+      _number("OMPI_COMM_WORLD_LOCAL_RANK", environment),
+      _number("OMPI_COMM_WORLD_LOCAL_SIZE", environment, 1) > 1,
+      environment,
+    ),
+  )
+
+
+def _own_gpu(
+  local: int, shared: bool, environment: Mapping[str, str]
+) -> tuple[int, ...]:
+  """One GPU each where several processes share a host; () for all.
+
+  A launcher that shows each process its own GPU has chosen already.
+  """
+  visible = environment.get("CUDA_VISIBLE_DEVICES", "").split(",")
+  many_seen = len(visible) > 1 or visible == [""]
+  return (local,) if shared and many_seen else ()
+
+
+def start(place: Place | None) -> None:
+  """Joins the processes that work as one; call it before JAX does anything.
+
+  A TPU slice of several hosts is found by JAX itself.
+
+  Args:
+    place: from `find_place`; None for a process of its own, unless it is on a
+      TPU host.
+
+  Raises:
+    InputError: if the others do not come up within 5 minutes.
+  """
+  if place is None and not _on_tpu_host(os.environ):
+    return
+  # SIGTERM is for the loop: it saves.
+  jax.config.update("jax_enable_preemption_service", False)
+  # The service's own watch is a second net: it aborts with a stack trace.
+  limits: dict[str, Any] = {
+    "heartbeat_timeout_seconds": SILENCE + 20,
+    "shutdown_timeout_seconds": 15,
+  }
+  if place is None:
+    jax.distributed.initialize(**limits)
+  else:
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    host, _, port = place.coordinator.rpartition(":")
+    own = host in ("localhost", "127.0.0.1")
+    try:
+      jax.distributed.initialize(
+        place.coordinator,
+        num_processes=place.count,
+        process_id=place.index,
+        local_device_ids=place.devices or None,
+        cluster_detection_method="deactivate",
+        # Local processes need not listen to the whole network.
+        coordinator_bind_address=f"127.0.0.1:{port}" if own else None,
+        **limits,
+      )
+    except (RuntimeError, ValueError) as error:
+      raise InputError(
+        f"process {place.index} of {place.count} found not all others at "
+        f"{place.coordinator} ({' '.join(str(error).split())[:200]}); start "
+        "all of them, each with the same --coordinator"
+      ) from error
+  if count() > 1:
+    _Watch().start()
+
+
+def _on_tpu_host(environment: Mapping[str, str]) -> bool:
+  """Whether this is one of several hosts of a TPU slice."""
+  if environment.get("JAX_PLATFORMS", "tpu").split(",")[0] != "tpu":
+    return False
+  several = "," in environment.get("TPU_WORKER_HOSTNAMES", "")
+  return several or "MEGASCALE_COORDINATOR_ADDRESS" in environment
+
+
+def count() -> int:
+  """How many processes work as one; 1 unless `start` joined others."""
+  return distributed.global_state.num_processes or 1
+
+
+def index() -> int:
+  """Which of them this is, from 0."""
+  return distributed.global_state.process_id or 0
+
+
+def first() -> bool:
+  """Whether this is the process that writes."""
+  return index() == 0
+
+
+# How often each name was used: a barrier or a key serves once.
+_used: collections.Counter[str] = collections.Counter()
+
+
+def _once(name: str) -> str:
+  _used[name] += 1
+  return f"hdgan/{name}/{_used[name]}"
+
+
+def wait(name: str, timeout: float = PATIENCE) -> None:
+  """Returns once all processes have come here.
+
+  Args:
+    name: of the place in the code, the same for all.
+    timeout: seconds.
+
+  Raises:
+    InputError: if they have not come by then.
+  """
+  if count() == 1:
+    return
+  try:
+    _client().wait_at_barrier(_once(name), int(timeout * 1000))
+  except jax.errors.JaxRuntimeError as error:
+    raise _nobody_came(name, timeout, error) from error
+
+
+def agreed(name: str, text: str = "") -> str:
+  """Gives all processes what process 0 says.
+
+  Args:
+    name: of the place in the code, the same for all.
+    text: of process 0; that of the others is not looked at.
+
+  Returns:
+    The text of process 0.
+
+  Raises:
+    InputError: if it says nothing for a day.
+  """
+  if count() == 1:
+    return text
+  key = _once(name)
+  if first():
+    _client().key_value_set(key, text)
+    return text
+  try:
+    return _client().blocking_key_value_get(key, PATIENCE * 1000)
+  except jax.errors.JaxRuntimeError as error:
+    raise _nobody_came(name, PATIENCE, error) from error
+
+
+def anyone(name: str, flag: bool) -> bool:
+  """Whether any of the processes says yes; they wait for each other.
+
+  Args:
+    name: of the question, the same for all.
+    flag: the answer of this process.
+
+  Returns:
+    The same for all.
+  """
+  if count() == 1:
+    return flag
+  key = _once(name)
+  _client().key_value_set(f"{key}/{index()}", str(int(flag)))
+  wait(name)
+  return any(answer == "1" for _, answer in _client().key_value_dir_get(key))
+
+
+@contextlib.contextmanager
+def first_goes_first(name: str) -> Iterator[None]:
+  """Lets process 0 through the block alone, then all others together."""
+  if not first():
+    wait(name)
+  yield
+  if first():
+    wait(name)
+
+
+def require_same(name: str, text: str, advice: str) -> None:
+  """Makes sure that all processes see the same.
+
+  Args:
+    name: of what they see, for the message and the same for all.
+    text: what this process sees.
+    advice: half a sentence.
+
+  Raises:
+    InputError: if process 0 sees something else.
+  """
+  theirs = agreed(name, text)
+  if text != theirs:
+    raise InputError(
+      f"process {index()} of {count()} sees another {name} than process 0 "
+      f"({text} here, {theirs} there); {advice}"
+    )
+
+
+def _client() -> Any:
+  return distributed.global_state.client
+
+
+def _nobody_came(name: str, timeout: float, error: Exception) -> InputError:
+  _watch.hear()  # Somebody may have said why.
+  return InputError(
+    f"process {index()} of {count()} waited {timeout:.0f} s for the others at "
+    f"{name!r} ({' '.join(str(error).split())[:120]}); look at what they said "
+    "last"
+  )
+
+
+def say(line: str) -> None:
+  """Prints a line once for all processes."""
+  if first():
+    print(line, flush=True)
+
+
+def finish() -> None:
+  """Ends together with the others, after work that went well."""
+  if count() > 1:
+    wait("finish")
+    _watch.end()
+    jax.distributed.shutdown()
+
+
+def end(status: int, cause: str) -> NoReturn:
+  """Ends this process at once, and the others with it.
+
+  JAX's own way out waits for processes that no longer come.
+
+  Args:
+    status: for the shell.
+    cause: one line, printed already; the others print it too.
+  """
+  with contextlib.suppress(jax.errors.JaxRuntimeError):
+    who = f"process {index()} of {count()} on {socket.gethostname()}"
+    _client().key_value_set(f"{_HEARD}/{index()}", "")
+    with contextlib.suppress(jax.errors.JaxRuntimeError):  # Another was first.
+      _client().key_value_set(_FAILED, f"{status} {who}: {cause}")
+    if first():  # With it goes the service that the others ask.
+      _until(lambda: len(_client().key_value_dir_get(_HEARD)) == count())
+  _exit(status)
+
+
+def await_cause() -> None:
+  """After a lost connection: gives the watch time to learn who is gone.
+
+  It ends this process when it does; this returns if it learns nothing.
+  """
+  # A lost connection and a short silence say enough together.
+  _watch.patience = 10
+  time.sleep(15)
+
+
+def _until(done: Callable[[], bool], limit: float = 10) -> None:
+  """Returns once something holds, or after `limit` seconds."""
+  end = time.monotonic() + limit
+  while time.monotonic() < end and not done():
+    time.sleep(0.1)
+
+
+def _exit(status: int) -> NoReturn:
+  sys.stdout.flush()
+  sys.stderr.flush()
+  os._exit(status)
+
+
+class _Watch(threading.Thread):
+  """Says that this process is alive, and misses others that are not."""
+
+  def __init__(self) -> None:
+    super().__init__(name="hdgan-watch", daemon=True)
+    self.patience = SILENCE
+    self._ended = threading.Event()
+    # By process: its last sign, and when it came.
+    self._signs: dict[str, tuple[str, float]] = {}
+    self._lock = threading.Lock()
+
+  def start(self) -> None:
+    global _watch
+    _watch = self
+    super().start()
+
+  def end(self) -> None:
+    """Stops watching."""
+    self._ended.set()
+    self.join()
+
+  def run(self) -> None:
+    beat = 0
+    # More processes talk less often, so that process 0 can hear them all.
+    while not self._ended.wait(max(1.0, count() / 32)):
+      beat += 1
+      with contextlib.suppress(jax.errors.JaxRuntimeError):
+        key = f"{_BEAT}/{index()}"
+        _client().key_value_set(key, str(beat), allow_overwrite=True)
+        self.hear()
+        self._miss(time.monotonic())
+
+  def hear(self) -> None:
+    """Ends this process if another said that it failed."""
+    with self._lock:
+      try:
+        said = _client().key_value_try_get(_FAILED)
+      except jax.errors.JaxRuntimeError as error:
+        if "NOT_FOUND" in str(error):
+          return
+        raise
+      status, _, cause = said.partition(" ")
+      _fail_line(f"ended because of {cause}")
+      with contextlib.suppress(jax.errors.JaxRuntimeError):
+        _client().key_value_set(f"{_HEARD}/{index()}", "")
+      _exit(int(status))
+
+  def _miss(self, now: float) -> None:
+    """Ends this process if another has been silent for too long."""
+    for key, beat in _client().key_value_dir_get(_BEAT):
+      if self._signs.get(key, ("", 0))[0] != beat:
+        self._signs[key] = (beat, now)
+    for key, (_, since) in self._signs.items():
+      if now - since > self.patience:
+        gone = key.rpartition("/")[2]
+        _fail_line(
+          f"process {gone} of {count()} is gone (no sign of it for "
+          f"{self.patience} s: killed, or its host is down); start all of "
+          "them again"
+        )
+        _exit(1)
+
+
+def _fail_line(line: str) -> None:
+  print(f"error: {line}", file=sys.stderr, flush=True)
+
+
+_watch = _Watch()  # Never started in a process of its own.
