@@ -359,7 +359,7 @@ def _client() -> Any:
 def _nobody_came(name: str, timeout: float, error: Exception) -> InputError:
   _watch.hear()  # Somebody may have said why.
   return InputError(
-    f"process {index()} of {count()} waited {timeout:.0f} s for the others at "
+    f"process {index()} of {count()} waited {timeout:g} s for the others at "
     f"{name!r} ({' '.join(str(error).split())[:120]}); look at what they said "
     "last"
   )
