@@ -103,13 +103,13 @@ def assert_equal_up_to_rounding(one, two):
   a, b = numbers(one), numbers(two)
   assert a.keys() == b.keys() and a
   for key, value in a.items():
-    assert abs(value - b[key]) <= 1e-4 * max(1.0, abs(value)), key
+    assert abs(value - b[key]) <= 1e-5 * max(1.0, abs(value)), key
   a, b = (leaves(directory.load_params(w, STEPS)) for w in (one, two))
   assert a.keys() == b.keys()
   for name, array in a.items():
-    # Adam's first steps are signs: noise of rounding becomes a step of 5e-4.
+    # float32 rounds at 1e-7; 8 steps of Adam make 6e-6 of it.
     if not null_bias(name):
-      close(array, b[name], 2e-3)
+      close(array, b[name], 1e-4)
 
 
 def test_stopped_by_one_of_two_and_gone_on_by_one(runs, alone):
@@ -178,7 +178,7 @@ train.write_metrics = die
   other = told[1 - victim]
   assert other.status != 0
   if victim:
-    assert "process 1 of 2 is gone (no sign of it for 10 s" in other.text
+    assert "process 1 of 2 is gone (no sign of it for " in other.text
   else:
     assert "another task died" in other.text, other
   _, workdir = runs.run(name, 2)
