@@ -56,7 +56,10 @@ class Together:
       with file.open("w") as out:
         self.processes.append(
           subprocess.Popen(
-            [sys.executable, "-c", code], cwd=ROOT, stdout=out, stderr=out,
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            stdout=out,
+            stderr=out,
             stdin=subprocess.DEVNULL,
             env={**environment, "HDGAN_PROCESS": str(i)},
           )  # fmt: skip

@@ -81,6 +81,5 @@ def test_a_step_is_the_same_on_1_2_4_and_8_devices():
   found = [json.loads(line) for line in done.stdout.splitlines()]
   assert [one["devices"] for one in found] == [2, 4, 8]
   for one in found:
-    assert max(one["losses"], one["gradients"]) <= 1e-10
-    # Adam divides by the gradient's size: what is near 0 grows.
-    assert one["parameters"] <= 1e-8
+    # Measured: 8e-15.
+    assert max(one[k] for k in ("losses", "gradients", "parameters")) <= 1e-10
