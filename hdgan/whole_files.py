@@ -1,20 +1,175 @@
 """Files and folders that appear whole or not at all, and locks on them.
 
-Each is written under a temporary name beside its own and renamed at the end, so
-that a kill, a full disk or a reader at the wrong moment never meets half of it.
+On a disk each is written under a temporary name beside its own and renamed at
+the end, so that a kill, a full disk or a reader at the wrong moment never meets
+half of it. A run directory may also lie in a bucket, `gs://BUCKET/RUN`: there
+an object appears whole when it is put, and nothing can be appended to. What a
+run directory needs of both is here, and `path` tells them apart.
 """
 
 import contextlib
 import errno
 import fcntl
+import functools
 import os
 import pathlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import TextIO
+from typing import Any, TextIO
+
+from etils import epath
 
 from hdgan.errors import InputError
+
+# Where a run directory may lie. Elsewhere `pathlib.Path` stands for both.
+AnyPath = pathlib.Path | epath.Path
+_GS = "gs://"
+
+
+def path(text: str | os.PathLike) -> pathlib.Path:
+  """Gives the path that a flag or a field names, on a disk or in a bucket.
+
+  Args:
+    text: such as `runs/mine` or `gs://bucket/runs/mine`.
+
+  Returns:
+    A pathlib.Path; for `gs://` one of etils, which has those of its methods
+    that are used on run directories. It lacks `resolve` and `rglob`, and
+    neither `os`, `open` nor libraries that take names of files know it.
+
+  Raises:
+    InputError: for another `scheme://`, or where the extra is not installed.
+  """
+  text = os.fspath(text)
+  scheme = re.match(r"(\w[\w+.-]*)://", text)
+  if scheme is None:
+    return pathlib.Path(text)
+  if scheme[0] != _GS:
+    raise InputError(
+      f"{text}: {scheme[0]} is not read or written; mount that storage as a "
+      "folder (`rclone mount`, for s3:// also `mount-s3 BUCKET FOLDER`) and "
+      "name the folder, or name one on a disk"
+    )
+  _open_buckets()
+  return epath.Path(text)
+
+
+def is_remote(path: str | os.PathLike) -> bool:
+  """Whether a path is in a bucket."""
+  return os.fspath(path).startswith(_GS)
+
+
+@functools.cache
+def _open_buckets() -> None:
+  """Readies the libraries behind `gs://`, before anything else asks them."""
+  # epath prefers an installed TensorFlow, whose errors are others.
+  os.environ["EPATH_USE_TF"] = "false"
+  try:
+    import fsspec
+    import gcsfs  # noqa: F401
+    import google.cloud.storage  # noqa: F401
+  except ImportError as error:
+    raise InputError(
+      "gs:// needs more packages: pip install 'hdgan[gcs]', in a clone "
+      f"pip install -e '.[gcs]' ({error})"
+    ) from error
+  # A cached listing would never show what other processes put or removed.
+  fsspec.config.conf.setdefault("gcs", {})["use_listings_cache"] = False
+
+
+def check_bucket(folder: pathlib.Path) -> None:
+  """Puts a small object into a folder of a bucket, and removes it again.
+
+  Raises:
+    InputError: if that fails: no such bucket, no permission, no network.
+  """
+  probe = folder / ".probe"
+  try:
+    probe.write_bytes(b"probe")
+    probe.unlink()
+  except Exception as error:  # Of gcsfs, aiohttp, google.auth.
+    raise InputError(
+      f"{folder} cannot be written ({type(error).__name__}: "
+      f"{' '.join(str(error).split())[:200]}); the bucket must exist, and "
+      "`gcloud auth application-default login` or the machine's own account "
+      "must have leave to write there"
+    ) from error
+
+
+def files_below(folder: pathlib.Path) -> dict[str, Any]:
+  """All files under a folder, and what changes with their content.
+
+  Args:
+    folder: may be a file, which stands for itself as "", or missing.
+
+  Returns:
+    By path relative to the folder, in order: size and time, as they come.
+  """
+  if is_remote(folder):
+    import fsspec
+
+    system, root = fsspec.filesystem("gcs"), os.fspath(folder)[len(_GS) :]
+    found = system.find(root, detail=True)
+    return {
+      name[len(root) :].strip("/"): (one["size"], str(one.get("mtime")))
+      for name, one in sorted(found.items())
+    }
+  if folder.is_file():
+    files = [folder]
+  else:
+    files = sorted(one for one in folder.rglob("*") if one.is_file())
+  return {
+    "" if one == folder else one.relative_to(folder).as_posix(): (
+      one.stat().st_size,
+      one.stat().st_mtime_ns,
+    )
+    for one in files
+  }
+
+
+def make_folder(folder: pathlib.Path) -> None:
+  """Makes a folder and those above it; a bucket knows none."""
+  if not is_remote(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def remove_folder(folder: pathlib.Path) -> None:
+  """Removes a folder and all that is in it."""
+  if is_remote(folder):
+    folder.rmtree(missing_ok=True)  # type: ignore[attr-defined]
+  else:
+    shutil.rmtree(folder)
+
+
+def move_folder(folder: pathlib.Path, target: pathlib.Path) -> None:
+  """Gives a folder another name, which is free.
+
+  Where storage cannot rename a folder it is copied, then removed.
+  """
+  if is_remote(folder):
+    folder.rename(target)
+  else:
+    shutil.move(folder, target)
+
+
+def free_name(path: pathlib.Path, ending: str) -> pathlib.Path:
+  """The first of `NAME.ending`, `NAME.ending2`, ... that is not taken."""
+  names = (f"{path.name}.{ending}{more}" for more in ("", *range(2, 1000)))
+  return next(one for one in map(path.with_name, names) if not one.exists())
+
+
+@contextlib.contextmanager
+def local_copy(path: pathlib.Path) -> Iterator[pathlib.Path]:
+  """Gives a file on a disk to libraries that read nothing else."""
+  if not is_remote(path):
+    yield path
+    return
+  with tempfile.TemporaryDirectory(prefix="hdgan") as folder:
+    copy = pathlib.Path(folder) / path.name
+    copy.write_bytes(path.read_bytes())
+    yield copy
 
 
 @contextlib.contextmanager
@@ -26,11 +181,17 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
       Two processes must not write one file at a time.
 
   Yields:
-    A path beside it, to write to.
+    A path on a disk, to write to.
 
   Raises:
     OSError: if the folder cannot be written; nothing of the file stays.
   """
+  if is_remote(path):
+    with tempfile.TemporaryDirectory(prefix="hdgan") as folder:
+      draft = pathlib.Path(folder) / os.path.basename(path)
+      yield draft
+      put(epath.Path(path), draft.read_bytes())
+    return
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
   # Beside it, so that both lie on one file system: only then is renaming one
@@ -41,6 +202,20 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     os.replace(draft, path)
   finally:
     draft.unlink(missing_ok=True)
+
+
+def put(path: pathlib.Path, data: bytes) -> None:
+  """Writes an object of a bucket, whole.
+
+  Raises:
+    OSError: if it cannot be written.
+  """
+  try:
+    path.write_bytes(data)
+  except OSError:
+    raise
+  except Exception as error:  # Of gcsfs, aiohttp, google.auth.
+    raise OSError(errno.EIO, str(error), os.fspath(path)) from error
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

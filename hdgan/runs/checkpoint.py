@@ -4,10 +4,13 @@ A thin layer over orbax's CheckpointManager. Each step holds two items, `state`
 (the pytree of arrays) and `info` (small JSON that restores alone, so that the
 stage is known before its networks are shaped), and `manifest.sha256`, which
 `sha256sum -c` understands. orbax itself loads flipped bits without notice; here
-a step is compared with its manifest before any of it is used. The manifest is
-written just before orbax renames the finished folder, so that a kill leaves
-either a whole step or a folder without a step's name. What has a step's name is
-never removed: without its manifest it is moved aside.
+a step is compared with its manifest before any of it is used.
+
+Steps are written in place, since in a bucket, mounted or not, no folder can be
+renamed in one act; the manifest, written last, makes a folder a step. While it
+is written or removed a file `<step>.unfinished` lies beside it, so that what a
+kill leaves is told from a step whose manifest got lost: the one is removed, the
+other moved aside. Nothing else that has a step's name is ever removed.
 
   with Checkpoints(workdir / "checkpoints", keep=3) as checkpoints:
     checkpoints.save(step, state, {"stage": 0})
@@ -20,7 +23,6 @@ import contextlib
 import errno
 import os
 import pathlib
-import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -29,15 +31,21 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
-from jax.experimental import multihost_utils
 
+from hdgan import whole_files
+from hdgan.devices import processes
 from hdgan.errors import InputError, counted
 from hdgan.runs import manifest
 
 KEEP = "keep"  # A step folder with a file of this name is never pruned.
-_TMP = ".orbax-checkpoint-tmp"
-_ASIDE = "without-manifest"
+_TMP = ".orbax-checkpoint-tmp"  # Of versions that renamed what was finished.
+_UNFINISHED = ".unfinished"
+# orbax's own mark of a step that it has written; it comes after the manifest.
+_COMMITTED = "commit_success.txt"
 _ITEMS = ("info", "state")
+
+# What this process found whole: of each item the files' sizes and times.
+_whole: dict[str, Any] = {}
 
 
 class Checkpoints(contextlib.AbstractContextManager):
@@ -53,7 +61,9 @@ class Checkpoints(contextlib.AbstractContextManager):
     """
     if keep < 1:
       raise InputError(f"keep = {keep}: at least 1 checkpoint must be kept")
-    self.directory = pathlib.Path(directory).absolute()
+    self.directory = whole_files.path(directory)
+    if not whole_files.is_remote(directory):
+      self.directory = self.directory.absolute()
     self.keep = keep
     self._manager: ocp.CheckpointManager | None = None
     self._saving: int | None = None
@@ -83,8 +93,10 @@ class Checkpoints(contextlib.AbstractContextManager):
       InputError: if the disk is full.
     """
     self.wait()
-    if step in self.steps():
-      if keep_forever and jax.process_index() == 0:
+    there = processes.first() and step in self.steps()
+    # Others may see the folder as it was a while ago.
+    if processes.agreed("save", "there" if there else ""):
+      if keep_forever and processes.first():
         # The manifest does not list this file, so that it may come later.
         (self.directory / str(step) / KEEP).touch()
       return
@@ -98,6 +110,9 @@ class Checkpoints(contextlib.AbstractContextManager):
       state=ocp.args.StandardSave(state), info=ocp.args.JsonSave(dict(info))
     )
     try:
+      if processes.first():
+        whole_files.make_folder(self.directory)
+        self._mark(step).touch()
       # `force`: orbax skips a step that is older than its latest one.
       self._manager.save(step, args=items, force=True)
     except Exception as error:
@@ -110,10 +125,21 @@ class Checkpoints(contextlib.AbstractContextManager):
     )
 
   def unsealed(self) -> list[int]:
-    """Steps whose manifest is not there, ascending: nothing reads them."""
+    """Steps whose manifest got lost, ascending: nothing reads them."""
     return sorted(
-      int(folder.name) for folder in self._folders() if not _is_sealed(folder)
+      int(folder.name)
+      for folder in self._folders()
+      if not (_is_sealed(folder) or self._is_unfinished(folder))
     )
+
+  def _mark(self, step: int) -> pathlib.Path:
+    """The file that says that a step is being written or removed."""
+    return self.directory / f"{step}{_UNFINISHED}"
+
+  def _is_unfinished(self, folder: pathlib.Path) -> bool:
+    """Whether a kill came while a step was written or removed."""
+    marked = self._mark(int(folder.name)).is_file()
+    return marked and not (folder / _COMMITTED).is_file()
 
   def _folders(self) -> Iterator[pathlib.Path]:
     """The folders that have a step's name."""
@@ -199,8 +225,12 @@ class Checkpoints(contextlib.AbstractContextManager):
     return tree
 
   def structure(self, step: int) -> dict[str, Any]:
-    """Nested dict of jax.ShapeDtypeStruct: what the state of a step holds."""
-    self._require(step)
+    """Nested dict of jax.ShapeDtypeStruct: what the state of a step holds.
+
+    Raises:
+      InputError: if the step is missing or damaged.
+    """
+    self.verify(step)
     folder = self.directory / str(step) / "state"
     tree = ocp.PyTreeCheckpointHandler().metadata(folder).tree
     return jax.tree.map(
@@ -218,13 +248,42 @@ class Checkpoints(contextlib.AbstractContextManager):
       InputError: names a file that is changed, missing or unexpected.
     """
     self._require(step)
+    odd = self._damage(step, items)
+    if odd:
+      raise InputError(f"{odd}; {self._way_back(step)}")
+
+  def _damage(self, step: int, items: Sequence[str] = _ITEMS) -> str:
+    """Says which file of a step differs from its manifest; '' if none does."""
     folder = self.directory / str(step)
+    # What has neither size nor time changed is not read a second time.
+    now = {
+      name: whole_files.files_below(folder / name)
+      for name in (*items, manifest.NAME)
+    }
+    if all(_whole.get(f"{folder}/{name}") == now[name] for name in now):
+      return ""
     odd = manifest.first_difference(folder, items)
     if odd is not None:
-      raise InputError(
+      return (
         f"{odd}: differs from {folder.name}/{manifest.NAME}, the checkpoint of "
-        f"step {step} is damaged; {self._way_back(step)}"
+        f"step {step} is damaged"
       )
+    _whole.update({f"{folder}/{name}": files for name, files in now.items()})
+    return ""
+
+  def find_whole(self) -> tuple[int | None, dict[int, str]]:
+    """Looks for the newest step that is as it was saved, and changes nothing.
+
+    Returns:
+      The step, None if there is none; and what is wrong with each newer one.
+    """
+    damaged: dict[int, str] = {}
+    for step in reversed(self.steps()):
+      odd = self._damage(step)
+      if not odd:
+        return step, damaged
+      damaged[step] = odd
+    return None, damaged
 
   def wait(self) -> None:
     """Returns once the step being written is safe and old ones are pruned."""
@@ -236,10 +295,11 @@ class Checkpoints(contextlib.AbstractContextManager):
       self._seal()
     except Exception as error:
       self._fail(error)
-    self._saving = None
-    # All processes must see the same steps, or each would prune others.
-    _barrier("hdgan_saved")
-    self._prune()
+    step, self._saving = self._saving, None
+    if processes.first():
+      self._mark(step).unlink(missing_ok=True)
+      self._prune()
+    processes.wait("saved")
 
   def close(self) -> None:
     """Waits for the last save and ends orbax's threads."""
@@ -255,11 +315,17 @@ class Checkpoints(contextlib.AbstractContextManager):
 
     `save` calls it once; nothing else may be writing to the folder then.
     """
-    if jax.process_index() == 0 and self.directory.is_dir():
+    if processes.first() and self.directory.is_dir():
       for folder in sorted(self.directory.glob(f"*{_TMP}*")):
         logging.info("%s: not finished, removed", folder)
-        shutil.rmtree(folder)
-    _barrier("hdgan_cleaned")
+        whole_files.remove_folder(folder)
+      for folder in list(self._folders()):
+        if self._is_unfinished(folder) and not _is_sealed(folder):
+          logging.info("%s: not finished, removed", folder)
+          whole_files.remove_folder(folder)
+      for mark in sorted(self.directory.glob(f"*{_UNFINISHED}")):
+        mark.unlink()
+    processes.wait("cleaned")
 
   def move_aside(self) -> list[pathlib.Path]:
     """Frees the names of steps without a manifest; their data stays.
@@ -270,17 +336,19 @@ class Checkpoints(contextlib.AbstractContextManager):
       Where they are now: `<step>.without-manifest`.
     """
     moved = []
-    for step in self.unsealed():
-      folder = self.directory / str(step)
-      names = (f"{step}.{_ASIDE}{more}" for more in ("", *range(2, 1000)))
-      aside = next(
-        path for path in map(folder.with_name, names) if not path.exists()
-      )
-      if jax.process_index() == 0:
-        folder.rename(aside)
-      moved.append(aside)
-    _barrier("hdgan_moved_aside")
+    if processes.first():
+      moved = [
+        self.rename(step, "without-manifest") for step in self.unsealed()
+      ]
+    processes.wait("moved aside")
     return moved
+
+  def rename(self, step: int, ending: str) -> pathlib.Path:
+    """Frees the name of a step; gives the folder's new one."""
+    folder = self.directory / str(step)
+    aside = whole_files.free_name(folder, ending)
+    whole_files.move_folder(folder, aside)
+    return aside
 
   def _open(self) -> ocp.CheckpointManager:
     """A manager that never prunes: orbax would do so before the manifest."""
@@ -290,18 +358,15 @@ class Checkpoints(contextlib.AbstractContextManager):
       max_to_keep=None,
       save_root_metadata=False,
       lightweight_initialize=True,
+      temporary_path_class=ocp.path.atomicity.CommitFileTemporaryPath,
       async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
     )
     return ocp.CheckpointManager(self.directory, options=options)
 
   def _seal(self) -> None:
-    """Writes the manifest, before or after orbax renames the step's folder."""
-    if jax.process_index() != 0:
-      return
+    """Writes the manifest, once all files of the step are there."""
     folder = self.directory / str(self._saving)
-    if not folder.is_dir():
-      (folder,) = self.directory.glob(f"{self._saving}{_TMP}*")
-    if (folder / manifest.NAME).is_file():
+    if not processes.first() or _is_sealed(folder):
       return
     if self._keep_forever:
       (folder / KEEP).touch()
@@ -311,13 +376,15 @@ class Checkpoints(contextlib.AbstractContextManager):
     """Removes all but the `keep` newest steps and those kept forever."""
     for step in self.steps()[: -self.keep]:
       folder = self.directory / str(step)
-      if (folder / KEEP).exists():
-        continue
-      _barrier(f"hdgan_prune_{step}")
-      if jax.process_index() == 0:
-        # Renamed first: half of a step is never found under a step's name.
-        half = folder.rename(folder.with_name(f"{step}{_TMP}-pruned"))
-        shutil.rmtree(half)
+      if not (folder / KEEP).exists():
+        with contextlib.suppress(OSError):  # A full disk; this makes room.
+          self._mark(step).touch()
+        # In this order half a step is never taken for one, nor for a whole one
+        # without its manifest.
+        (folder / _COMMITTED).unlink(missing_ok=True)
+        (folder / manifest.NAME).unlink()
+        whole_files.remove_folder(folder)
+        self._mark(step).unlink(missing_ok=True)
 
   def _fail(self, error: Exception) -> None:
     """Drops the step that could not be written and raises its reason."""
@@ -327,8 +394,12 @@ class Checkpoints(contextlib.AbstractContextManager):
       # orbax raises the same again here, once for each of its threads.
       with contextlib.suppress(Exception):
         manager.close()
-    for folder in self.directory.glob(f"{step}{_TMP}*"):
-      shutil.rmtree(folder, ignore_errors=True)
+    if processes.first() and step is not None:
+      with contextlib.suppress(Exception):  # The next start cleans.
+        folder = self.directory / str(step)
+        if self._mark(step).is_file() and not _is_sealed(folder):
+          whole_files.remove_folder(folder)
+        self._mark(step).unlink()
     # tensorstore reports it as a ValueError that quotes the C library.
     code = error.errno if isinstance(error, OSError) else None
     full = code in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
@@ -417,8 +488,3 @@ def _not_of_orbax(record: Any) -> bool:
   """False for the tracebacks of orbax's threads: `wait` raises the error."""
   inside = f"{os.sep}orbax{os.sep}" in record.pathname
   return not (inside and record.levelname == "ERROR")
-
-
-def _barrier(name: str) -> None:
-  if jax.process_count() > 1:
-    multihost_utils.sync_global_devices(name)

@@ -26,12 +26,11 @@ def text(folder: pathlib.Path, parts: Iterable[str]) -> str:
   """
   lines = []
   for part in parts:
-    # A file stands for itself, since rglob finds nothing below it.
-    for path in sorted([folder / part, *(folder / part).rglob("*")]):
-      if path.is_file():
-        with path.open("rb") as file:
-          digest = hashlib.file_digest(file, "sha256").hexdigest()
-        lines.append(f"{digest}  {path.relative_to(folder).as_posix()}\n")
+    for name in whole_files.files_below(folder / part):
+      relative = f"{part}/{name}" if name else part
+      with (folder / relative).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+      lines.append(f"{digest}  {relative}\n")
   return "".join(lines)
 
 

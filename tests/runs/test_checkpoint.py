@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import optax
 import pytest
 
+from hdgan import whole_files
 from hdgan.errors import InputError
 from hdgan.runs import checkpoint, manifest
 from hdgan.runs.checkpoint import Checkpoints
@@ -218,19 +220,56 @@ def test_names_that_are_nearly_a_steps_are_left_alone(saved):
   assert names == ["0009", "0020", "30"]
 
 
-def test_a_kill_while_pruning_leaves_no_half_step(saved, monkeypatch):
-  def killed(path):
-    raise KeyboardInterrupt(path)
+@pytest.mark.parametrize("acts", range(5))
+def test_a_kill_while_pruning_leaves_no_half_step(saved, monkeypatch, acts):
+  """After none to all of the acts that removing a step is made of."""
+  left = [acts]
 
-  monkeypatch.setattr(checkpoint.shutil, "rmtree", killed)
+  def counted(act):
+    def do(*args, **kwargs):
+      if not left[0]:
+        raise KeyboardInterrupt
+      left[0] -= 1
+      return act(*args, **kwargs)
+
+    return do
+
   checkpoints = Checkpoints(saved.directory, keep=1)
-  with pytest.raises(KeyboardInterrupt, match="10.orbax-checkpoint-tmp-pru"):
-    checkpoints._prune()
-  monkeypatch.undo()
-  assert checkpoints.steps() == [20] and checkpoints.unsealed() == []
-  with checkpoints:
+  with monkeypatch.context() as patch:
+    for name in ("touch", "unlink"):
+      patch.setattr(pathlib.Path, name, counted(getattr(pathlib.Path, name)))
+    patch.setattr(
+      whole_files, "remove_folder", counted(whole_files.remove_folder)
+    )
+    with pytest.raises(KeyboardInterrupt):
+      checkpoints._prune()
+  # The manifest goes third: until then the step is whole.
+  assert checkpoints.steps() == ([10, 20] if acts < 3 else [20])
+  for step in checkpoints.steps():
+    checkpoints.verify(step)
+  assert checkpoints.unsealed() == []
+  with Checkpoints(saved.directory, keep=1) as checkpoints:
     checkpoints.save(30, make_state(), {})
   assert sorted(p.name for p in saved.directory.iterdir()) == ["30"]
+
+
+def test_what_a_killed_save_left_is_told_from_a_lost_manifest(saved):
+  """The first is removed; the other stays, with any marks or none."""
+  folder = saved.directory
+  for step in (30, 40, 50):
+    shutil.copytree(folder / "20", folder / str(step))
+    (folder / str(step) / manifest.NAME).unlink()
+  (folder / "30/commit_success.txt").unlink()
+  (folder / "30.unfinished").touch()  # Killed while it was written.
+  (folder / "40/commit_success.txt").unlink()  # Of an older orbax.
+  (folder / "50.unfinished").touch()  # Whole, but for the manifest.
+  assert Checkpoints(folder).unsealed() == [40, 50]
+  with Checkpoints(folder, keep=9) as checkpoints:
+    checkpoints.save(60, make_state(), {})
+  names = sorted(p.name for p in folder.iterdir())
+  assert names == [
+    "10", "20", "40.without-manifest", "50.without-manifest", "60",
+  ]  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -272,7 +311,7 @@ KILLED = """
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_sigkill_around_the_manifest_leaves_the_step_before(tmp_path, when):
+def test_sigkill_around_the_manifest_leaves_whole_steps(tmp_path, when):
   root = pathlib.Path(checkpoint.__file__).parents[2]
   done = subprocess.run(
     [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path), when],
@@ -282,12 +321,18 @@ def test_sigkill_around_the_manifest_leaves_the_step_before(tmp_path, when):
     capture_output=True,
   )
   assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-  assert len(list(tmp_path.iterdir())) == 2
+  names = sorted(p.name for p in tmp_path.iterdir())
+  assert names == ["1", "2", "2.unfinished"]
   with Checkpoints(tmp_path) as checkpoints:
-    assert checkpoints.latest() == 1
+    assert checkpoints.steps() == ([1] if when == "before" else [1, 2])
+    assert checkpoints.unsealed() == []
     checkpoints.save(2, {"x": jnp.ones(8)}, {"n": 3})
-  assert checkpoints.info(2) == {"n": 3}
-  assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2"]
+    checkpoints.save(3, {"x": jnp.ones(8)}, {"n": 4})
+  # orbax had not set its own mark, and none is needed.
+  assert checkpoints.info(2) == {"n": 3 if when == "before" else 2}
+  read = checkpoints.restore_subtree(2, ["x"])["x"]
+  np.testing.assert_array_equal(read, np.ones(8))
+  assert sorted(p.name for p in tmp_path.iterdir()) == ["1", "2", "3"]
 
 
 def test_without_orbaxs_call_the_manifest_comes_with_wait(
