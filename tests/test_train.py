@@ -294,12 +294,22 @@ def test_other_data_is_refused(finished, tmp_path, prepared_dir):
     run(tmp_path / "run", prepared_dir, data__num_train=5)
 
 
-def test_a_damaged_checkpoint_is_named(finished, tmp_path, prepared_dir):
-  shutil.copytree(finished, tmp_path / "run")
-  file = next((tmp_path / "run/checkpoints/9/info").glob("metadata"))
+def test_a_damaged_checkpoint_costs_its_steps_only(
+  finished, tmp_path, prepared_dir, capsys
+):
+  """Set aside; the run goes on from the one before and ends as it did."""
+  workdir = tmp_path / "run"
+  shutil.copytree(finished, workdir)
+  file = next((workdir / "checkpoints/9/info").glob("metadata"))
   file.write_bytes(file.read_bytes().replace(b"stage", b"stagf"))
-  with pytest.raises(InputError, match="step 9 is damaged; delete the folder"):
-    run(tmp_path / "run", prepared_dir)
+  run(workdir, prepared_dir)
+  (said,) = (x for x in capsys.readouterr().out.splitlines() if "amaged" in x)
+  assert said == (
+    f"{file}: differs from 9/manifest.sha256, the checkpoint of step 9 is "
+    "damaged: moved to 9.damaged, goes on from step 8"
+  )
+  assert (workdir / "checkpoints/9.damaged/info/metadata").is_file()
+  assert_same_run(workdir, finished)
 
 
 def test_start_from_the_weights_of_another_run(

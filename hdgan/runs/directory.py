@@ -5,9 +5,11 @@
 style bank of a model with E, and the lock that is in `lock`.
 """
 
+import json
 import os
 import pathlib
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.datasets import classes as classes_lib
+from hdgan.devices import processes
 from hdgan.errors import InputError
 from hdgan.report.log import METRICS, read_metrics
 from hdgan.runs import manifest
@@ -32,6 +35,8 @@ FILES = (
 )  # fmt: skip
 # Lies in the folder of checkpoints: where it is not, that folder is away.
 BEGUN = "begun.txt"
+# Seconds after which other hosts see what one wrote; NFS may take 60.
+_LATE = 90
 
 
 def checkpoints_of(workdir: pathlib.Path, keep: int = 3) -> Checkpoints:
@@ -84,25 +89,37 @@ def read_classes(
 def resume_point(
   workdir: pathlib.Path, config: ConfigDict
 ) -> dict[str, Any] | None:
-  """Finds where a run in this folder stopped.
+  """Finds where a run in this folder stopped; changes nothing.
+
+  With several processes the first one looks, and all get what it found.
 
   Args:
     workdir: may be missing or empty.
     config: that the run is to go on with, validated.
 
   Returns:
-    The info of the newest checkpoint ("step", "stage", "epoch", ...), or None
-    where there is nothing to resume.
+    The info of the newest checkpoint that is whole ("step", "stage", "epoch",
+    ...), or None where there is nothing to resume.
 
   Raises:
     InputError: if the folder cannot be written, or holds something else, or a
-      run with another config.
+      run with another config, or checkpoints of which none is whole; or if
+      another process does not see the folder of the first.
   """
+  found = _look(workdir, config) if processes.first() else None
+  info = json.loads(processes.agreed("resume", json.dumps(found)))
+  if info is not None:
+    step = f"{CHECKPOINTS}/{info['step']}"
+    require_shared(workdir, f"{step}/{manifest.NAME}")
+  return info
+
+
+def _look(workdir: pathlib.Path, config: ConfigDict) -> dict[str, Any] | None:
+  """What `resume_point` says, of this process's view."""
   _check_writable(workdir)
   checkpoints = checkpoints_of(workdir)
-  step = checkpoints.latest()
   if not (workdir / CONFIG).is_file():
-    if step is not None or checkpoints.unsealed():
+    if checkpoints.steps() or checkpoints.unsealed():
       raise InputError(
         f"--workdir={workdir} holds checkpoints but no {CONFIG}; name another "
         "workdir, or put the file back"
@@ -114,7 +131,10 @@ def resume_point(
           "run's, and training would write over it; name another folder"
         )
     return None
+  step, damaged = checkpoints.find_whole()
   if step is None:
+    if damaged:
+      raise _none_whole(checkpoints, damaged)
     # Nothing was trained that counts: any config may begin here.
     _check_begun(workdir, checkpoints)
     read_config(workdir)  # What is no config of ours is not written over.
@@ -128,6 +148,51 @@ def resume_point(
     )
   check_resume(old, config, info["stage"], info["epoch"])
   return info
+
+
+def take_up(workdir: pathlib.Path, info: Mapping[str, Any] | None) -> list[str]:
+  """Readies the checkpoints of a run that goes on or begins, under its lock.
+
+  Those that are damaged or have no manifest are given other names.
+
+  Args:
+    workdir: of the run.
+    info: what `resume_point` gave.
+
+  Returns:
+    What was done, a line each; nothing where another process did it.
+
+  Raises:
+    InputError: if another training came since `resume_point` looked.
+  """
+  said = []
+  if processes.first():
+    checkpoints = checkpoints_of(workdir)
+    step, damaged = checkpoints.find_whole()
+    if step != (info["step"] if info else None):
+      raise InputError(
+        f"--workdir={workdir}: another training has been at work there "
+        "meanwhile; run the same command again"
+      )
+    for newer, odd in sorted(damaged.items()):
+      aside = checkpoints.rename(newer, "damaged")
+      said.append(f"{odd}: moved to {aside.name}, goes on from step {step}")
+    for folder in checkpoints.move_aside():
+      said.append(f"{folder}: a checkpoint without its manifest, moved aside")
+  processes.wait("taken up")
+  return said
+
+
+def _none_whole(
+  checkpoints: Checkpoints, damaged: Mapping[int, str]
+) -> InputError:
+  """What is said of a run whose checkpoints are all damaged."""
+  steps, newest = sorted(damaged), damaged[max(damaged)]
+  return InputError(
+    f"{newest}, and no other in {checkpoints.directory} is whole (steps "
+    f"{', '.join(map(str, steps))}); copy one again from where it was kept, or "
+    "name another --workdir"
+  )
 
 
 def _check_begun(workdir: pathlib.Path, checkpoints: Checkpoints) -> None:
@@ -276,16 +341,25 @@ def begin(
     raise not_writable(workdir, error) from error
 
 
-def require_shared(workdir: pathlib.Path) -> None:
-  """Makes sure that a process sees the folder that process 0 has begun.
+def require_shared(workdir: pathlib.Path, file: str = CONFIG) -> None:
+  """Makes sure that a process sees the folder that process 0 sees.
+
+  Args:
+    workdir: the run directory.
+    file: one of it that process 0 has written or seen.
 
   Raises:
     InputError: if it does not.
   """
-  if not (workdir / CONFIG).is_file():
+  # A network's file system may show to others later what one wrote.
+  for _ in range(_LATE if processes.count() > 1 else 0):
+    if (workdir / file).is_file():
+      return
+    time.sleep(1)
+  if not (workdir / file).is_file():
     raise InputError(
-      f"--workdir={workdir} is not the folder that process 0 writes to (no "
-      f"{CONFIG} is to be seen in it); name a folder that all hosts share"
+      f"--workdir={workdir} is not the folder that process 0 works in (no "
+      f"{file} is to be seen in it); name a folder that all hosts share"
     )
 
 
@@ -326,10 +400,12 @@ def load_params(
 def find_step(
   workdir: pathlib.Path, checkpoints: Checkpoints, step: int | None = None
 ) -> int:
-  """Picks a checkpoint: the step asked for, or the newest.
+  """Picks a checkpoint, whole: the step asked for, or the newest.
+
+  Says so where newer ones are damaged.
 
   Raises:
-    InputError: if there is none, or not that one.
+    InputError: if there is none, or not that one, or it is damaged.
   """
   steps = checkpoints.steps()
   if not steps:
@@ -339,9 +415,17 @@ def find_step(
       f"{workdir} holds no finished checkpoint of a run; train there "
       "until the first is saved"
     )
-  if step is not None and step not in steps:
+  if step is None:
+    step, damaged = checkpoints.find_whole()
+    if step is None:
+      raise _none_whole(checkpoints, damaged)
+    for odd in damaged.values() if processes.first() else ():
+      print(f"{odd}: step {step} is used")
+    return step
+  if step not in steps:
     raise InputError(
       f"--step={step}: {workdir} has checkpoints of steps "
       f"{', '.join(map(str, steps))}"
     )
-  return steps[-1] if step is None else step
+  checkpoints.verify(step)
+  return step

@@ -100,11 +100,8 @@ class Run:
     Raises:
       InputError: if another training came first since this one looked.
     """
-    if directory.resume_point(self.workdir, self.config) != self.resumed:
-      raise InputError(
-        f"--workdir={self.workdir}: another training has been at work there "
-        "meanwhile; run the same command again"
-      )
+    for line in directory.take_up(self.workdir, self.resumed):
+      processes.say(line)
     used, there = self.mesh.size, jax.device_count()
     if used < there:
       processes.say(
@@ -116,8 +113,6 @@ class Run:
     processes.wait("begun")
     directory.require_shared(self.workdir)
     self.checkpoints = directory.checkpoints_of(self.workdir, self.config.keep)
-    for folder in self.checkpoints.move_aside():
-      processes.say(f"{folder}: a checkpoint without its manifest, moved aside")
     if self.resumed:
       processes.say(f"{self.workdir}: goes on from step {self.start}")
     first = processes.first()

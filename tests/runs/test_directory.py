@@ -13,6 +13,7 @@ import pytest
 from tiny import assert_bits, save_run, tiny_config
 
 from hdgan.datasets.classes import class_entry, palette
+from hdgan.devices import processes
 from hdgan.errors import InputError
 from hdgan.report.log import MetricsLog
 from hdgan.runs import directory, lock, manifest
@@ -202,6 +203,111 @@ def test_checkpoints_without_manifests_are_no_fresh_start(tmp_path):
   assert directory.resume_point(tmp_path, config)["step"] == 6
   kept = directory.checkpoints_of(tmp_path).restore_subtree(6, ["x"])
   np.testing.assert_array_equal(kept["x"], np.ones(2))
+
+
+def largest(folder):
+  files = (path for path in folder.rglob("*") if path.is_file())
+  return max(files, key=lambda path: path.stat().st_size)
+
+
+def flip(path):
+  data = bytearray(path.read_bytes())
+  data[len(data) // 2] ^= 1
+  path.write_bytes(data)
+
+
+def cut(path):
+  path.write_bytes(path.read_bytes()[:-1])
+
+
+DAMAGES = {
+  "bit": lambda step: flip(largest(step / "state")),
+  "metadata": lambda step: flip(step / "state/_METADATA"),
+  "info": lambda step: flip(step / "info/metadata"),
+  "cut": lambda step: cut(largest(step / "state")),
+  "missing": lambda step: largest(step / "state").unlink(),
+  "no state": lambda step: shutil.rmtree(step / "state"),
+  "manifest": lambda step: flip(step / manifest.NAME),
+  "no sums": lambda step: (step / manifest.NAME).write_text(""),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_set_aside(tmp_path, damage, capsys):
+  config = save_two(tmp_path)
+  checkpoints = tmp_path / "checkpoints"
+  DAMAGES[damage](checkpoints / "6")
+  before = files_of(tmp_path)
+  # To look changes nothing, whoever does.
+  info = directory.resume_point(tmp_path, config)
+  opened = directory.checkpoints_of(tmp_path)
+  assert info["step"] == directory.find_step(tmp_path, opened) == 3
+  assert files_of(tmp_path) == before
+  (line,) = capsys.readouterr().out.splitlines()
+  assert line.startswith(f"{checkpoints / '6'}/")
+  assert line.endswith("of step 6 is damaged: step 3 is used")
+  with pytest.raises(InputError, match="step 6 is damaged; delete the folder"):
+    directory.find_step(tmp_path, opened, 6)
+  # To go on moves it, every byte.
+  (line,) = directory.take_up(tmp_path, info)
+  assert line.endswith("damaged: moved to 6.damaged, goes on from step 3")
+  after = files_of(tmp_path)
+  moved = checkpoints / "6.damaged"
+  assert after == {
+    moved / path.relative_to(checkpoints / "6")
+    if path.is_relative_to(checkpoints / "6")
+    else path: data
+    for path, data in before.items()
+  }
+  assert directory.resume_point(tmp_path, config) == info
+  assert directory.take_up(tmp_path, info) == []
+
+
+def test_no_checkpoint_that_is_whole_is_no_fresh_start(tmp_path):
+  config = save_two(tmp_path)
+  for step in (3, 6):
+    cut(largest(tmp_path / f"checkpoints/{step}/state"))
+  before = files_of(tmp_path)
+  for refused in (
+    lambda: directory.resume_point(tmp_path, config),
+    lambda: directory.load_params(tmp_path),
+  ):
+    with pytest.raises(InputError) as caught:
+      refused()
+    (line,) = str(caught.value).splitlines()
+    assert "step 6 is damaged, and no other in" in line
+    assert "is whole (steps 3, 6); copy one again" in line
+  assert files_of(tmp_path) == before
+
+
+def test_another_training_since_it_looked(tmp_path):
+  config = save_two(tmp_path)
+  info = directory.resume_point(tmp_path, config)
+  with directory.checkpoints_of(tmp_path) as checkpoints:
+    checkpoints.save(7, {"x": np.ones(2)}, {**info, "step": 7})
+  with pytest.raises(InputError, match="another training has been at work"):
+    directory.take_up(tmp_path, info)
+
+
+def test_processes_without_a_shared_folder(tmp_path, monkeypatch):
+  """The second of two takes what the first found, and looks for it."""
+  config = save_two(tmp_path / "first")
+  info = directory.resume_point(tmp_path / "first", config)
+  said = json.dumps(info)
+  monkeypatch.setattr(processes, "first", lambda: False)
+  monkeypatch.setattr(processes, "count", lambda: 2)
+  monkeypatch.setattr(processes, "agreed", lambda name, text: said)
+  monkeypatch.setattr(directory.time, "sleep", lambda seconds: None)
+  flip(largest(tmp_path / "first/checkpoints/6/state"))  # Not looked at.
+  assert directory.resume_point(tmp_path / "first", config) == info
+  directory.require_shared(tmp_path / "first")
+  for ask in (
+    lambda workdir: directory.resume_point(workdir, config),
+    directory.require_shared,
+  ):
+    with pytest.raises(InputError, match="--workdir=.* that all hosts share"):
+      ask(tmp_path / "second")
+  assert not (tmp_path / "second").exists()
 
 
 @pytest.mark.parametrize("away", ["folder", "mount", "link"])
