@@ -15,6 +15,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from hdgan import whole_files
 from hdgan.errors import InputError
 
 
@@ -364,7 +365,8 @@ def get_config(path: str) -> ConfigDict:
     InputError: if it is none.
   """
   try:
-    return from_json(pathlib.Path(path).read_text(encoding="utf-8"))
+    text = whole_files.path(path).read_bytes().decode("utf-8")
+    return from_json(text)
   except (AttributeError, TypeError, ValueError) as error:
     raise InputError(f"{path}: not a config of hdgan's ({error})") from error
 

@@ -18,13 +18,13 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from hdgan import whole_files
 from hdgan.errors import InputError, counted
 from hdgan.weights import pth, recognise, release
 from hdgan.weights import state_dict as names
 from hdgan.weights.exporting import Saved, export, write_release
 from hdgan.weights.importing import import_original, import_release
 from hdgan.weights.original import Answers
-from hdgan.whole_files import whole_file
 
 
 def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -60,7 +60,7 @@ def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
     for leaf, array in leaves.items()
   }
   try:
-    with whole_file(target) as draft:
+    with whole_files.whole_file(target) as draft:
       release.save_arrays(draft, arrays)
   except OSError as error:
     raise InputError(
@@ -112,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
   add["vgg"]("--from", dest="source", type=path, required=True)
   add["vgg"]("--to", type=path, required=True)
   for name in ("export", "release"):
-    add[name]("--workdir", type=path, required=True)
+    add[name]("--workdir", required=True)
     add[name]("--to", type=path, required=True)
     add[name]("--step", type=int, help="of the checkpoint; the newest")
     add[name]("--weights", choices=("live", "ema"), default="",
@@ -120,7 +120,7 @@ def parser() -> argparse.ArgumentParser:
   add["export"]("--which_epoch", default="latest")
   more = add["import"]
   more("--from", dest="sources", type=path, nargs="+", required=True)
-  more("--workdir", type=path, required=True)
+  more("--workdir", required=True)
   more("--which_epoch", default="latest")
   more("--num_classes", type=int, help="0: the label is a picture")
   more(
@@ -136,9 +136,15 @@ def parser() -> argparse.ArgumentParser:
 def _import(args: argparse.Namespace) -> None:
   fields = Answers.__dataclass_fields__
   answers = Answers(**{name: getattr(args, name) for name in fields})
+  workdir = whole_files.path(args.workdir)
+  if whole_files.is_remote(workdir):
+    raise InputError(
+      f"--workdir={workdir}: import to a folder on a disk, then copy it there "
+      f"with `gcloud storage cp -r FOLDER {workdir}`"
+    )
   first = args.sources[0]
   if len(args.sources) > 1 or not release.is_release(first):
-    import_original(args.sources, args.workdir, answers, args.which_epoch)
+    import_original(args.sources, workdir, answers, args.which_epoch)
     return
   said = [k for k in fields if getattr(args, k) != getattr(Answers(), k)]
   if said:
@@ -146,7 +152,7 @@ def _import(args: argparse.Namespace) -> None:
       f"--{said[0]} has no effect: {first} is a release with its own config; "
       "leave it out"
     )
-  import_release(first, args.workdir)
+  import_release(first, workdir)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -156,7 +162,8 @@ def run(args: argparse.Namespace) -> None:
   elif args.command == "import":
     _import(args)
   else:
-    saved = Saved(args.workdir, args.step, args.weights)
+    workdir = whole_files.path(args.workdir)
+    saved = Saved(workdir, args.step, args.weights)
     if args.command == "export":
       export(saved, args.to, args.which_epoch)
     else:

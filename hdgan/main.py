@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags
 
 from hdgan import config as config_lib
+from hdgan import whole_files
 from hdgan.devices import processes
 from hdgan.errors import InputError
 from hdgan.styles.clusters import MIN_AREA, NUM_STYLES
@@ -31,8 +32,16 @@ FLAGS = flags.FLAGS
 class _PathParser(flags.ArgumentParser):
   """Turns a flag's text into a path; no text is no path."""
 
+  def __init__(self, buckets: bool = False):
+    self._buckets = buckets
+
   def parse(self, argument: str | pathlib.Path) -> pathlib.Path | None:
-    return pathlib.Path(argument) if str(argument) else None
+    path = whole_files.path(argument) if str(argument) else None
+    if path is not None and whole_files.is_remote(path) and not self._buckets:
+      raise InputError(
+        f"{path}: only --workdir may lie in a bucket; name a folder on a disk"
+      )
+    return path
 
 
 class _TupleParser(flags.ArgumentParser):
@@ -66,8 +75,8 @@ class _ConfigParser(config_flags.ConfigFileFlagParser):
     return config
 
 
-def _define_path(name: str, text: str) -> None:
-  flags.DEFINE(_PathParser(), name, default=None, help=text)
+def _define_path(name: str, text: str, buckets: bool = False) -> None:
+  flags.DEFINE(_PathParser(buckets), name, default=None, help=text)
 
 
 # The command line as `parse` understands it; ml_collections looks there for
@@ -81,7 +90,10 @@ config_flags.DEFINE_config_file(
   "--config.field=value.", lock_config=True, sys_argv=_ARGV,
 )  # fmt: skip
 FLAGS["config"].parser = _ConfigParser("config", lock_config=True)
-_define_path("workdir", "The run directory.")
+_define_path(
+  "workdir", "The run directory. In a bucket: gs://BUCKET/RUN.",
+  buckets=True,
+)  # fmt: skip
 flags.DEFINE_string("mode", "train", "What to do; see the README.")
 flags.DEFINE_string("input", "", "A folder of maps, or the name of a split.")
 _define_path("output", "The folder to write to.")
@@ -238,7 +250,7 @@ def add_config(argv: Sequence[str]) -> list[str]:
   """
   config, rest = take_flag("config", argv)
   workdir, _ = take_flag("workdir", argv)
-  path = pathlib.Path(workdir or ".") / "config.json"
+  path = whole_files.path(workdir or ".") / "config.json"
   if not config and workdir and path.is_file():
     config = str(path)
   if is_json(config):
@@ -249,7 +261,7 @@ def add_config(argv: Sequence[str]) -> list[str]:
 
 def is_json(config: str) -> bool:
   """Whether a config is a run's config.json rather than a file of Python."""
-  return config.endswith(".json") and pathlib.Path(config).is_file()
+  return config.endswith(".json") and whole_files.path(config).is_file()
 
 
 def stages_named(argv: Sequence[str]) -> set[int]:
@@ -317,7 +329,7 @@ def take_networks() -> None:
   if not isinstance(config, ConfigDict) or not config.get("init_from"):
     return
   own = workdir / "config.json" if workdir else None
-  path = pathlib.Path(config.init_from) / "config.json"
+  path = whole_files.path(config.init_from) / "config.json"
   if own is not None and any(own.parent.glob("checkpoints/*/info")):
     path = own
   if not path.is_file():

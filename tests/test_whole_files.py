@@ -1,9 +1,13 @@
 """Files and folders that are there whole, or not at all."""
 
 import errno
+import pathlib
+import sys
+import urllib.request
 
 import pytest
 
+from hdgan import whole_files
 from hdgan.errors import InputError
 from hdgan.whole_files import whole_file, whole_folder, write_text
 
@@ -77,3 +81,72 @@ def test_a_folder_with_files_is_left_alone(tmp_path):
   ):
     pass
   assert (tmp_path / "x").read_text() == "mine"
+
+
+def test_paths():
+  assert whole_files.path("a/b") == pathlib.Path("a/b")
+  assert whole_files.path(pathlib.Path("gs/b")) == pathlib.Path("gs/b")
+  for text in ("s3://bucket/run", "http://host/run", "file:///run"):
+    with pytest.raises(InputError, match="is not read or written; mount") as e:
+      whole_files.path(text)
+    (line,) = str(e.value).splitlines()
+    assert line.startswith(f"{text}: {text.split('/')[0]}//")
+
+
+def test_what_is_missing_for_buckets_is_said(monkeypatch):
+  monkeypatch.setitem(sys.modules, "gcsfs", None)
+  whole_files._open_buckets.cache_clear()
+  with pytest.raises(InputError, match=r"needs more packages: .*hdgan\[gcs\]"):
+    whole_files.path("gs://bucket/run")
+
+
+def test_files_in_a_bucket(bucket, storage):
+  run = whole_files.path(f"{bucket}/run")
+  assert str(run / "a") == f"{bucket}/run/a" and not run.exists()
+  write_text(run / "a.txt", "grün\n")
+  with pytest.raises(RuntimeError), whole_file(run / "a.txt") as draft:
+    draft.write_text("half")
+    raise RuntimeError("the writer fails")
+  assert (run / "a.txt").read_bytes() == b"gr\xc3\xbcn\n"
+  write_text(run / "a.txt", "new")
+  with whole_files.local_copy(run / "a.txt") as copy:
+    assert isinstance(copy, pathlib.Path) and copy.read_text() == "new"
+  # What another process puts is seen at once, and so is what it removes.
+  address = f"{storage}/upload/storage/v1/b/{bucket[5:]}/o?uploadType=media"
+  assert [path.name for path in run.iterdir()] == ["a.txt"]
+  urllib.request.urlopen(f"{address}&name=run/deep/b", b"123").close()
+  assert sorted(path.name for path in run.iterdir()) == ["a.txt", "deep"]
+  below = whole_files.files_below(run)
+  assert [(name, size) for name, (size, _) in below.items()] == [
+    ("a.txt", 3), ("deep/b", 3),
+  ]  # fmt: skip
+  assert list(whole_files.files_below(run / "a.txt")) == [""]
+  gone = f"{storage}/storage/v1/b/{bucket[5:]}/o/run%2Fa.txt"
+  urllib.request.urlopen(urllib.request.Request(gone, method="DELETE")).close()
+  assert [path.name for path in run.iterdir()] == ["deep"]
+  # Folders: other names, and none.
+  aside = whole_files.free_name(run, "old")
+  whole_files.move_folder(run, aside)
+  assert str(aside) == f"{bucket}/run.old" and not run.exists()
+  assert list(whole_files.files_below(aside)) == ["deep/b"]
+  whole_files.remove_folder(aside)
+  assert not aside.exists()
+
+
+def test_a_bucket_that_is_not_there(bucket):
+  whole_files.check_bucket(whole_files.path(f"{bucket}/run"))
+  assert not whole_files.files_below(whole_files.path(bucket))
+  with pytest.raises(InputError, match="gs://none-such/run cannot be written"):
+    whole_files.check_bucket(whole_files.path("gs://none-such/run"))
+
+
+def test_folders_on_a_disk_get_other_names(tmp_path):
+  (tmp_path / "run/deep").mkdir(parents=True)
+  (tmp_path / "run/deep/b").write_text("123")
+  (tmp_path / "run.old").mkdir()
+  assert {k: v[0] for k, v in whole_files.files_below(tmp_path).items()} == {
+    "run/deep/b": 3
+  }
+  aside = whole_files.free_name(tmp_path / "run", "old")
+  whole_files.move_folder(tmp_path / "run", aside)
+  assert aside.name == "run.old2" and (aside / "deep/b").is_file()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hdgan import whole_files
 from hdgan.errors import InputError
 
 # Hues of neighbouring ids are far apart: steps of the golden section.
@@ -32,7 +33,7 @@ def load_classes(
   Raises:
     InputError: a classes.json that cannot be read or breaks the schema.
   """
-  path = pathlib.Path(root) / FILE
+  path = whole_files.path(root) / FILE
   given = _read_classes(path) if path.is_file() else {}
   return tuple(
     given.get(i) or class_entry(i, str(i)) for i in range(num_classes)

@@ -20,7 +20,7 @@ from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.errors import InputError, counted
 from hdgan.report import pictures
 from hdgan.runs import directory
-from hdgan.whole_files import whole_file
+from hdgan.whole_files import is_remote, whole_file
 
 WRITTEN = ".hdgan_written"
 # What folders of maps and photos are called, alone or behind a split's name.
@@ -261,7 +261,9 @@ def keep_apart_from_inputs(
   folders += dict.fromkeys(path.parent for path in maps)
   folders += [p.parent for p in read if is_role(p.absolute().parent.name)]
   homes = [pathlib.Path(root).expanduser()] if root else []
-  closed = [workdir / part for part in directory.FOLDERS]
+  # An output is never in a bucket.
+  parts = () if is_remote(workdir) else directory.FOLDERS
+  closed = [workdir / part for part in parts]
   for one in folders:
     more, shut = places(one)
     homes, closed = homes + more, closed + shut

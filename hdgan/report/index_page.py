@@ -12,11 +12,11 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from hdgan import whole_files
 from hdgan.report.curves import chart
 from hdgan.report.log import read_metrics
 from hdgan.report.meanings import meaning
 from hdgan.report.pages import fill_page
-from hdgan.whole_files import write_text
 
 # The script reloads a running page; this does where scripts are off.
 _REFRESH = '<noscript><meta http-equiv="refresh" content="30"></noscript>'
@@ -57,7 +57,7 @@ def write_index(
     legend: colour, #rrggbb, and name of each class; () where there is none.
     gan: the adversarial loss, "lsgan" or "bce".
   """
-  workdir = pathlib.Path(workdir)
+  workdir = whole_files.path(workdir)
   if not isinstance(config, str):
     config = json.dumps(config, indent=2, default=str)
   page = fill_page(
@@ -74,7 +74,7 @@ def write_index(
     parameters=_table(parameters),
     config=html.escape(config),
   )
-  write_text(workdir / "index.html", page)
+  whole_files.write_text(workdir / "index.html", page)
 
 
 def _curves(

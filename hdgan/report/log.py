@@ -10,6 +10,7 @@ import math
 import os
 import pathlib
 import sys
+import tempfile
 import time
 import types
 from collections.abc import Mapping
@@ -17,9 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from hdgan.whole_files import write_text
+from hdgan import whole_files
 
 METRICS = "metrics.jsonl"
+# A bucket gets the log so many seconds after the last time, and a file of
+# events of so many bytes is the last time that it grows.
+_EVERY, _LARGE = 30, 2**23
 
 
 class MetricsLog:
@@ -35,28 +39,56 @@ class MetricsLog:
       workdir: the run directory; it exists.
       step: training steps done so far, 0 for a new run.
     """
-    workdir = pathlib.Path(workdir)
-    path = workdir / METRICS
-    if path.exists():
-      lines = read_metrics(workdir) if step else []
+    self._workdir = self._local = whole_files.path(workdir)
+    self._draft: tempfile.TemporaryDirectory | None = None
+    if whole_files.is_remote(self._workdir):
+      # Nothing can be appended to in a bucket: written here, and put there.
+      self._draft = tempfile.TemporaryDirectory(prefix="hdgan")
+      self._local = pathlib.Path(self._draft.name)
+    self._there: dict[str, Any] = {}
+    self._put_at = time.monotonic()
+    path = self._local / METRICS
+    if (self._workdir / METRICS).exists():
+      lines = read_metrics(self._workdir) if step else []
       kept = [line for line in lines if line["step"] <= step]
-      write_text(path, "".join(json.dumps(line) + "\n" for line in kept))
+      text = "".join(json.dumps(line) + "\n" for line in kept)
+      whole_files.write_text(path, text)
     self._file = path.open("a")
     board = _tensorboardx()
     self._summary, self._proto = board.summary, board.proto.event_pb2
-    folder = workdir / "tensorboard"
-    folder.mkdir(exist_ok=True)
-    # Not tensorboardX's SummaryWriter: its queue is lost with a kill, whatever
-    # was flushed. Its file names differ by second and host alone.
-    self._events = board.event_file_writer.EventsWriter(
-      str(folder / "events"), f".{os.getpid()}"
-    )
+    self._writer = board.event_file_writer.EventsWriter
+    self._open_events()
     if step:
       # TensorBoard hides what was written from this step on.
       log = self._proto.SessionLog(status=self._proto.SessionLog.START)
       self._events.write_event(
         self._proto.Event(step=step + 1, session_log=log)
       )
+
+  def _open_events(self) -> None:
+    """Begins a file of events."""
+    folder = self._local / "tensorboard"
+    folder.mkdir(exist_ok=True)
+    # Not tensorboardX's SummaryWriter: its queue is lost with a kill, whatever
+    # was flushed. Its file names differ by second and host alone.
+    ending = f".{os.getpid()}.{time.time_ns()}"
+    self._events = self._writer(str(folder / "events"), ending)
+
+  def put(self) -> None:
+    """Brings what was written so far to the bucket, if the run is in one."""
+    if self._draft is None:
+      return
+    for name, now in whole_files.files_below(self._local).items():
+      if self._there.get(name) != now:
+        data = (self._local / name).read_bytes()
+        whole_files.put(self._workdir / name, data)
+        self._there[name] = now
+        # Pictures make it large, and it is put whole each time.
+        growing = name != METRICS and not self._file.closed
+        if growing and len(data) > _LARGE:
+          self._events.close()
+          self._open_events()
+    self._put_at = time.monotonic()
 
   def __enter__(self) -> "MetricsLog":
     return self
@@ -75,6 +107,8 @@ class MetricsLog:
   ) -> None:
     """Writes one line; a kill right after this does not lose it.
 
+    In a bucket it is there 30 seconds later, or with the next `put`.
+
     Args:
       step: training steps done.
       values: scalars by name, of Python, numpy or jax. What is not finite
@@ -91,6 +125,8 @@ class MetricsLog:
       if value is not None:
         self._add(self._summary.scalar(f"{split}/{name}", value), step)
     self._events.flush()
+    if time.monotonic() - self._put_at > _EVERY:
+      self.put()
 
   def image(self, step: int, name: str, picture: np.ndarray) -> None:
     """Adds a picture, [H, W, 1] or [H, W, 3] uint8, to TensorBoard."""
@@ -106,6 +142,10 @@ class MetricsLog:
     """Ends both files."""
     self._file.close()
     self._events.close()
+    self.put()
+    if self._draft is not None:
+      self._draft.cleanup()
+      self._draft = None
 
 
 class NoLog:
@@ -122,6 +162,9 @@ class NoLog:
 
   def image(self, *_: Any, **__: Any) -> None:
     """Writes nothing."""
+
+  def put(self) -> None:
+    """Has nothing to bring anywhere."""
 
   def close(self) -> None:
     """Has nothing to end."""
@@ -153,11 +196,11 @@ def read_metrics(workdir: str | os.PathLike) -> list[dict[str, Any]]:
   Returns:
     Its lines in order, without one that a kill cut short; [] without a file.
   """
-  path = pathlib.Path(workdir) / METRICS
+  path = whole_files.path(workdir) / METRICS
   lines = []
   if path.exists():
     # Bytes that are no UTF-8 spoil their own line only.
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_bytes().decode("utf-8", "replace")
     for one in text.splitlines():
       with contextlib.suppress(json.JSONDecodeError):
         lines.append(json.loads(one))

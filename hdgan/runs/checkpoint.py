@@ -156,7 +156,7 @@ class Checkpoints(contextlib.AbstractContextManager):
   def info(self, step: int) -> dict[str, Any]:
     """Reads the JSON of a step, checked, and nothing else of it."""
     self.verify(step, ("info",))
-    with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as reader:
+    with _reader(ocp.JsonCheckpointHandler()) as reader:
       return reader.restore(self.directory / str(step) / "info")
 
   def restore(self, step: int, abstract_state: Any) -> Any:
@@ -434,7 +434,7 @@ class Checkpoints(contextlib.AbstractContextManager):
     return f"delete the folder {folder} to go on from {where}"
 
   def _read(self, step: int, item: Any, arguments: Any) -> Any:
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as reader:
+    with _reader(ocp.PyTreeCheckpointHandler()) as reader:
       return reader.restore(
         self.directory / str(step) / "state",
         args=ocp.args.PyTreeRestore(
@@ -454,6 +454,14 @@ def not_finite(tree: Any) -> list[str]:
     if any(a.dtype.kind == "f" and not np.isfinite(a).all() for a in arrays):
       bad.append(name)
   return bad
+
+
+def _reader(handler: Any) -> ocp.Checkpointer:
+  """A reader of what has its manifest, whether or not orbax marked it."""
+  return ocp.Checkpointer(
+    handler,
+    temporary_path_class=ocp.path.atomicity.AtomicRenameTemporaryPath,
+  )
 
 
 def _is_sealed(folder: pathlib.Path) -> bool:

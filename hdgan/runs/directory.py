@@ -16,6 +16,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
+from hdgan import whole_files
 from hdgan.datasets import classes as classes_lib
 from hdgan.devices import processes
 from hdgan.errors import InputError
@@ -305,6 +306,9 @@ def own_config(
 
 def _check_writable(workdir: pathlib.Path) -> None:
   """Refuses a path that cannot be written, without leaving anything."""
+  if whole_files.is_remote(workdir):
+    whole_files.check_bucket(workdir)
+    return
   if workdir.exists() and not workdir.is_dir():
     raise InputError(f"--workdir={workdir} is a file; name a folder")
   folder = workdir

@@ -9,7 +9,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,7 +22,7 @@ from ml_collections import ConfigDict
 from hdgan.errors import InputError
 from hdgan.styles.clusters import Styles
 from hdgan.styles.file import StyleFile
-from hdgan.whole_files import whole_file, write_text
+from hdgan.whole_files import AnyPath, local_copy, whole_file, write_text
 
 Array = np.ndarray
 
@@ -133,7 +132,7 @@ def class_names(
   return [own.get(i, str(i)) for i in range(config.num_classes)]
 
 
-def save(workdir: pathlib.Path, bank: StyleBank) -> None:
+def save(workdir: AnyPath, bank: StyleBank) -> None:
   """Writes both files, each as a whole; equal banks give equal bytes."""
   arrays = {
     tensor: np.ascontiguousarray(getattr(getattr(bank, part), field))
@@ -146,7 +145,7 @@ def save(workdir: pathlib.Path, bank: StyleBank) -> None:
   write_text(workdir / READABLE, json.dumps(readable(bank), indent=1) + "\n")
 
 
-def move_aside(workdir: pathlib.Path) -> list[pathlib.Path]:
+def move_aside(workdir: AnyPath) -> list[AnyPath]:
   """Frees the names of a bank's files: people may use its style numbers.
 
   Returns:
@@ -233,7 +232,7 @@ def means_from_json(means: Mapping[str, Any]) -> Styles:
   )
 
 
-def load(workdir: pathlib.Path) -> StyleBank | None:
+def load(workdir: AnyPath) -> StyleBank | None:
   """Reads the bank of a run; None where it has none.
 
   Raises:
@@ -244,7 +243,10 @@ def load(workdir: pathlib.Path) -> StyleBank | None:
     return None
   again = _again(path)
   try:
-    with safetensors.safe_open(path, "numpy") as file:
+    with (
+      local_copy(path) as copy,
+      safetensors.safe_open(copy, "numpy") as file,
+    ):
       about = json.loads((file.metadata() or {}).get("hdgan", "{}"))
       arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
   except (safetensors.SafetensorError, ValueError, OSError) as error:
@@ -268,7 +270,7 @@ def load(workdir: pathlib.Path) -> StyleBank | None:
 
 
 def check(
-  bank: StyleBank, path: pathlib.Path, encoder: str, classes: Sequence[str]
+  bank: StyleBank, path: AnyPath, encoder: str, classes: Sequence[str]
 ) -> None:
   """Refuses a bank that was made with another E or for other classes.
 
@@ -303,7 +305,7 @@ def check(
     )
 
 
-def _again(path: pathlib.Path) -> str:
+def _again(path: AnyPath) -> str:
   """How a bank is made again, as it is typed."""
   command = f"python -m hdgan.main --mode=styles --workdir={path.parent}"
   return f"make it again with `{command}`"

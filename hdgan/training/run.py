@@ -13,6 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
+from hdgan import whole_files
 from hdgan.datasets import pipeline
 from hdgan.datasets.prepared import Prepared, opening_only
 from hdgan.devices import mesh as meshes
@@ -54,7 +55,7 @@ class Run:
     self.initial: train_step.Params = {}
     # A resumed run has its weights in the checkpoint.
     if config.init_from and not self.resumed:
-      self.initial = directory.load_params(pathlib.Path(config.init_from))
+      self.initial = directory.load_params(whole_files.path(config.init_from))
     self.data = self._prepare(prepare)
     if not self.resumed and processes.first():
       pipeline.say_distortion(config, self.data)
@@ -196,6 +197,8 @@ class Run:
     }
     if means is not None:
       info["class_means"] = style_bank.means_to_json(means)
+    # So that no run goes on from a step that its log does not reach.
+    self.log.put()
     self.checkpoints.save(step, state, info, keep_forever=step == plan.end)
 
   def sample(
@@ -226,6 +229,7 @@ class Run:
         step, losses, epoch=epoch, stage=plan.stage.name,
         split="held_out",
       )  # fmt: skip
+    self.log.put()
     self.write_index(step, running=True)
 
   def require_finite(self, losses: Mapping[str, float], when: str) -> None:
