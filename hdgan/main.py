@@ -36,12 +36,12 @@ class _PathParser(flags.ArgumentParser):
     self._buckets = buckets
 
   def parse(self, argument: str | pathlib.Path) -> pathlib.Path | None:
-    path = whole_files.path(argument) if str(argument) else None
-    if path is not None and whole_files.is_remote(path) and not self._buckets:
+    text = str(argument)
+    if "://" in text and not self._buckets:
       raise InputError(
-        f"{path}: only --workdir may lie in a bucket; name a folder on a disk"
+        f"{text}: only --workdir may lie in a bucket; name a folder on a disk"
       )
-    return path
+    return whole_files.path(argument) if text else None
 
 
 class _TupleParser(flags.ArgumentParser):

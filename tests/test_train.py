@@ -15,7 +15,7 @@ from PIL import Image
 from tiny import assert_bits, close, leaves, null_bias, tiny_config
 
 from hdgan import config as config_lib
-from hdgan import synthesize, train
+from hdgan import synthesize, train, whole_files
 from hdgan.datasets import pipeline
 from hdgan.errors import InputError
 from hdgan.make_styles import make_styles
@@ -596,9 +596,14 @@ def test_a_stage_names_its_discriminators(scales, shown):
 
 
 @pytest.mark.slow
-def test_kill_9_of_a_real_process(finished, tmp_path, prepared_dir, compiled):
+@pytest.mark.parametrize("where", ["disk", "bucket"])
+def test_kill_9_of_a_real_process(
+  finished, tmp_path, prepared_dir, compiled, where, request
+):
   """The command line, killed in stage two; the same command goes on."""
   workdir = tmp_path / "run"
+  if where == "bucket":
+    workdir = whole_files.path(f"{request.getfixturevalue('bucket')}/run")
   config = tmp_path / "tiny_run.py"
   tests = str(pathlib.Path(__file__).parent)
   config.write_text(
@@ -636,6 +641,12 @@ def test_kill_9_of_a_real_process(finished, tmp_path, prepared_dir, compiled):
   if newest > 3:
     assert "Stage 2 of 3" in done.stdout
   assert_same_run(workdir, finished)
+  made = {}
+  for run in (workdir, finished):
+    output = tmp_path / f"of {run.name}"
+    synthesize.synthesize(run, "val", output)
+    made[run.name] = {p.name: p.read_bytes() for p in output.glob("*.png")}
+  assert made["run"] == made["finished"]
 
 
 @pytest.mark.slow
