@@ -303,7 +303,9 @@ def test_a_damaged_checkpoint_costs_its_steps_only(
   file = next((workdir / "checkpoints/9/info").glob("metadata"))
   file.write_bytes(file.read_bytes().replace(b"stage", b"stagf"))
   run(workdir, prepared_dir)
-  (said,) = (x for x in capsys.readouterr().out.splitlines() if "amaged" in x)
+  (said,) = (
+    x for x in capsys.readouterr().out.splitlines() if "is damaged" in x
+  )
   assert said == (
     f"{file}: differs from 9/manifest.sha256, the checkpoint of step 9 is "
     "damaged: moved to 9.damaged, goes on from step 8"

@@ -52,7 +52,11 @@ class MetricsLog:
       lines = read_metrics(self._workdir) if step else []
       kept = [line for line in lines if line["step"] <= step]
       text = "".join(json.dumps(line) + "\n" for line in kept)
-      whole_files.write_text(path, text)
+      # Mounted buckets may lose what is appended to a file just renamed.
+      if path.exists() and path.read_bytes().startswith(text.encode()):
+        os.truncate(path, len(text.encode()))
+      else:
+        whole_files.write_text(path, text)
     self._file = path.open("a")
     board = _tensorboardx()
     self._summary, self._proto = board.summary, board.proto.event_pb2

@@ -36,8 +36,8 @@ FILES = (
 )  # fmt: skip
 # Lies in the folder of checkpoints: where it is not, that folder is away.
 BEGUN = "begun.txt"
-# Seconds after which other hosts see what one wrote; NFS may take 60.
-_LATE = 90
+# Seconds after which other hosts see what one wrote; NFS may take 30.
+_LATE = 40
 
 
 def checkpoints_of(workdir: pathlib.Path, keep: int = 3) -> Checkpoints:
@@ -362,7 +362,7 @@ def require_shared(workdir: pathlib.Path, file: str = CONFIG) -> None:
     time.sleep(1)
   if not (workdir / file).is_file():
     raise InputError(
-      f"--workdir={workdir} is not the folder that process 0 works in (no "
+      f"--workdir={workdir} is not the folder that process 0 writes to (no "
       f"{file} is to be seen in it); name a folder that all hosts share"
     )
 

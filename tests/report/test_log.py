@@ -75,13 +75,25 @@ def test_resuming_drops_what_the_checkpoint_does_not_know(tmp_path):
   assert [line["step"] for line in read_metrics(tmp_path)] == [
     1, 2, 3, 4, 5, 6, 7,
   ]  # fmt: skip
+  file = path.stat().st_ino
   write_steps(tmp_path, range(6, 8), start=5)
+  # The same one: on a mounted bucket, one that was just renamed loses lines.
+  assert path.stat().st_ino == file
   lines = read_metrics(tmp_path)
   assert [line["step"] for line in lines] == [1, 2, 3, 4, 5, 6, 7]
   assert [line["G_GAN"] for line in lines] == [i / 10 for i in range(1, 8)]
   write_steps(tmp_path, [1])
   assert [line["step"] for line in read_metrics(tmp_path)] == [1]
   assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_resuming_keeps_no_lines_that_are_none(tmp_path):
+  write_steps(tmp_path, [1, 2, 3])
+  path = tmp_path / METRICS
+  one, two, three = path.read_text().splitlines(keepends=True)
+  path.write_text(f"{one}half a line\n{two}{three}")
+  write_steps(tmp_path, [], start=2)
+  assert path.read_text() == one + two
 
 
 def test_no_file_no_lines(tmp_path):
