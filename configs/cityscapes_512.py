@@ -91,6 +91,8 @@ def get_config() -> ConfigDict:
   config.precision = "float32"
   config.mesh = ConfigDict({"data": 0})
   config.remat = False
+  config.accumulate = 1
+  config.max_skipped = 5
   config.init_from = ""
   config.log_every = 100
   config.sample_every = 5000

@@ -41,6 +41,7 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
     path = f"config.stages[{i}]"
     _check_names(stage, [f.name for f in config_lib.STAGE_FIELDS], path)
     _check_values(stage, config_lib.STAGE_FIELDS, path)
+  _check_batch(config)
   _check_data(config)
   if files and config.loss.vgg > 0 and not config.loss.vgg_file:
     raise InputError(
@@ -115,6 +116,17 @@ def _check_type(value: Any, kind: type, where: str) -> None:
   # Not isinstance: True is an int in Python.
   if type(value) is not kind and not (kind is float and type(value) is int):
     raise InputError(f"{where}={value!r} must be of type {kind.__name__}")
+
+
+def _check_batch(config: ConfigDict) -> None:
+  size, parts = config.batch_size, config.accumulate
+  if size % parts:
+    below = max(n for n in range(1, parts) if size % n == 0)
+    raise InputError(
+      f"config.accumulate={parts} must divide config.batch_size={size}; say "
+      f"--config.accumulate={below}, or --config.batch_size="
+      f"{-(-size // parts) * parts}"
+    )
 
 
 def _check_data(config: ConfigDict) -> None:

@@ -76,6 +76,30 @@ def init_state(
 
 
 def train_step(
+  state: TrainState, batch: Batch, vgg_params: dict, **settings: Any
+) -> tuple[TrainState, Metrics]:
+  """Makes one step of G (with E) and D; leaves it out if it is not finite.
+
+  Args:
+    state: before the step.
+    batch: as for `gradients`, of `accumulate` times its pictures.
+    vgg_params: of the frozen VGG19; {} without that loss.
+    **settings: those of `attempt`.
+
+  Returns:
+    The state after the step, which is that before it but for its number if a
+    loss, a gradient or a new parameter is not finite; and float32 scalars:
+    losses, "rate", and "skipped", 1 where the update was left out, else 0.
+  """
+  new, metrics, gradient = attempt(state, batch, vgg_params, **settings)
+  finite = _all_finite(metrics, gradient, new.params)
+  # What a bad batch gives leaves no trace: neither in moments nor the average.
+  kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
+  skipped = 1.0 - finite.astype(jnp.float32)
+  return kept.replace(step=new.step), {**metrics, "skipped": skipped}
+
+
+def attempt(
   state: TrainState,
   batch: Batch,
   vgg_params: dict,
@@ -87,13 +111,13 @@ def train_step(
   loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
   ema: float = 0.0,
   remat: bool = False,
-) -> tuple[TrainState, Metrics]:
-  """Makes one step of G (with E) and D from one forward pass of G.
+  accumulate: int = 1,
+) -> tuple[TrainState, Metrics, dict[str, Params]]:
+  """Makes one step, whatever its numbers are.
 
   Args:
     state: before the step.
-    batch: `label`, `instance` [B, H, W], `image` [B, H, W, C], and `objects`
-      [B, H, W] for models with E.
+    batch: as for `gradients`, of `accumulate` times its pictures.
     vgg_params: of the frozen VGG19; {} without that loss.
     model: the stage's networks.
     trainable: names of the networks that G's optimizer moves.
@@ -102,40 +126,18 @@ def train_step(
     loss: `stage_losses`, its settings bound.
     ema: decay of G's moving average; 0 is off.
     remat: recompute all but convolutions in the backward pass.
+    accumulate: parts of the batch that are worked on one after the other.
 
   Returns:
-    The state after the step, and float32 scalars of before it.
+    The state after the step, float32 scalars of before it, and the gradient
+    {"G1", ..., "E", "D"} of what is trained.
   """
-  condition, image = model.condition(batch), model.image(batch)
-  frozen = {k: v for k, v in state.params.items() if k not in trainable}
-
-  # Frozen networks are closed over: no gradient of them is made.
-  def generate(moving: Params) -> jax.Array:
-    """[B, H, W, C_image] pictures by the networks that move."""
-    params = {**frozen, **moving}
-    return model.generate(params, condition, model.features(params, batch))
-
-  def both_losses(d_params: dict, fake: jax.Array) -> Any:
-    """G's and D's total for [B, H, W, C_image] pictures, and all terms."""
-    g, d, metrics = loss(d_params, condition, image, fake, vgg_params)
-    return (g, d), metrics
-
-  if remat:
-    keep = jax.checkpoint_policies.save_only_these_names(layers.SAVED)
-    generate = jax.checkpoint(generate, policy=keep)
-    both_losses = jax.checkpoint(both_losses, policy=keep)
-
   moving = {name: state.params[name] for name in trainable}
-  fake, pull_generator = jax.vjp(generate, moving)
-  (g_loss, d_loss), pull, metrics = jax.vjp(
-    both_losses, state.params["D"], fake, has_aux=True
-  )
-  one, zero = jnp.ones_like(g_loss), jnp.zeros_like(d_loss)
-  # Each pull keeps the gradient of its own networks: G's loss does not move D,
-  # D's stops at the picture.
-  _, fake_gradient = pull((one, zero))
-  d_gradient, _ = pull((zero, one))
-  (g_gradient,) = pull_generator(fake_gradient)
+  bound = functools.partial(
+    gradients, state.params, vgg_params=vgg_params,
+    model=model, trainable=trainable, loss=loss, remat=remat,
+  )  # fmt: skip
+  g_gradient, d_gradient, metrics = _accumulated(bound, batch, accumulate)
 
   now = rate(state.step)
   moving, g_optimizer = _update(
@@ -155,7 +157,107 @@ def train_step(
     d_optimizer=d_optimizer,
     ema=average,
   )
-  return state, {**metrics, "rate": now}
+  return state, {**metrics, "rate": now}, {**g_gradient, "D": d_gradient}
+
+
+def gradients(
+  params: Params,
+  batch: Batch,
+  vgg_params: dict,
+  *,
+  model: Model,
+  trainable: tuple[str, ...],
+  loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
+  remat: bool = False,
+) -> tuple[Params, Params, Metrics]:
+  """Takes all gradients from one forward pass of G.
+
+  Args:
+    params: of all networks.
+    batch: `label`, `instance` [B, H, W], `image` [B, H, W, C], and `objects`
+      [B, H, W] for models with E.
+    vgg_params: as for `attempt`.
+    model: as for `attempt`.
+    trainable: as for `attempt`.
+    loss: as for `attempt`.
+    remat: as for `attempt`.
+
+  Returns:
+    The gradient of G's loss to what it trains, that of D's to D, and the
+    losses, float32 scalars.
+  """
+  condition, image = model.condition(batch), model.image(batch)
+  frozen = {k: v for k, v in params.items() if k not in trainable}
+
+  # Frozen networks are closed over: no gradient of them is made.
+  def generate(moving: Params) -> jax.Array:
+    """[B, H, W, C_image] pictures by the networks that move."""
+    every = {**frozen, **moving}
+    return model.generate(every, condition, model.features(every, batch))
+
+  def both_losses(d_params: dict, fake: jax.Array) -> Any:
+    """G's and D's total for [B, H, W, C_image] pictures, and all terms."""
+    g, d, metrics = loss(d_params, condition, image, fake, vgg_params)
+    return (g, d), metrics
+
+  if remat:
+    keep = jax.checkpoint_policies.save_only_these_names(layers.SAVED)
+    generate = jax.checkpoint(generate, policy=keep)
+    both_losses = jax.checkpoint(both_losses, policy=keep)
+
+  moving = {name: params[name] for name in trainable}
+  fake, pull_generator = jax.vjp(generate, moving)
+  (g_loss, d_loss), pull, metrics = jax.vjp(
+    both_losses, params["D"], fake, has_aux=True
+  )
+  one, zero = jnp.ones_like(g_loss), jnp.zeros_like(d_loss)
+  # Each pull keeps the gradient of its own networks: G's loss does not move D,
+  # D's stops at the picture.
+  _, fake_gradient = pull((one, zero))
+  d_gradient, _ = pull((zero, one))
+  (g_gradient,) = pull_generator(fake_gradient)
+  return g_gradient, d_gradient, metrics
+
+
+def _accumulated(
+  function: Callable[[Batch], tuple[Params, Params, Metrics]],
+  batch: Batch,
+  parts: int,
+) -> tuple[Params, Params, Metrics]:
+  """Means of what a function gives for equal parts of a batch.
+
+  All losses are means over pictures, so that theirs is the whole batch's.
+  """
+  if parts == 1:
+    return function(batch)
+
+  def split(array: jax.Array) -> jax.Array:
+    """[B, ...] to [parts, B / parts, ...], each part of every device's."""
+    rows = array.reshape(-1, parts, *array.shape[1:])
+    return jnp.moveaxis(rows, 1, 0)
+
+  def add(total: Any, part: Batch) -> tuple[Any, Metrics]:
+    """Adds a part's gradients to those before."""
+    *found, metrics = function(part)
+    return jax.tree.map(jnp.add, total, tuple(found)), metrics
+
+  several = {name: split(array) for name, array in batch.items()}
+  first = {name: array[0] for name, array in several.items()}
+  shapes = jax.eval_shape(function, first)[:2]
+  zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+  total, metrics = jax.lax.scan(add, zeros, several)
+  g_gradient, d_gradient = jax.tree.map(lambda x: x / parts, total)
+  return g_gradient, d_gradient, jax.tree.map(jnp.mean, metrics)
+
+
+def _all_finite(metrics: Metrics, gradient: Params, params: Params) -> Any:
+  """Whether losses, the gradient's norm and parameters are finite: a bool."""
+  # With the squares' sum Adam's moments are finite too.
+  squares = [jnp.sum(jnp.square(x)) for x in jax.tree.leaves(gradient)]
+  checked = [functools.reduce(jnp.add, squares)]
+  checked += jax.tree.leaves((metrics, params))
+  found = [jnp.isfinite(array).all() for array in checked]
+  return functools.reduce(jnp.logical_and, found)
 
 
 def _update(
@@ -269,6 +371,7 @@ def bind_step(
     loss=bind_losses(model, config),
     ema=config.ema,
     remat=config.remat,
+    accumulate=config.accumulate,
   )
 
 
