@@ -45,6 +45,12 @@ def counted(count: int, noun: str, plural: str = "") -> str:
   return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
+def shortened(names: Sequence[str], most: int = 8) -> str:
+  """Names in a row, the first ones of very many."""
+  more = f" and {len(names) - most} more" if len(names) > most else ""
+  return ", ".join(names[:most]) + more
+
+
 def near_names(name: object, known: Sequence[str]) -> str:
   """A hint for a name that is not there: the nearest one, else what there is.
 

@@ -27,6 +27,7 @@ from hdgan.errors import InputError
 from hdgan.styles.clusters import MIN_AREA, NUM_STYLES
 
 FLAGS = flags.FLAGS
+STEP = ".safetensors"  # Of steps for --replay, which have their config inside.
 
 
 class _PathParser(flags.ArgumentParser):
@@ -66,6 +67,8 @@ class _ConfigParser(config_flags.ConfigFileFlagParser):
   def parse(self, path: str) -> Any:
     if is_json(path):
       config = config_lib.get_config(path)
+    elif path.endswith(STEP):
+      config = _config_of_step(path)
     else:
       config = super().parse(path)
     if isinstance(config, ConfigDict):
@@ -73,6 +76,13 @@ class _ConfigParser(config_flags.ConfigFileFlagParser):
         config_lib.fill(config)  # What a file leaves out can be typed too.
       config_lib.append_stages(config, stages_named(_ARGV))
     return config
+
+
+def _config_of_step(path: str) -> ConfigDict:
+  """The config in a file for `--replay`."""
+  from hdgan.training import replay  # With it comes much of the program.
+
+  return replay.read_metadata(pathlib.Path(path))["config"]
 
 
 def _define_path(name: str, text: str, buckets: bool = False) -> None:
@@ -95,6 +105,7 @@ _define_path(
   buckets=True,
 )  # fmt: skip
 flags.DEFINE_string("mode", "train", "What to do; see the README.")
+_define_path("replay", "A step that was not finite, to be made once more.")
 flags.DEFINE_string("input", "", "A folder of maps, or the name of a split.")
 _define_path("output", "The folder to write to.")
 flags.DEFINE_integer(
@@ -177,7 +188,7 @@ MODES = {
   "train": Mode(
     "train",
     needs=("config", "workdir"),
-    may=("prepare", *_PROCESS_FLAGS),
+    may=("prepare", "replay", *_PROCESS_FLAGS),
   ),
   "synthesize": Mode(
     "synthesize",
@@ -250,7 +261,11 @@ def add_config(argv: Sequence[str]) -> list[str]:
   """
   config, rest = take_flag("config", argv)
   workdir, _ = take_flag("workdir", argv)
+  replay, _ = take_flag("replay", argv)
   path = whole_files.path(workdir or ".") / "config.json"
+  if not config and replay:
+    config = replay
+    _config_of_step(config)  # Its faults are told before absl's.
   if not config and workdir and path.is_file():
     config = str(path)
   if is_json(config):

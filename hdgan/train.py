@@ -24,7 +24,9 @@ from hdgan.rendering.renderer import open_renderer
 from hdgan.runs import directory, lock
 from hdgan.runs.checkpoint import not_finite
 from hdgan.styles import bank as style_bank
+from hdgan.training import replay as replays
 from hdgan.training import sampling, schedule, train_step
+from hdgan.training.guard import Guard
 from hdgan.training.run import Run
 from hdgan.training.train_step import TrainState
 
@@ -53,10 +55,16 @@ class StopRequest:
 
 
 def run(
-  config: ConfigDict, workdir: pathlib.Path, prepare: str = "first"
+  config: ConfigDict,
+  workdir: pathlib.Path,
+  prepare: str = "first",
+  replay: pathlib.Path | None = None,
 ) -> None:
-  """Runs `--mode=train`, its flags by name; see `train`."""
-  train(config, workdir, prepare)
+  """Runs `--mode=train`, its flags by name; see `train` and `replay`."""
+  if replay is not None:
+    replays.replay(config, replay)
+  else:
+    train(config, workdir, prepare)
 
 
 def train(
@@ -212,6 +220,7 @@ def run_stage(
     return state
   say_stage(run, plan, state.params)
   window: list[train_step.Metrics] = []
+  guard = Guard(run, plan)
   with run.progress.paused():
     sampler = sampling.Sampler(
       config, plan.model, run.data, mesh=run.mesh, workdir=run.workdir
@@ -248,6 +257,7 @@ def run_stage(
       last or step % config[f"{name}_every"] == 0
       for name in ("log", "sample", "checkpoint")
     )
+    guard.look(step, state, metrics, wait=log or sample or save)
     # Before a save too: it ends a run whose losses are no longer finite.
     if log or sample or save:
       write_metrics(run, plan, step, window)
@@ -334,14 +344,16 @@ def write_metrics(
   step: int,
   window: list[train_step.Metrics],
 ) -> None:
-  """Logs the means over the steps since the last log.
+  """Logs the means over the steps since the last log that were not left out.
 
   Raises:
     InputError: if one of them is not finite; nothing of it gets saved.
   """
   # All at once: asking at every step would wait for the devices each time.
   fetched = jax.device_get(window)
-  losses = {k: float(np.mean([m[k] for m in fetched])) for k in fetched[0]}
+  made = [m for m in fetched if not m["skipped"]]
+  names = [name for name in fetched[0] if name != "skipped"] if made else []
+  losses = {k: float(np.mean([m[k] for m in made])) for k in names}
   run.require_finite(losses, f"in steps {step - len(window) + 1} to {step}")
   epoch = plan.epoch(step - 1)
   shown = {k: v for k, v in losses.items() if k != "rate"}
@@ -349,4 +361,6 @@ def write_metrics(
     step, epoch=epoch, epochs=plan.epochs, stage=plan.stage.name, losses=shown
   )
   values = {**losses, "images_per_s": speed}
+  if len(made) < len(fetched):
+    values["skipped"] = len(fetched) - len(made)
   run.log.write(step, values, epoch=epoch, stage=plan.stage.name)

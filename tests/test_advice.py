@@ -286,6 +286,8 @@ SITUATIONS = [
   Situation("mesh", "--config.mesh.data=64", "is more than the"),
   Situation("batch", "--config.batch_size=3 --config.mesh.data=2",
             "must be a multiple of", 2),
+  Situation("parts", "--config.batch_size=8 --config.accumulate=3",
+            "must divide", 2),
   Situation("no VGG", "--config.loss.vgg=10", "needs weights", 3,
             "trains|no such file"),
   Situation("VGG file", "--config.loss.vgg=10 --config.loss.vgg_file=no.st",

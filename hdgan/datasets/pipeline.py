@@ -9,7 +9,7 @@ resumes by its step alone.
 import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grain
 import numpy as np
@@ -130,12 +130,8 @@ def batches(
     size = arrays["image"].shape[:2]
     return place(arrays, random_placement(size, geometry, rng), objects)
 
-  # Grain takes a single number.
-  state = int(np.random.SeedSequence(seed).generate_state(1)[0])
-  stream = grain.MapDataset.source(source.sources[split]).seed(state)
   # Shuffled and drawn before it is cut, or the draws would depend on the cut.
-  # Repeated after the shuffle, each epoch has an order and draws of its own.
-  stream = stream.shuffle().repeat(None).random_map(load)
+  stream = _shuffled(source.sources[split], seed).random_map(load)
   stream = stream[process_index::process_count]
   # Nothing is dropped: a stream without an end leaves no remainder.
   stream = stream.batch(batch_size // process_count, drop_remainder=True)
@@ -147,6 +143,39 @@ def batches(
   # A batch follows from its number alone: nothing is read to get there.
   iterator.set_state({"next_index": start})
   return iterator
+
+
+def batch_names(
+  source: Prepared,
+  split: str,
+  *,
+  batch_size: int,
+  seed: tuple[int, int],
+  index: int,
+) -> list[str]:
+  """Names of the examples of one global batch; nothing is read for it.
+
+  Args:
+    source: the data.
+    split: 'train' or the held-out split.
+    batch_size: B, of all processes together.
+    seed: as for `batches`.
+    index: of the batch, from 0.
+
+  Returns:
+    B names.
+  """
+  stream = _shuffled(source.names[split], seed)
+  first = index * batch_size
+  return [str(stream[i]) for i in range(first, first + batch_size)]
+
+
+def _shuffled(examples: Sequence[Any], seed: tuple[int, int]) -> Any:
+  """The endless stream of a stage's examples in their random order."""
+  # Grain takes a single number.
+  state = int(np.random.SeedSequence(seed).generate_state(1)[0])
+  # Repeated after the shuffle, each epoch has an order and draws of its own.
+  return grain.MapDataset.source(examples).seed(state).shuffle().repeat(None)
 
 
 def fixed_examples(

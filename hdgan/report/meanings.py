@@ -23,6 +23,8 @@ MEANINGS = {
   f"{_REST} where D cannot tell; the lower, the surer D is.",
   "rate": "The learning rate: level, then down with each epoch of the stage's "
   "decay, as the table of stages says.",
+  "skipped": "Steps since the last log that were left out as not finite; the "
+  "other numbers are means without them. Should be nowhere.",
   "images_per_s": "Training images per second on all devices together, pauses "
   "left out. Should be level within a stage.",
 }

@@ -2,7 +2,8 @@
 
 `config.json` (resolved), `classes.json`, `checkpoints/<step>/`,
 `metrics.jsonl`, TensorBoard events, `samples/<step>.png`, `index.html`, the
-style bank of a model with E, and the lock that is in `lock`.
+style bank of a model with E, `nonfinite/<step>.safetensors` of steps that ended
+a training, and the lock that is in `lock`.
 """
 
 import json
@@ -29,7 +30,7 @@ from hdgan.whole_files import write_text
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
 # What a run makes beside its config.
-FOLDERS = (CHECKPOINTS, "samples", "tensorboard")
+FOLDERS = (CHECKPOINTS, "samples", "tensorboard", "nonfinite")
 FILES = (
   classes_lib.FILE, METRICS, "index.html",
   "style_bank.safetensors", "style_bank.json", "style_bank.html",

@@ -49,7 +49,9 @@ class Run:
     self.workdir = workdir
     if processes.first():
       lock.check_free(workdir)
-    self.mesh = meshes.make_mesh(config.batch_size, config.mesh.data)
+    self.mesh = meshes.make_mesh(
+      config.batch_size // config.accumulate, config.mesh.data
+    )
     self.resumed = directory.resume_point(workdir, config)
     self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
     self.initial: train_step.Params = {}
@@ -243,8 +245,12 @@ class Run:
       InputError: if one of them is not finite.
     """
     bad = [name for name, value in losses.items() if not np.isfinite(value)]
-    if not bad:
-      return
+    if bad:
+      way = self.way_on()
+      raise InputError(f"{', '.join(bad)} not finite {when}; {way}")
+
+  def way_on(self) -> str:
+    """What to type after a run has diverged: half a sentence."""
     self.checkpoints.wait()  # For the one that is being written.
     newest = self.checkpoints.latest()
     rate = min(self.config.optimizer.learning_rate / 10, 2e-4)
@@ -252,15 +258,13 @@ class Run:
     if self.config.precision != "float32":
       change += " or --config.precision=float32"
     if newest is None:
-      way = f"nothing was saved yet: run the same command with {change}"
-    else:
-      way = (
-        f"the newest checkpoint is from step {newest}. Start another run with "
-        f"--workdir=ANOTHER {change}, and from these weights with "
-        f"--config.init_from={shlex.quote(str(self.workdir))} if their samples "
-        "are still good"
-      )
-    raise InputError(f"{', '.join(bad)} not finite {when}; {way}")
+      return f"nothing was saved yet: run the same command with {change}"
+    return (
+      f"the newest checkpoint is from step {newest}. Start another run with "
+      f"--workdir=ANOTHER {change}, and from these weights with "
+      f"--config.init_from={shlex.quote(str(self.workdir))} if their samples "
+      "are still good"
+    )
 
   def write_index(self, step: int, running: bool) -> None:
     """Writes index.html, once for all processes."""

@@ -91,10 +91,11 @@ def train_step(
     loss, a gradient or a new parameter is not finite; and float32 scalars:
     losses, "rate", and "skipped", 1 where the update was left out, else 0.
   """
-  new, metrics, gradient = attempt(state, batch, vgg_params, **settings)
-  finite = _all_finite(metrics, gradient, new.params)
+  new, metrics, _ = attempt(state, batch, vgg_params, **settings)
+  finite = all_finite(new, metrics)
   # What a bad batch gives leaves no trace: neither in moments nor the average.
-  kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
+  # A branch: a select would be compiled into the update, to other last bits.
+  kept = jax.lax.cond(finite, lambda a, b: a, lambda a, b: b, new, state)
   skipped = 1.0 - finite.astype(jnp.float32)
   return kept.replace(step=new.step), {**metrics, "skipped": skipped}
 
@@ -250,14 +251,16 @@ def _accumulated(
   return g_gradient, d_gradient, jax.tree.map(jnp.mean, metrics)
 
 
-def _all_finite(metrics: Metrics, gradient: Params, params: Params) -> Any:
-  """Whether losses, the gradient's norm and parameters are finite: a bool."""
-  # With the squares' sum Adam's moments are finite too.
-  squares = [jnp.sum(jnp.square(x)) for x in jax.tree.leaves(gradient)]
-  checked = [functools.reduce(jnp.add, squares)]
-  checked += jax.tree.leaves((metrics, params))
-  found = [jnp.isfinite(array).all() for array in checked]
-  return functools.reduce(jnp.logical_and, found)
+def all_finite(state: TrainState, metrics: Metrics) -> jax.Array:
+  """Whether a step went well: a bool.
+
+  A gradient that is not finite, or whose square is not, leaves a second moment
+  that is not; so that the state and the losses say all.
+  """
+  leaves = jax.tree.leaves((state, metrics))
+  return functools.reduce(
+    jnp.logical_and, [jnp.isfinite(x).all() for x in leaves]
+  )
 
 
 def _update(
@@ -342,7 +345,8 @@ def bind_step(
   *,
   first_step: int,
   steps_per_epoch: int,
-) -> Callable[..., tuple[TrainState, Metrics]]:
+  function: Callable[..., Any] = train_step,
+) -> Callable[..., Any]:
   """`train_step` of one stage: (state, batch, vgg_params) to (state, metrics).
 
   Args:
@@ -351,6 +355,7 @@ def bind_step(
     config: of the experiment.
     first_step: steps of all stages before.
     steps_per_epoch: max(1, images // batch size).
+    function: that, or `attempt`.
 
   Returns:
     A pure function to jit.
@@ -363,7 +368,7 @@ def bind_step(
     return learning_rate(base, stage.constant, stage.decay, epoch)
 
   return functools.partial(
-    train_step,
+    function,
     model=model,
     trainable=tuple(stage.trainable),
     optimizer=adam(config),

@@ -121,6 +121,22 @@ def test_resumed_equals_uninterrupted(config, batch_size):
     assert_equal(one, two)
 
 
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_the_names_of_a_batch(config, batch_size):
+  """Of seven streets in three epochs, found again by their pixels."""
+  config.data.flip = False
+  prepared = pipeline.prepare(config)
+  names = prepared.names["train"]
+  alone = pipeline.fixed_examples(
+    prepared, "train", range(len(names)), stage_size=(16, 32)
+  )["image"]
+  by_pixels = {x.tobytes(): n for x, n in zip(alone, names, strict=True)}
+  options = {"batch_size": batch_size, "seed": (3, 1)}
+  for i, batch in enumerate(take(stream_of(prepared, **options), 21)):
+    seen = [by_pixels[row.tobytes()] for row in batch["image"]]
+    assert pipeline.batch_names(prepared, "train", index=i, **options) == seen
+
+
 def test_no_tail_is_dropped(config):
   config.data.flip = False
   prepared = pipeline.prepare(config)

@@ -217,7 +217,7 @@ def first_stage():
 
 def test_metrics_are_the_losses_before_the_update(case):
   loss = case.settings.loss
-  names = {"G_GAN", "D_fake", "D_real", "rate"}
+  names = {"G_GAN", "D_fake", "D_real", "rate", "skipped"}
   names |= {"G_GAN_Feat"} if loss.feature_matching else set()
   names |= {"G_VGG"} if loss.vgg else set()
   metrics = case.metrics[0]
@@ -309,9 +309,10 @@ def test_one_trace_for_all_steps(case):
   assert case.jitted._cache_size() == 1
 
 
-@pytest.mark.parametrize("way", ["4 devices", "remat"])
+@pytest.mark.parametrize("way", ["4 devices", "remat", "2 parts"])
 def test_same_numbers_another_way(first_stage, way):
   changes = {**first_stage.changes, "remat": way == "remat"}
+  changes["accumulate"] = 2 if way == "2 parts" else 1
   _, state, batch, weights, step = make(validated(**changes), 0, 4)
   if way == "4 devices":
     mesh = meshes.make_mesh(4)
@@ -390,3 +391,99 @@ def test_a_state_is_born_where_it_is_to_live():
     assert moments["G1"]["down_1"]["kernel"].sharding.is_equivalent_to(
       shardings["G1"]["down_1"]["kernel"], 4
     )
+
+
+@pytest.mark.parametrize(
+  "parts, devices", [(4, 1), pytest.param(2, 2, marks=pytest.mark.slow)]
+)
+def test_parts_of_a_batch_equal_the_whole(first_stage, parts, devices):
+  """Losses, gradients and three steps; only sums come in another order."""
+  _, state, batch, weights, step = make(
+    validated(**first_stage.changes, accumulate=parts), 0, 4
+  )
+  mesh = meshes.make_mesh(4 // parts, devices)
+  state = meshes.place(state, meshes.replicated(mesh))
+  batch = meshes.put_batch(batch, mesh)
+  step = compiled(step, out_shardings=meshes.replicated(mesh))
+  for number in range(3):
+    state, values = step(state, batch, weights)
+    for name in values:
+      # Later steps start from parameters that differ by rounding.
+      close = 2e-5 if not number else 1e-3
+      np.testing.assert_allclose(
+        values[name], first_stage.metrics[number][name], rtol=close
+      )
+    if not number:
+      expected = first_stage.states[1]
+      assert_close(state.g_optimizer.mu, expected.g_optimizer.mu, 1e-3)
+      assert_close(state.d_optimizer.mu, expected.d_optimizer.mu, 1e-3)
+  assert int(state.step) == 3 and int(state.g_optimizer.count) == 3
+  got, want = leaves(state.params), leaves(first_stage.states[3].params)
+  for name, value in want.items():
+    if not null_bias(name):
+      # Adam moves each number by about RATE, whatever the gradient's size: a
+      # gradient near 0 may go another way. Nearly all must go the same.
+      off = np.abs(got[name] - value)
+      assert np.quantile(off, 0.9) <= 0.02 * RATE, name
+
+
+def test_parts_are_means_of_each_device_s_own_pictures():
+  """By hand: of eight numbers on four devices, two parts."""
+  seen = []
+
+  def function(part):
+    seen.append(part["x"].shape)
+    x = part["x"]
+    return {"G1": x.mean(0)}, {"D1": x.max(0)}, {"loss": x.sum()}
+
+  batch = {"x": jnp.asarray([1.0, 5, 2, 6, 3, 7, 4, 8])}
+  g, d, metrics = train_step._accumulated(function, batch, 2)
+  # Device 0 holds 1 and 5, of which each part takes one.
+  assert set(seen) == {(4,)}
+  assert (float(g["G1"]), float(d["D1"])) == (4.5, (4 + 8) / 2)
+  assert float(metrics["loss"]) == (10 + 26) / 2
+
+
+def test_parts_need_less_memory():
+  sizes = []
+  for parts in (1, 4):
+    settings = validated(batch_size=4, accumulate=parts)
+    _, state, batch, weights, step = make(settings, 0, 4)
+    lowered = compiled(step).lower(state, batch, weights)
+    sizes.append(lowered.compile().memory_analysis().temp_size_in_bytes)
+  # A quarter of what grows with the batch, and one more gradient.
+  assert sizes[1] < 0.6 * sizes[0]
+
+
+@pytest.mark.parametrize("bad", ["image", "moment", "rate"])
+def test_a_step_that_is_not_finite_is_left_out(first_stage, bad):
+  """Of a photo, of a gradient whose square overflows, of the parameters."""
+  state, batch = first_stage.states[1], dict(first_stage.batch)
+  step = first_stage.jitted
+  if bad == "image":
+    photo = batch["image"].astype(np.float32)
+    photo[2, 3, 4] = np.nan
+    batch["image"] = photo
+  elif bad == "moment":
+    huge = jax.tree.map(lambda x: x * np.float32(1e36), state.params["D"])
+    state = state.replace(params={**state.params, "D": huge})
+  else:
+    settings = first_stage.settings
+    bound = train_step.bind_step(
+      first_stage.model, first_stage.stage, settings,
+      first_step=0, steps_per_epoch=9,
+    )  # fmt: skip
+    rate = {**bound.keywords, "rate": lambda step: jnp.float32(3e38)}
+    step = compiled(functools.partial(bound.func, **rate))
+  before = jax.device_get(state)
+  after, metrics = step(state, batch, first_stage.weights)
+  assert float(metrics["skipped"]) == 1.0
+  assert int(after.step) == int(before.step) + 1
+  assert_bits(after.replace(step=before.step), before)
+  # And it goes on from there as if the bad batch had never been.
+  if bad == "image":
+    again, metrics = first_stage.jitted(
+      after.replace(step=before.step), first_stage.batch, first_stage.weights
+    )
+    assert float(metrics["skipped"]) == 0.0
+    assert_bits(again, first_stage.states[2])
