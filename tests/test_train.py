@@ -12,7 +12,8 @@ import jax
 import numpy as np
 import pytest
 from PIL import Image
-from tiny import assert_bits, close, leaves, null_bias, tiny_config
+from safetensors.numpy import load_file
+from tiny import assert_bits, close, command, leaves, null_bias, tiny_config
 
 from hdgan import config as config_lib
 from hdgan import synthesize, train, whole_files
@@ -393,6 +394,90 @@ def test_a_run_that_diverges_later(
     other, prepared_dir, optimizer__learning_rate=rate, init_from=str(workdir)
   )
   assert directory.checkpoints_of(other).latest() == END
+
+
+def spoil_photos(monkeypatch, steps):
+  """Photos of these steps, from 1, hold one NaN; all are floats."""
+  batches = pipeline.batches
+
+  def spoiled(*args, start=0, **options):
+    stream = batches(*args, start=start, **options)
+    for step, batch in enumerate(stream, start + 1):
+      photo = batch["image"].astype(np.float32)
+      if step in steps:
+        photo[0, 1, 2] = np.nan
+      yield {**batch, "image": photo}
+
+  monkeypatch.setattr(pipeline, "batches", spoiled)
+
+
+def test_steps_that_are_not_finite(
+  tmp_path, prepared_dir, compiled, monkeypatch, capsys
+):
+  """One is left out; two in a row end the training and are kept."""
+  spoil_photos(monkeypatch, steps=(2, 4, 5))
+  workdir = tmp_path / "run"
+  config = tiny_config(
+    data__prepared_dir=prepared_dir, max_skipped=2, log_every=3,
+    checkpoint_every=3, sample_every=100, **{"stages[0].constant": 3},
+  )  # fmt: skip
+  with config.unlocked():
+    config.stages = config.stages[:1]
+  data = pipeline.prepare(validate(config))
+  names = {
+    step: pipeline.batch_names(
+      data, "train", batch_size=1, seed=(0, 0), index=step - 1
+    )[0]
+    for step in (2, 4, 5)
+  }
+  with pytest.raises(InputError) as caught:
+    train.train(config, workdir)
+  said = capsys.readouterr().out
+  told = [line for line in said.splitlines() if "is left out" in line]
+  assert told == [
+    f"step {step} is left out: not finite; its pictures: {name}"
+    for step, name in names.items()
+  ]
+  (line,) = str(caught.value).splitlines()
+  path = workdir / "nonfinite/5.safetensors"
+  assert line.startswith(
+    "losses or gradients not finite in steps 4 to 5, as many as max_skipped = "
+    f"2 allows; the last one's 1 picture: {names[5]}; `python -m hdgan.main "
+    f"--workdir={workdir} --replay={path}` makes step 5 again"
+  )
+  assert "; the newest checkpoint is from step 3. Start another" in line
+  # Of three steps two were made, and the means are over those.
+  (logged,) = [x for x in losses_of(workdir) if x["split"] == "train"]
+  assert (logged["step"], logged["skipped"]) == (3, 1)
+  assert np.isfinite(logged["G_GAN"])
+  assert int(state_of(workdir, 3)["g_optimizer"]["count"]) == 2
+  # Steps 4 and 5 left no trace: what is kept is the state of step 3.
+  kept = load_file(path)
+  saved = leaves(state_of(workdir, 3))
+  assert kept.pop("step") == 4 and saved.pop("step") == 3
+  photo = kept.pop("batch/image")
+  assert np.isnan(photo).sum() == 3 and photo.shape == (1, 16, 32, 3)
+  kept = {k: v for k, v in kept.items() if not k.startswith("batch/")}
+  assert_bits(kept, saved)
+  # Typed as it is said, the step is made again.
+  status, out, err = command(f"--workdir={workdir}", f"--replay={path}")
+  assert status == 0, err
+  lines = out.splitlines()
+  assert lines[0] == f"step 5, stage global, 1 picture: {names[5]}"
+  assert "G_GAN_Feat: nan" in lines and "rate: 0.0005" in lines
+  assert any(x.startswith("gradient of G1: not finite in ") for x in lines)
+  assert lines[-1] == "not finite again: training leaves this step out"
+
+
+def test_a_replay_of_something_else(finished, tmp_path):
+  """One line each, and status 2."""
+  path = tmp_path / "x.safetensors"
+  for content, said in ((None, "there is no such file"), (b"x" * 99, "not a")):
+    if content is not None:
+      path.write_bytes(content)
+    status, _, err = command(f"--workdir={finished}", f"--replay={path}")
+    assert status == 2 and len(err.splitlines()) == 1
+    assert err.startswith(f"error: --replay={path}: {said}")
 
 
 def test_a_state_that_is_not_finite_is_not_saved(
