@@ -73,7 +73,7 @@ class Guard:
   def _end(self, step: int, state: TrainState) -> None:
     """Keeps the last step for `--replay` and raises InputError."""
     run, names = self._run, self._names(step)
-    path = run.workdir / replay.FOLDER / f"{step}.safetensors"
+    path = run.workdir / replay.FOLDER / f"{step}{replay.SUFFIX}"
     workdir, file = shlex.quote(str(run.workdir)), shlex.quote(str(path))
     kept = (
       f"`python -m hdgan.main --workdir={workdir} --replay={file}` makes step "

@@ -10,7 +10,7 @@ import functools
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -24,21 +24,20 @@ from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError, counted, shortened
 from hdgan.networks import vgg
 from hdgan.training import schedule, train_step
+from hdgan.training.run import Run
 from hdgan.training.train_step import TrainState
 from hdgan.validation import validate
 from hdgan.weights.release import save_arrays
 from hdgan.whole_files import whole_file
 
-if TYPE_CHECKING:
-  from hdgan.training.run import Run
-
 FOLDER = "nonfinite"
+SUFFIX = ".safetensors"
 FORMAT = "hdgan step 1"
 _NUMBERS = ("stage", "step", "images", "max_instances")
 
 
 def write(
-  run: "Run",
+  run: Run,
   plan: schedule.StagePlan,
   *,
   step: int,
@@ -78,7 +77,7 @@ def write(
     "max_instances": str(run.data.max_instances),
     "names": json.dumps(list(names)),
   }
-  with whole_file(run.workdir / FOLDER / f"{step}.safetensors") as draft:
+  with whole_file(run.workdir / FOLDER / f"{step}{SUFFIX}") as draft:
     save_arrays(draft, arrays | _under("batch", batch), metadata)
 
 
@@ -98,6 +97,8 @@ def read_metadata(path: pathlib.Path) -> dict[str, Any]:
   if not path.is_file():
     raise InputError(f"--replay={path}: there is no such file")
   try:
+    if path.suffix != SUFFIX:
+      raise ValueError(f"its name does not end in {SUFFIX}")
     with safetensors.safe_open(path, "numpy") as file:
       found: dict[str, Any] = dict(file.metadata() or {})
     if found.get("format") != FORMAT:
