@@ -18,8 +18,8 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from hdgan import whole_files
-from hdgan.errors import InputError, counted
+from hdgan import interrupts, whole_files
+from hdgan.errors import InputError, counted, ending
 from hdgan.weights import pth, recognise, release
 from hdgan.weights import state_dict as names
 from hdgan.weights.exporting import Saved, export, write_release
@@ -174,12 +174,15 @@ def main(argv: Sequence[str] | None = None) -> int:
   """Parses and runs; returns the exit status."""
   try:
     run(parser().parse_args(argv))
-  except InputError as error:
-    for line in str(error).splitlines():
-      print(f"error: {line}", file=sys.stderr)
-    return 2
+  except BaseException as error:
+    end = ending(error)
+    if end is None:
+      raise
+    print(end[0], file=sys.stderr)
+    return end[1]
   return 0
 
 
 if __name__ == "__main__":
+  interrupts.listen()
   sys.exit(main())

@@ -1,7 +1,12 @@
-"""What is said to a user whose input is wrong."""
+"""What is said to a user whose input is wrong, or whose machine fails."""
 
 import difflib
-from collections.abc import Sequence
+import errno
+import os
+import pathlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 SHOWN_FAULTS = 20
 
@@ -11,6 +16,121 @@ class InputError(ValueError):
 
   The message names the file or field, the value, the rule and the way out.
   """
+
+
+class Terminated(BaseException):
+  """SIGTERM came: like KeyboardInterrupt, nobody catches it by mistake."""
+
+
+class Fault(NamedTuple):
+  """What the machine refused.
+
+  Attributes:
+    path: of what could not be written or read; "" where nobody says.
+    why: half a sentence.
+    way: out of it.
+  """
+
+  path: str
+  why: str
+  way: str
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_BROKEN = (
+  errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENOTCONN, errno.ETIMEDOUT,
+)  # fmt: skip
+_WAYS = {
+  **dict.fromkeys(_FULL, "make room"),
+  **dict.fromkeys(_CLOSED, "give this user the right to it"),
+  **dict.fromkeys(_BROKEN, "see to the disk or the network"),
+  errno.EPIPE: "write the output to a file",
+}
+# What libraries that raise no OSError quote of the system.
+_QUOTED = {
+  **{os.strerror(code): code for code in (*_FULL, *_CLOSED, errno.EIO)},
+  "PERMISSION_DENIED": errno.EACCES,
+  "NOT_FOUND": errno.ENOENT,
+}
+
+
+def ending(error: BaseException, where: str = "") -> tuple[str, int] | None:
+  """How a command ends that an exception has ended.
+
+  Args:
+    error: that came.
+    where: the folder that the command writes to, told where the error names
+      none.
+
+  Returns:
+    Lines for stderr and the exit status; None for what nobody foresaw: a
+    fault of hdgan's own, of which the traceback has to be seen.
+  """
+  if isinstance(error, InputError):
+    return "\n".join(f"error: {line}" for line in str(error).splitlines()), 2
+  if isinstance(error, KeyboardInterrupt):
+    return "stopped by Ctrl-C; files that are there are whole", 130
+  if isinstance(error, Terminated):
+    return "stopped by SIGTERM; files that are there are whole", 143
+  fault = machine_fault(error)
+  if fault is None:
+    return None
+  path = fault.path or where or "what is written to"
+  line = f"{path}: {fault.why}; {fault.way}, then run the same command again"
+  return f"error: {' '.join(line.split())}", 2
+
+
+def machine_fault(error: BaseException) -> Fault | None:
+  """Finds out what the machine refused: room, rights, or a folder.
+
+  Args:
+    error: an OSError, or what a library made of one.
+
+  Returns:
+    What it was; None for an error of another kind.
+  """
+  faults = (_fault(one) for one in _chain(error))
+  return next((fault for fault in faults if fault is not None), None)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+  """An error, the members of a group, and what it was raised from."""
+  yield error
+  for one in getattr(error, "exceptions", ()):
+    yield from _chain(one)
+  if error.__cause__ is not None:
+    yield from _chain(error.__cause__)
+
+
+def _fault(error: BaseException) -> Fault | None:
+  code, name = None, None
+  if isinstance(error, OSError):
+    code, name = error.errno, error.filename
+  elif isinstance(error, RuntimeError | ValueError):
+    text = str(error)
+    code = next((c for quote, c in _QUOTED.items() if quote in text), None)
+    found = re.search(r"""(?<![\w./])/[^"';:,\s]+""", text)
+    name = found and found[0]
+  path = os.fsdecode(name) if isinstance(name, str | bytes) else ""
+  if code in _WAYS:
+    full = code == errno.ENOSPC
+    why = "the disk is full" if full else os.strerror(code)
+    return Fault(path, why, _WAYS[code])
+  return _misplaced(code, pathlib.Path(path)) if path else None
+
+
+def _misplaced(code: int | None, path: pathlib.Path) -> Fault | None:
+  """What is wrong with the folders above a file, if anything is."""
+  above = next((p for p in (path, *path.parents) if os.path.lexists(p)), path)
+  below = path.relative_to(above).parts
+  if code == errno.ENOENT and len(below) > 1:
+    # A file that is missing in a folder that is there is a fault of our own.
+    gone = str(above / below[0])
+    return Fault(gone, "removed, or not mounted", "bring it back")
+  if code in (errno.ENOTDIR, errno.EEXIST) and above.is_file():
+    return Fault(str(above), "a file where a folder is needed", "move it away")
+  return None
 
 
 def raise_faults(faults: Sequence[str]) -> None:

@@ -1,19 +1,18 @@
 """Starts hdgan: `python -m hdgan.main --config=... --workdir=... [--mode=...]`.
 
-The only command-line flags of the modes are here. A bad flag, config or input
-ends in one line and exit status 2.
+The only command-line flags of the modes are here. A bad flag, config or input,
+a full disk or a folder that is gone end in one line and exit status 2.
 """
 
 import ast
 import dataclasses
 import importlib
-import os
 import pathlib
 import re
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import jax
 from absl import app, flags, logging
@@ -21,9 +20,9 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags import config_flags
 
 from hdgan import config as config_lib
-from hdgan import whole_files
-from hdgan.devices import processes
-from hdgan.errors import InputError
+from hdgan import interrupts, whole_files
+from hdgan.devices import compile_cache, processes
+from hdgan.errors import InputError, Terminated, ending
 from hdgan.styles.clusters import MIN_AREA, NUM_STYLES
 
 FLAGS = flags.FLAGS
@@ -157,6 +156,10 @@ flags.DEFINE_enum(
 )
 flags.DEFINE_integer("stage", 0, "Index in config.stages.")
 flags.DEFINE_integer("repeats", 10, "Timed runs.")
+flags.DEFINE_string(
+  "compile_cache", "", "Where what is compiled is kept for the next start, or "
+  "off; the user's cache folder if unset."
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -219,6 +222,9 @@ MODES = {
     may=("workdir", "work", "stage", "repeats"),
   ),
 }
+
+# What every mode has; its door is not told.
+COMMON = ("mode", "compile_cache")
 
 
 def _mode_flags() -> set[str]:
@@ -328,10 +334,12 @@ def parse(argv: Sequence[str]) -> list[str]:
     check_flags(FLAGS.mode, given)
     take_networks()
     return rest
-  except InputError as error:
-    _fail(error)
+  except (InputError, KeyboardInterrupt, Terminated) as error:
+    _end(error)
+    raise
   except Exception as error:  # absl, the config file and its fields raise all
-    _fail(_explain(error, argv))
+    _end(InputError(_explain(error, argv)))
+    raise
 
 
 def take_networks() -> None:
@@ -383,38 +391,31 @@ def _explain(error: Exception, argv: Sequence[str]) -> str:
   return f"--config={file}: {type(error).__name__}: {text}"
 
 
-def _fail(error: object) -> NoReturn:
-  """Prints one line per fault and ends."""
-  _tell(error)
-  sys.exit(2)
+def _end(error: BaseException) -> None:
+  """Says what is foreseen in lines and ends, as do those that work with it.
 
-
-def _tell(error: object) -> None:
-  for line in str(error).splitlines():
-    print(f"error: {line}", file=sys.stderr)
-
-
-def _end(status: int, cause: str) -> NoReturn:
-  """Ends this process, and those that work with it."""
-  if processes.count() > 1:
-    processes.end(status, cause)
-  sys.exit(status)
-
-
-def keep_compiled() -> None:
-  """Lets the next start reuse what this one compiles, in the user's cache."""
-  cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-  # Without a home, as in some containers, everything is compiled anew.
-  if not cache.startswith("~"):
-    folder = pathlib.Path(cache) / "hdgan" / "compiled"
-    jax.config.update("jax_compilation_cache_dir", str(folder))
+  For what nobody foresaw it returns, unless others have to be told.
+  """
+  several = processes.count() > 1
+  if several and isinstance(error, jax.errors.JaxRuntimeError):
+    processes.await_cause()
+  output, workdir = (FLAGS[name].value for name in ("output", "workdir"))
+  end = ending(error, str(output or workdir or ""))
+  if end is not None:
+    print(end[0], file=sys.stderr)
+    if several:
+      processes.end(end[1], end[0].removeprefix("error: "))
+    sys.exit(end[1])
+  if several and isinstance(error, Exception):
+    traceback.print_exception(error)
+    processes.end(1, f"{type(error).__name__}: {error}")
 
 
 def main(_: Sequence[str]) -> None:
   """Runs the mode."""
   logging.set_verbosity(logging.WARNING)
-  keep_compiled()
   try:
+    compile_cache.use(FLAGS.compile_cache)
     mode = MODES[FLAGS.mode]
     # Imported now, so that a mode loads only the libraries of its own.
     door = importlib.import_module(f"hdgan.{mode.door}")
@@ -424,21 +425,11 @@ def main(_: Sequence[str]) -> None:
       processes.start(processes.find_place(*place))
     door.run(**given)
     processes.finish()
-  except InputError as error:
-    _tell(error)
-    _end(2, str(error))
-  except KeyboardInterrupt:
-    line = "stopped by Ctrl-C; files that are there are whole"
-    print(line, file=sys.stderr)
-    _end(130, line)
-  except Exception as error:
-    if processes.count() == 1:
-      raise
-    if isinstance(error, jax.errors.JaxRuntimeError):
-      processes.await_cause()
-    traceback.print_exc()
-    _end(1, f"{type(error).__name__}: {error}")
+  except BaseException as error:
+    _end(error)
+    raise
 
 
 if __name__ == "__main__":
+  interrupts.listen()
   app.run(main, flags_parser=parse)

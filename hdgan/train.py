@@ -15,6 +15,7 @@ import numpy as np
 from clu import parameter_overview
 from ml_collections import ConfigDict
 
+from hdgan import interrupts
 from hdgan.datasets import pipeline
 from hdgan.devices import mesh as meshes
 from hdgan.devices import processes
@@ -52,6 +53,7 @@ class StopRequest:
       # A second Ctrl-C means it; schedulers repeat SIGTERM.
       raise KeyboardInterrupt
     self.asked = True
+    interrupts.answer("stopping after this step; Ctrl-C again ends at once")
 
 
 def run(
@@ -260,6 +262,7 @@ def run_stage(
     guard.look(step, state, metrics, wait=log or sample or save)
     # Before a save too: it ends a run whose losses are no longer finite.
     if log or sample or save:
+      run.require_workdir()
       write_metrics(run, plan, step, window)
       window = []
     if not (save or sample):

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import fcntl
 import functools
+import glob
 import os
 import pathlib
 import re
@@ -21,7 +22,7 @@ from typing import Any, TextIO
 
 from etils import epath
 
-from hdgan.errors import InputError
+from hdgan.errors import InputError, machine_fault
 
 # Where a run directory may lie. Elsewhere `pathlib.Path` stands for both.
 AnyPath = pathlib.Path | epath.Path
@@ -206,14 +207,23 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     return
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
-  # Beside it, so that both lie on one file system: only then is renaming one
-  # act. One name for all, so that the next write takes away what a kill left.
-  draft = path.with_name(f".{path.name}.tmp")
+  draft = draft_of(path)
   try:
     yield draft
     os.replace(draft, path)
+  except OSError as error:
+    # A write that fails does not say of which file.
+    error.filename = error.filename or str(path)
+    raise
   finally:
     draft.unlink(missing_ok=True)
+
+
+def draft_of(path: pathlib.Path) -> pathlib.Path:
+  """Where a file is written before it takes its name."""
+  # Beside it, so that both lie on one file system: only then is renaming one
+  # act. One name for all, so that the next write takes away what a kill left.
+  return path.with_name(f".{path.name}.tmp")
 
 
 def put(path: pathlib.Path, data: bytes) -> None:
@@ -260,16 +270,25 @@ def whole_folder(
   made = None
   try:
     path.parent.mkdir(parents=True, exist_ok=True)
+    # What a kill left of an earlier try.
+    for left in path.parent.glob(f".{glob.escape(path.name)}.tmp????????"):
+      with _folder_lock(left) as free:
+        if free:
+          shutil.rmtree(left, ignore_errors=True)
     made = tempfile.mkdtemp(prefix=f".{path.name}.tmp", dir=path.parent)
     share(pathlib.Path(made))
     if shutil.disk_usage(made).free < size:
       raise OSError(errno.ENOSPC, f"{size:,} bytes are needed")
-    yield pathlib.Path(made)
-    # This also takes the place of an empty folder.
-    os.replace(made, path)
-  except OSError as error:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    why = "the disk is full" if full else " ".join(str(error).split())
+    with _folder_lock(pathlib.Path(made)):
+      yield pathlib.Path(made)
+      # This also takes the place of an empty folder.
+      os.replace(made, path)
+  except Exception as error:
+    fault = machine_fault(error)
+    inside = fault is not None and made is not None and made in fault.path
+    if not (inside or isinstance(error, OSError)):
+      raise
+    why = fault.why if fault is not None else " ".join(str(error).split())
     raise InputError(
       f"{flag}={path}: not written, nothing of it stays ({why}); make room or "
       "name another folder"
@@ -277,6 +296,21 @@ def whole_folder(
   finally:
     if made:
       shutil.rmtree(made, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _folder_lock(folder: pathlib.Path) -> Iterator[bool]:
+  """Holds a lock on a folder itself; False if another process has it."""
+  number = os.open(folder, os.O_RDONLY)
+  try:
+    try:
+      fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+      free = True
+    except OSError:
+      free = False
+    yield free
+  finally:
+    os.close(number)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,17 @@
-"""Faults told together, and hints for names that are not there."""
+"""Faults told together, hints for names, and how a command ends."""
+
+import errno
 
 import pytest
 
-from hdgan.errors import InputError, counted, near_names, raise_faults
+from hdgan.errors import (
+  InputError,
+  Terminated,
+  counted,
+  ending,
+  near_names,
+  raise_faults,
+)
 
 
 def test_the_first_faults_and_the_number_of_the_rest():
@@ -30,3 +39,64 @@ def test_the_nearest_name_else_what_there_is():
   assert near_names("x", ["car", "tree"]) == "there are car, tree"
   names = [f"class_{i}" for i in range(9)]
   assert near_names("x", names).endswith("class_6, class_7, ...")
+
+
+def test_how_a_command_ends():
+  assert ending(InputError("one\ntwo")) == ("error: one\nerror: two", 2)
+  whole = "files that are there are whole"
+  assert ending(KeyboardInterrupt()) == (f"stopped by Ctrl-C; {whole}", 130)
+  assert ending(Terminated()) == (f"stopped by SIGTERM; {whole}", 143)
+
+
+# As the libraries word them: TFDS, tensorstore, safetensors.
+@pytest.mark.parametrize(
+  "error, said",
+  [
+    (OSError(errno.ENOSPC, "", "/w/a.png"), "/w/a.png: the disk is full; make"),
+    (OSError(errno.ENOSPC, ""), "W: the disk is full; make room, then run the"),
+    (OSError(errno.EDQUOT, ""), "W: Disk quota exceeded; make room"),
+    (OSError(errno.EFBIG, ""), "W: File too large; make room"),
+    (OSError(errno.EROFS, "", b"/w/a"), "/w/a: Read-only file system; give "),
+    (OSError(errno.EACCES, "", "/w/a"), "/w/a: Permission denied; give this "),
+    (OSError(errno.EIO, ""), "W: Input/output error; see to the disk or"),
+    (OSError(errno.EPIPE, ""), "Broken pipe; write the output to a file"),
+    (RuntimeError(
+      'Failed to finalize writing of split "train": write() failed: No space '
+      "left on device; writing /c/x.array_record; at byte 9"
+     ), "/c/x.array_record: the disk is full; make room"),
+    (ValueError('PERMISSION_DENIED: Error writing "a/0" in local file "/w/c/"'),
+     "/w/c/: Permission denied; give this user the right"),
+    (ValueError('NOT_FOUND: Error writing "a" in local file "/gone/w/c/": [1]'),
+     "/gone: removed, or not mounted; bring it back, then run the"),
+  ],
+)  # fmt: skip
+def test_a_machine_that_refuses(error, said):
+  line, status = ending(error, "W")
+  assert status == 2 and said in line and "\n" not in line
+  # However it is wrapped.
+  wrapped = KeyError("x")
+  wrapped.__cause__ = error
+  assert ending(ExceptionGroup("several", [wrapped]), "W") == (line, 2)
+
+
+def test_folders_that_are_not_there(tmp_path):
+  run = tmp_path / "run"
+  with pytest.raises(FileNotFoundError) as error:
+    (run / "samples/1.png").write_bytes(b"")
+  assert ending(error.value)[0].startswith(f"error: {run}: removed, or not")
+  run.write_text("")
+  said = f"error: {run}: a file where a folder is needed; move it away, then"
+  for make in ((run / "samples/1.png").touch, lambda: run.mkdir(exist_ok=True)):
+    with pytest.raises(OSError) as error:
+      make()
+    assert ending(error.value)[0].startswith(said)
+
+
+def test_a_fault_of_our_own_keeps_its_traceback(tmp_path):
+  """It has to be reported, and nothing about the machine explains it."""
+  for error in (
+    KeyError("x"), RuntimeError("shapes (3,) and (4,)"), ValueError("/w/a"),
+    AssertionError(), SystemExit(3), OSError("no number"),
+    FileNotFoundError(errno.ENOENT, "", str(tmp_path / "forgotten")),
+  ):  # fmt: skip
+    assert ending(error, "W") is None

@@ -252,7 +252,7 @@ def test_every_flag_belongs_to_a_mode():
     for flag in (*mode.needs, *mode.may):
       assert flag in main.FLAGS, (name, flag)
   defined = {f.name for f in main.FLAGS.get_key_flags_for_module(main)}
-  assert defined == main._mode_flags() | {"mode"}
+  assert defined == main._mode_flags() | set(main.COMMON)
 
 
 def run_python(*words, **options):

@@ -44,7 +44,7 @@ class PairedFolderConfig(tfds.core.BuilderConfig):
 class PairedFolder(tfds.core.GeneratorBasedBuilder):
   """TFDS builder over the files of a checked folder."""
 
-  VERSION = tfds.core.Version("1.0.0")
+  VERSION = tfds.core.Version(prepared.VERSION)
   builder_config: PairedFolderConfig
 
   def _info(self) -> tfds.core.DatasetInfo:
@@ -161,6 +161,7 @@ def prepare(
       data_dir=folder, config=config, file_format="array_record"
     ),
     splits,
+    record_file.parent,
   )
   return sources, summary
 

@@ -3,7 +3,9 @@
 Every example is stored as the bytes of its files, decoded when it is read, so
 that nothing is lost and neither TensorFlow nor a second format is needed. A
 copy appears under its name only when it is whole: what a killed preparation
-leaves behind is removed by the next one.
+leaves behind is removed by the next one. A copy that is damaged later is
+noticed when it is opened, by the sizes of its files, or when the damaged record
+is read, by its sum; then it is prepared again by the next start.
 """
 
 import contextlib
@@ -23,7 +25,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 from hdgan.datasets.reading import Encoded, Reading
-from hdgan.errors import InputError
+from hdgan.errors import InputError, machine_fault
 from hdgan.whole_files import locked, write_text
 
 
@@ -111,15 +113,27 @@ def opening_only() -> Iterator[None]:
     _opens_only.reset(token)
 
 
+# What every copy is called below its folder; the builders' VERSION.
+VERSION = "1.0.0"
+# In a copy: the sizes of its files, and why it must be prepared again.
+SIZES, DAMAGED = "sizes.json", "damaged.txt"
+
+
+class _Damaged(Exception):
+  """A prepared copy cannot be used; says why."""
+
+
 def prepare(
   make_builder: Callable[[], tfds.core.GeneratorBasedBuilder],
   splits: Iterable[str],
+  folder: pathlib.Path,
 ) -> dict[str, Sequence[dict[str, Any]]]:
   """Prepares a builder's copy unless it is there, one process at a time.
 
   Args:
     make_builder: makes the builder.
     splits: the splits to open.
+    folder: that the builder's copy appears in.
 
   Returns:
     Per split a random-access sequence of encoded examples.
@@ -127,9 +141,8 @@ def prepare(
   Raises:
     InputError: the folder cannot be written or the disk is full.
   """
+  final, splits, damage = folder / VERSION, list(splits), ""
   with _quiet():
-    builder = make_builder()
-    final = pathlib.Path(builder.data_path)
     if _opens_only.get() and not final.exists():
       raise InputError(
         f"{final}: the copy of the data that process 0 prepared is not to be "
@@ -138,25 +151,124 @@ def prepare(
       )
     try:
       # What is there is whole, and may be in a folder that is only read.
-      with (
-        contextlib.nullcontext()
-        if final.exists()
-        else locked(final.parent / ".lock")
-      ):
-        # Under the lock nobody is at work: what is unfinished was killed.
-        for part in final.parent.glob(f"incomplete.*_{final.name}"):
-          shutil.rmtree(part, ignore_errors=True)
-        if not final.exists():
-          builder.download_and_prepare()
-    except OSError as error:
+      if final.exists():
+        try:
+          return _open(make_builder, splits, final)
+        except _Damaged as error:
+          damage = f"the copy is damaged ({error}) and "
+          if _opens_only.get():
+            raise InputError(
+              f"{final}: damaged ({error}); run the same command again"
+            ) from error
+      with locked(folder / ".lock"):
+        _remove_unfinished(folder)
+        if final.exists():
+          # Another process may have been first while this one waited.
+          try:
+            return _open(make_builder, splits, final)
+          except _Damaged as error:
+            say(f"{final}: damaged ({error}); it is prepared again")
+          _put_away(final)
+          _remove_unfinished(folder)
+        make_builder().download_and_prepare()
+        write_text(final / SIZES, json.dumps(_sizes(final)))
+        return _open(make_builder, splits, final)
+    except Exception as error:
+      fault = machine_fault(error)
+      if fault is None:
+        raise
       raise InputError(
-        f"{final.parent}: cannot be written ({error.strerror or error}); say "
-        "--config.data.prepared_dir=FOLDER"
+        f"{folder}: {damage}cannot be written ({fault.why}); {fault.way}, or "
+        "say --config.data.prepared_dir=FOLDER"
       ) from error
-    # A builder reads what is there when it is made, and another process may
-    # have prepared the copy while this one waited for the lock.
+
+
+def _open(
+  make_builder: Callable[[], tfds.core.GeneratorBasedBuilder],
+  splits: Sequence[str],
+  copy: pathlib.Path,
+) -> dict[str, Sequence[dict[str, Any]]]:
+  """Opens a copy.
+
+  Raises:
+    _Damaged: if anything of it is missing, or of another size than it was.
+    OSError: if it may not be read.
+  """
+  if (copy / DAMAGED).exists():
+    raise _Damaged((copy / DAMAGED).read_text(errors="replace"))
+  now = _sizes(copy)
+  for name, size in load_record(copy / SIZES).items():
+    if now.get(name) != size:
+      raise _Damaged(f"{name}: {now.get(name, 0)} of {size} bytes")
+  try:
+    # A builder reads what is there when it is made.
     builder = make_builder()
-    return {split: builder.as_data_source(split) for split in splits}
+    opened = {split: builder.as_data_source(split) for split in splits}
+  except Exception as error:  # Riegeli's and TFDS's have no kind in common.
+    if machine_fault(error) is not None:
+      raise
+    raise _Damaged(_in_short(error)) from error
+  return {split: _Records(source, copy) for split, source in opened.items()}
+
+
+class _Records(Sequence):
+  """Encoded examples; a damaged one ends the command and marks the copy."""
+
+  def __init__(self, source: Sequence[dict[str, Any]], copy: pathlib.Path):
+    self._source, self._copy, self._count = source, copy, len(source)
+
+  def __len__(self) -> int:
+    return self._count
+
+  def __getitem__(self, index: Any) -> Any:
+    index = range(self._count)[index]
+    try:
+      return self._source[index]
+    except Exception as error:
+      if machine_fault(error) is not None:
+        raise
+      why, mark = _in_short(error), self._copy / DAMAGED
+      way = "run the same command again, which prepares it again"
+      try:
+        mark.write_text(why)
+      except OSError:
+        way = "say --config.data.prepared_dir=FOLDER, it cannot be written"
+      raise InputError(
+        f"{self._copy}: the prepared copy is damaged ({why}); {way}"
+      ) from error
+
+
+def _in_short(error: Exception) -> str:
+  return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _sizes(copy: pathlib.Path) -> dict[str, int]:
+  """Bytes of the files of a copy, by name."""
+  return {
+    path.name: path.stat().st_size
+    for path in copy.iterdir()
+    if path.name not in (SIZES, DAMAGED)
+  }
+
+
+def _put_away(copy: pathlib.Path) -> None:
+  """Frees the name of a copy; it is only removed if all of it is ours."""
+  own = ("dataset_info.json", "features.json", SIZES, DAMAGED)
+  foreign = [
+    path
+    for path in copy.iterdir()
+    if path.name not in own and ".array_record-" not in path.name
+  ]
+  if foreign:
+    copy.rename(f"{copy}.damaged{time.time_ns()}")
+  else:
+    copy.rename(copy.with_name(f"incomplete.damaged_{VERSION}"))
+
+
+def _remove_unfinished(folder: pathlib.Path) -> None:
+  """Under the lock nobody is at work: what is unfinished was killed."""
+  for part in folder.glob(f"incomplete.*_{VERSION}"):
+    shutil.rmtree(part, ignore_errors=True)
 
 
 @contextlib.contextmanager

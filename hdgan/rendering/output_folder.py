@@ -20,7 +20,7 @@ from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.errors import InputError, counted
 from hdgan.report import pictures
 from hdgan.runs import directory
-from hdgan.whole_files import is_remote, whole_file
+from hdgan.whole_files import draft_of, is_remote, whole_file
 
 WRITTEN = ".hdgan_written"
 # What folders of maps and photos are called, alone or behind a split's name.
@@ -64,6 +64,7 @@ class OutputFolder:
     """
     self.path, self.names = path, frozenset(names)
     self._known = self._read_sums()
+    self._begun = False
     for parent in self._folders():
       there = next(p for p in (parent, *parent.parents) if p.exists())
       if not there.is_dir():
@@ -162,6 +163,13 @@ class OutputFolder:
     if name not in self.names:
       raise ValueError(f"{name} is not among the files to be written")
     try:
+      if not self._begun:
+        # What a kill left of an earlier try.
+        for one in self.names:
+          draft = draft_of(self.path / one)
+          for left in (draft, draft_of(draft)):  # A picture's has its own.
+            left.unlink(missing_ok=True)
+        self._begun = True
       with whole_file(self.path / name) as draft:
         yield draft
         if os.path.lexists(self.path / name) and not self._is_own(name):

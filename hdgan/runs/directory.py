@@ -339,6 +339,8 @@ def begin(
       write_text(
         begun, "The checkpoints of a run; this file belongs to them.\n"
       )
+    for left in (workdir / "samples").glob(".*.png.tmp"):
+      left.unlink()  # What a kill left; all else is written again.
     write_text(workdir / CONFIG, config_lib.to_json(config))
     if classes:
       write_text(workdir / classes_lib.FILE, classes_lib.to_json(classes))

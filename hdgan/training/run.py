@@ -266,6 +266,20 @@ class Run:
       "are still good"
     )
 
+  def require_workdir(self) -> None:
+    """Ends a run whose folder was removed, rather than make half of it anew.
+
+    Raises:
+      InputError: if the config is not there.
+    """
+    config = self.workdir / directory.CONFIG
+    if processes.first() and not config.is_file():
+      raise InputError(
+        f"--workdir={self.workdir}: {directory.CONFIG} is gone: the folder was "
+        "removed or emptied, or is not mounted; bring it back, then run the "
+        "same command again"
+      )
+
   def write_index(self, step: int, running: bool) -> None:
     """Writes index.html, once for all processes."""
     if not processes.first():

@@ -14,10 +14,10 @@ from ml_collections import ConfigDict
 from tiny import scan
 
 from hdgan import config as config_lib
-from hdgan import main
 from hdgan.datasets import files, paired_folder, prepared
 from hdgan.datasets.check import Rules
 from hdgan.datasets.streets import builder as synthetic_streets
+from hdgan.devices import compile_cache
 from hdgan.errors import InputError
 from hdgan.picture_spec import PictureSpec
 from hdgan.validation import validate
@@ -75,7 +75,7 @@ def test_without_a_home(monkeypatch):
   assert str(error.value).endswith("; say --config.data.prepared_dir=FOLDER")
   assert prepared.copies_folder("/copies") == pathlib.Path("/copies")
   before = jax.config.jax_compilation_cache_dir
-  main.keep_compiled()
+  assert compile_cache.use() is None
   assert jax.config.jax_compilation_cache_dir == before
 
 

@@ -63,7 +63,7 @@ class SyntheticStreetsConfig(tfds.core.BuilderConfig):
 class SyntheticStreets(tfds.core.GeneratorBasedBuilder):
   """TFDS builder that draws its examples."""
 
-  VERSION = tfds.core.Version("1.0.0")
+  VERSION = tfds.core.Version(prepared.VERSION)
   builder_config: SyntheticStreetsConfig
 
   def _info(self) -> tfds.core.DatasetInfo:
@@ -205,6 +205,7 @@ def prepare(
       data_dir=folder, config=config, file_format="array_record"
     ),
     _indices(num_train, num_val),
+    folder / "synthetic_streets" / name,
   )
   record_file = folder / "synthetic_streets" / name / "check.json"
   most = prepared.load_record(record_file).get("max_objects")

@@ -1,0 +1,73 @@
+"""What XLA compiled, kept for the next start.
+
+An entry that is damaged, or a folder that cannot be used, costs a compilation
+and one line, and never ends a command.
+"""
+
+import contextlib
+import glob
+import os
+import pathlib
+import re
+import sys
+import warnings
+from typing import Any
+
+import jax
+
+OFF = "off"
+_TOLD = re.compile(
+  "Error (reading|writing) persistent compilation cache entry for "
+  "'(.*?)': (.*)",
+  re.DOTALL,
+)
+
+
+def use(folder: str = "") -> pathlib.Path | None:
+  """Keeps from now on what is compiled, and takes what is kept.
+
+  Args:
+    folder: made when missing; "" for the user's cache folder, "off" for none.
+
+  Returns:
+    The folder; None where nothing is kept, as for a user without a home.
+  """
+  if folder == OFF:
+    jax.config.update("jax_compilation_cache_dir", None)
+    return None
+  cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+  # Without a home, as in some containers, everything is compiled anew.
+  if not folder and cache.startswith("~"):
+    return None
+  path = pathlib.Path(folder or f"{cache}/hdgan/compiled").expanduser()
+  path = path.absolute()
+  jax.config.update("jax_compilation_cache_dir", str(path))
+  warnings.showwarning = _Quiet(path, warnings.showwarning)
+  return path
+
+
+class _Quiet:
+  """Says once, in one line, what JAX warns of for each entry."""
+
+  def __init__(self, folder: pathlib.Path, show: Any):
+    self._folder, self._show, self._said = folder, show, False
+
+  def __call__(self, message: Any, *rest: Any, **more: Any) -> None:
+    found = _TOLD.match(str(message))
+    if found is None:
+      self._show(message, *rest, **more)
+      return
+    work, name, why = found.groups()
+    # JAX writes no entry where one is: a damaged one, or half of one, would
+    # stay for ever.
+    for entry in self._folder.glob(f"{glob.escape(name)}-*-cache"):
+      with contextlib.suppress(OSError):
+        entry.unlink()
+    if not self._said:
+      self._said = True
+      did = "read" if work == "reading" else "written"
+      print(
+        f"compile cache {self._folder}: {name} could not be {did} "
+        f"({' '.join(why.split())}); it is compiled anew",
+        file=sys.stderr,
+      )
