@@ -1,5 +1,10 @@
 """The smallest run that has everything: three stages, E, EMA, 4 pictures."""
 
+import contextlib
+import resource
+import signal
+from collections.abc import Iterator
+
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -222,3 +227,19 @@ def command(*words: str) -> tuple[int, str, str]:
     except SystemExit as end:
       status = end.code
   return status, out.getvalue(), err.getvalue()
+
+
+@contextlib.contextmanager
+def file_limit(size: int) -> Iterator[None]:
+  """Fails every write, also of libraries, that makes a file larger.
+
+  As a full disk does, at any byte; the system says EFBIG rather than ENOSPC.
+  """
+  soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+  handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+  resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+  try:
+    yield
+  finally:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    signal.signal(signal.SIGXFSZ, handler)
