@@ -16,11 +16,7 @@ from typing import Any
 import jax
 
 OFF = "off"
-_TOLD = re.compile(
-  "Error (reading|writing) persistent compilation cache entry for "
-  "'(.*?)': (.*)",
-  re.DOTALL,
-)
+_WARNING = "Error (reading|writing) persistent compilation cache entry for "
 
 
 def use(folder: str = "") -> pathlib.Path | None:
@@ -42,6 +38,8 @@ def use(folder: str = "") -> pathlib.Path | None:
   path = pathlib.Path(folder or f"{cache}/hdgan/compiled").expanduser()
   path = path.absolute()
   jax.config.update("jax_compilation_cache_dir", str(path))
+  # Python would show equal ones once.
+  warnings.filterwarnings("always", _WARNING, UserWarning)
   warnings.showwarning = _Quiet(path, warnings.showwarning)
   return path
 
@@ -53,7 +51,7 @@ class _Quiet:
     self._folder, self._show, self._said = folder, show, False
 
   def __call__(self, message: Any, *rest: Any, **more: Any) -> None:
-    found = _TOLD.match(str(message))
+    found = re.match(f"{_WARNING}'(.*?)': (.*)", str(message), re.DOTALL)
     if found is None:
       self._show(message, *rest, **more)
       return
