@@ -2,10 +2,12 @@
 
 import errno
 import pathlib
+import shutil
 import sys
 import urllib.request
 
 import pytest
+from tiny import file_limit
 
 from hdgan import whole_files
 from hdgan.errors import InputError
@@ -65,6 +67,53 @@ def test_room_is_asked_for_first(tmp_path):
     whole_folder(tmp_path / "b", "--to", 2**62),
   ):
     pytest.fail("began to write")
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_kill_left_is_removed(tmp_path):
+  """But not of a process that is still at work, nor what looks alike."""
+  others = [".b.tmp1234567", ".bc.tmp12345678", ".b.tmp12345678.png"]
+  for name in (".b.tmp12345678", *others):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "x").write_text("half")
+  with whole_folder(tmp_path / "b", "--to") as first:
+    with whole_folder(tmp_path / "b", "--to") as second:
+      (second / "x").write_text("2")
+    assert first.is_dir()
+    # As it looks to the other one: what is there has to be kept.
+    shutil.rmtree(tmp_path / "b")
+    (first / "x").write_text("1")
+  assert (tmp_path / "b/x").read_text() == "1"
+  assert {p.name for p in tmp_path.iterdir()} == {"b", *others}
+
+
+def test_a_library_that_meets_a_full_disk(tmp_path):
+  """Its error names the folder by the name that it has meanwhile."""
+  with (
+    pytest.raises(InputError) as error,
+    whole_folder(tmp_path / "b", "--to") as made,
+  ):
+    raise InputError("checkpoint not written") from ValueError(
+      f'Error writing "{made}/c/": No space left on device'
+    )
+  assert str(error.value) == (
+    f"--to={tmp_path / 'b'}: not written, nothing of it stays (the disk is "
+    "full); make room or name another folder"
+  )
+  with (
+    pytest.raises(InputError, match="^of another folder$"),
+    whole_folder(tmp_path / "b", "--to"),
+  ):
+    raise InputError("of another folder") from ValueError(
+      'Error reading "/elsewhere/x": Permission denied'
+    )
+  assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_says_of_which_file(tmp_path):
+  with file_limit(3), pytest.raises(OSError) as error:
+    write_text(tmp_path / "a.txt", "1234")
+  assert error.value.filename == str(tmp_path / "a.txt")
   assert list(tmp_path.iterdir()) == []
 
 

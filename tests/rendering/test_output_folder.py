@@ -1,12 +1,15 @@
 """What is written: all of it is listed, and nothing of anybody's is lost."""
 
 import hashlib
+import os
+import shutil
 
 import numpy as np
 import pytest
 
 from hdgan.errors import InputError
 from hdgan.rendering.output_folder import (
+  WRITTEN,
   OutputFolder,
   free_name,
   map_names,
@@ -107,6 +110,59 @@ def test_a_torn_list_of_sums_loses_one_file_and_no_more(tmp_path):
   OutputFolder(tmp_path, names, overwrite=True).text("c.txt", "c")
   OutputFolder(tmp_path, names, overwrite=True).text("a.txt", "new")
   assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def write_all(folder, value):
+  """What a command writes: a picture, a text and a map, which grows .npy."""
+  names = ["a.png", "a.json", *map_names("label/a")]
+  out = OutputFolder(folder, names, overwrite=True)
+  out.png("a.png", np.full((4, 4, 3), value % 256, np.uint8))
+  out.text("a.json", str(value))
+  out.ids("label/a", np.full((2, 2), value, np.int32))
+
+
+def files_in(folder):
+  return {
+    str(path.relative_to(folder)): path.read_bytes()
+    for path in folder.rglob("*")
+    if path.is_file() and path.name != WRITTEN
+  }
+
+
+@pytest.mark.parametrize("before", [None, 1])
+def test_a_kill_at_any_moment_and_the_same_command(
+  before, tmp_path, monkeypatch
+):
+  """With --overwrite it ends as if nothing had been, and leaves no drafts."""
+  out, killed, replace = tmp_path / "out", [], os.replace
+
+  def kill(cut=0):
+    """Keeps what lies there now, the end of the list of sums cut off."""
+    copy = tmp_path / f"killed{len(killed)}"
+    killed.append(shutil.copytree(out, copy))
+    if cut:
+      sums = (copy / WRITTEN).read_bytes()
+      (copy / WRITTEN).write_bytes(sums[:-cut])
+
+  def watched(draft, path):
+    kill()
+    if not path.name.startswith("."):  # Its sum has just been written.
+      kill(cut=1)
+      kill(cut=70)
+    replace(draft, path)
+    kill()
+
+  if before is not None:
+    write_all(out, before)
+  with monkeypatch.context() as patch:
+    patch.setattr(os, "replace", watched)
+    write_all(out, 70_000)
+  assert len(killed) == 3 * 4 + 2  # Pictures are written in two steps.
+  assert any(name.endswith(".tmp") for one in killed for name in files_in(one))
+  write_all(tmp_path / "whole", 70_000)
+  for one in killed:
+    write_all(one, 70_000)
+    assert files_in(one) == files_in(tmp_path / "whole"), one
 
 
 def test_large_ids_are_kept_in_npy(tmp_path):
