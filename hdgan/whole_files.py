@@ -285,7 +285,8 @@ def whole_folder(
       os.replace(made, path)
   except Exception as error:
     fault = machine_fault(error)
-    inside = fault is not None and made is not None and made in fault.path
+    # As libraries and our own checkpoints tell it.
+    inside = bool(fault and made and made in f"{fault.path} {error}")
     if not (inside or isinstance(error, OSError)):
       raise
     why = fault.why if fault is not None else " ".join(str(error).split())
@@ -294,8 +295,10 @@ def whole_folder(
       "name another folder"
     ) from error
   finally:
-    if made:
-      shutil.rmtree(made, ignore_errors=True)
+    # Again where a library's thread was still at work.
+    for _ in range(3):
+      if made and os.path.lexists(made):
+        shutil.rmtree(made, ignore_errors=True)
 
 
 @contextlib.contextmanager

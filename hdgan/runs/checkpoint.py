@@ -23,6 +23,7 @@ import contextlib
 import errno
 import os
 import pathlib
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -353,6 +354,8 @@ class Checkpoints(contextlib.AbstractContextManager):
   def _open(self) -> ocp.CheckpointManager:
     """A manager that never prunes: orbax would do so before the manifest."""
     logging.get_absl_logger().addFilter(_not_of_orbax)
+    if sys.unraisablehook is sys.__unraisablehook__:
+      sys.unraisablehook = _no_closed_loop
     # The folder holds steps only, and orbax's own notes on them go unread.
     options = ocp.CheckpointManagerOptions(
       max_to_keep=None,
@@ -496,3 +499,12 @@ def _not_of_orbax(record: Any) -> bool:
   """False for the tracebacks of orbax's threads: `wait` raises the error."""
   inside = f"{os.sep}orbax{os.sep}" in record.pathname
   return not (inside and record.levelname == "ERROR")
+
+
+def _no_closed_loop(caught: "sys.UnraisableHookArgs") -> None:
+  """Keeps quiet about tensorstore's threads after a save that failed.
+
+  They call the event loop that has been closed since.
+  """
+  if str(caught.exc_value) != "Event loop is closed":
+    sys.__unraisablehook__(caught)
