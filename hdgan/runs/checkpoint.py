@@ -24,7 +24,7 @@ import errno
 import os
 import pathlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import flax
@@ -354,8 +354,8 @@ class Checkpoints(contextlib.AbstractContextManager):
   def _open(self) -> ocp.CheckpointManager:
     """A manager that never prunes: orbax would do so before the manifest."""
     logging.get_absl_logger().addFilter(_not_of_orbax)
-    if sys.unraisablehook is sys.__unraisablehook__:
-      sys.unraisablehook = _no_closed_loop
+    if not isinstance(sys.unraisablehook, _NoClosedLoop):
+      sys.unraisablehook = _NoClosedLoop(sys.unraisablehook)
     # The folder holds steps only, and orbax's own notes on them go unread.
     options = ocp.CheckpointManagerOptions(
       max_to_keep=None,
@@ -501,10 +501,15 @@ def _not_of_orbax(record: Any) -> bool:
   return not (inside and record.levelname == "ERROR")
 
 
-def _no_closed_loop(caught: "sys.UnraisableHookArgs") -> None:
+class _NoClosedLoop:
   """Keeps quiet about tensorstore's threads after a save that failed.
 
   They call the event loop that has been closed since.
   """
-  if str(caught.exc_value) != "Event loop is closed":
-    sys.__unraisablehook__(caught)
+
+  def __init__(self, tell: Callable[["sys.UnraisableHookArgs"], Any]):
+    self._tell = tell
+
+  def __call__(self, caught: "sys.UnraisableHookArgs") -> None:
+    if str(caught.exc_value) != "Event loop is closed":
+      self._tell(caught)
