@@ -1,9 +1,14 @@
 """Disks that fill up at any byte, folders that go away, signals."""
 
 import contextlib
+import errno
+import importlib
 import io
 import json
+import os
+import pathlib
 import shutil
+import signal
 
 import jax
 import pytest
@@ -11,23 +16,27 @@ from style_run import make_run
 from tiny import assert_bits, command, file_limit, tiny_config
 
 from hdgan import config as config_lib
-from hdgan import convert
+from hdgan import convert, main, train
+from hdgan.errors import Terminated
 from hdgan.report.log import read_metrics
 from hdgan.runs import directory
 from hdgan.validation import validate
 
 
 @pytest.fixture(scope="module", autouse=True)
-def keep_all_that_is_compiled():
+def one_cache(tmp_path_factory):
   """Most commands here run twice; and entries of a cache get cut too."""
-  names = (
+  fields = (
     "jax_persistent_cache_min_compile_time_secs", "jax_compilation_cache_dir",
   )  # fmt: skip
-  before = {name: getattr(jax.config, name) for name in names}
-  jax.config.update(names[0], 0)
-  yield
-  for name, value in before.items():
-    jax.config.update(name, value)
+  before = {field: getattr(jax.config, field) for field in fields}
+  jax.config.update(fields[0], 0)
+  with pytest.MonkeyPatch.context() as patch:
+    cache = tmp_path_factory.getbasetemp() / "cache"
+    patch.setenv("XDG_CACHE_HOME", str(cache))
+    yield
+  for field, value in before.items():
+    jax.config.update(field, value)
 
 
 def one_error(status, err):
@@ -151,12 +160,12 @@ def goes_on(trained, workdir):
 
 
 # One below the size of each kind of file that a run writes.
-SLOW = [0, 150, 350, 900, 2200, 6000, 12_000, 20_000, 33_000, 100_000, 200_000]
+SLOW = [0, 150, 350, 1000, 2200, 6000, 12_000, 20_000, 33_000, 100_000, 200_000]
 
 
 @pytest.mark.parametrize(
   "size",
-  [1000, 40_000, *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)],
+  [40_000, *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)],
 )
 def test_a_full_disk_while_training(size, trained, tmp_path):
   workdir = tmp_path / "W"
@@ -165,3 +174,119 @@ def test_a_full_disk_while_training(size, trained, tmp_path):
   one_error(status, err)
   assert drafts(workdir) == []
   goes_on(trained, workdir)
+
+
+@pytest.fixture
+def at_step(monkeypatch):
+  """Does something while a step is under way."""
+
+  def at(step, act):
+    put, calls = train.meshes.put_batch, []
+
+    def put_and_act(*args):
+      calls.append(1)
+      if len(calls) == step:
+        act()
+      return put(*args)
+
+    monkeypatch.setattr(train.meshes, "put_batch", put_and_act)
+
+  return at
+
+
+def test_a_workdir_that_is_removed_while_training(trained, tmp_path, at_step):
+  """Nothing of it is made anew: the rest may be somewhere."""
+  workdir = tmp_path / "W"
+  at_step(2, lambda: shutil.rmtree(workdir))
+  status, _, err = command(f"--config={trained[0]}", f"--workdir={workdir}")
+  assert one_error(status, err) == (
+    f"error: --workdir={workdir}: config.json is gone: the folder was removed "
+    "or emptied, or is not mounted; bring it back, then run the same command "
+    "again"
+  )
+  assert not (workdir / "samples").exists()
+
+
+def test_ctrl_c_twice_while_training(trained, tmp_path, at_step):
+  workdir = tmp_path / "W"
+
+  def twice():
+    for _ in range(2):
+      os.kill(os.getpid(), signal.SIGINT)
+
+  at_step(3, twice)
+  status, _, err = command(f"--config={trained[0]}", f"--workdir={workdir}")
+  assert status == 130
+  assert err.splitlines()[-1] == (
+    "stopped by Ctrl-C; files that are there are whole"
+  )
+  assert drafts(workdir) == []
+
+
+def test_what_a_kill_left_is_gone_after_the_next_start(trained, tmp_path):
+  """Also of a picture that the run does not write again."""
+  workdir = tmp_path / "W"
+  shutil.copytree(trained[1], workdir)
+  shutil.rmtree(workdir / "checkpoints/3")
+  for path in workdir.glob("style_bank.*"):
+    path.unlink()
+  for name in ("config.json", "index.html", "samples/3.png", "samples/77.png"):
+    path = workdir / name
+    path.with_name(f".{path.name}.tmp").write_text("half")
+  goes_on(trained, workdir)
+
+
+def test_data_that_are_damaged_after_they_were_prepared(trained, tmp_path):
+  """Told by the first start, prepared again by the next."""
+  file, _ = trained
+  copies = pathlib.Path(json.loads(file.read_text())["data"]["prepared_dir"])
+  (record,) = copies.rglob("*train*array_record*")
+  data = bytearray(record.read_bytes())
+  data[3000] ^= 1
+  record.write_bytes(data)
+  workdir = tmp_path / "W"
+  status, _, err = command(f"--config={file}", f"--workdir={workdir}")
+  assert one_error(status, err).startswith(
+    f"error: {record.parent}: the prepared copy is damaged ("
+  )
+  goes_on(trained, workdir)
+
+
+@pytest.mark.parametrize("mode", list(main.MODES))
+def test_every_mode_ends_in_the_same_way(mode, tmp_path, monkeypatch):
+  """A signal or a disk in one line; a fault of our own with its traceback."""
+  workdir = tmp_path / "run"
+  directory.begin(workdir, validate(tiny_config()), ())
+  given = {
+    "config": workdir / "config.json", "workdir": workdir, "input": "val",
+    "output": tmp_path / "out", "edits": tmp_path / "edits.json",
+  }  # fmt: skip
+  entry = main.MODES[mode]
+  words = [f"--mode={mode}", *(f"--{k}={given[k]}" for k in entry.needs)]
+  door = importlib.import_module(f"hdgan.{entry.door}")
+  where = given["output" if "output" in entry.needs else "workdir"]
+  told = f"error: {where}: the disk is full; make room, then run the same "
+  for error, expected, line in (
+    (KeyboardInterrupt(), 130, "stopped by Ctrl-C; files that are there"),
+    (Terminated(), 143, "stopped by SIGTERM; files that are there"),
+    (OSError(errno.ENOSPC, "No space left on device"), 2, told),
+  ):
+    monkeypatch.setattr(door, "run", raises(error))
+    status, out, err = command(*words, *given_workdir(entry, workdir))
+    assert (status, out) == (expected, "")
+    assert err.startswith(line) and err.count("\n") == 1
+  monkeypatch.setattr(door, "run", raises(KeyError("forgotten")))
+  with pytest.raises(KeyError, match="forgotten"):
+    command(*words)
+
+
+def given_workdir(entry, workdir):
+  """The benchmark may have one too."""
+  return [f"--workdir={workdir}"] if "workdir" in entry.may else []
+
+
+def raises(error):
+  def run(**flags):
+    raise error
+
+  return run

@@ -69,8 +69,13 @@ class Checkpoints(contextlib.AbstractContextManager):
     self._manager: ocp.CheckpointManager | None = None
     self._saving: int | None = None
 
-  def __exit__(self, *_: object) -> None:
-    self.close()
+  def __exit__(
+    self, kind: object, error: BaseException | None, trace: object
+  ) -> None:
+    # Where something has gone wrong already, that is what is told.
+    quiet = () if error is None else (Exception,)
+    with contextlib.suppress(*quiet):
+      self.close()
 
   def save(
     self,
