@@ -17,6 +17,7 @@ from ml_collections import ConfigDict
 
 from hdgan import whole_files
 from hdgan.errors import InputError
+from hdgan.outside import parse_json, read_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -342,17 +343,27 @@ def to_json(config: ConfigDict) -> str:
   return json.dumps(plain(config), indent=2) + "\n"
 
 
-def from_json(text: str) -> ConfigDict:
+def from_json(text: str | bytes, name: str = "config") -> ConfigDict:
   """Reads what `to_json` wrote, also before some fields existed.
 
   Args:
     text: JSON of an object.
+    name: how errors call it.
 
   Returns:
     A locked config with every field; equal to the validated config that was
     written.
+
+  Raises:
+    InputError: if it is none.
   """
-  return lock(fill(_unplain(json.loads(text))))
+  data = parse_json(text, dict, name)
+  try:
+    return lock(fill(_unplain(data)))
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
+    raise InputError(
+      f"{name}: not a config of hdgan's ({error}); give one that it wrote"
+    ) from error
 
 
 def lock(config: ConfigDict) -> ConfigDict:
@@ -368,11 +379,7 @@ def get_config(path: str) -> ConfigDict:
   Raises:
     InputError: if it is none.
   """
-  try:
-    text = whole_files.path(path).read_bytes().decode("utf-8")
-    return from_json(text)
-  except (AttributeError, TypeError, ValueError) as error:
-    raise InputError(f"{path}: not a config of hdgan's ({error})") from error
+  return from_json(read_text(whole_files.path(path)), str(path))
 
 
 def public(config: ConfigDict, keep_names: bool) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import numpy as np
 
 from hdgan import interrupts, whole_files
 from hdgan.errors import InputError, counted, ending
+from hdgan.outside import check_path
 from hdgan.weights import pth, recognise, release
 from hdgan.weights import state_dict as names
 from hdgan.weights.exporting import Saved, export, write_release
@@ -157,6 +158,11 @@ def _import(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Runs a parsed command."""
+  for flag, dest in (("from", "source"), ("to", "to"), ("workdir", "workdir")):
+    if hasattr(args, dest):
+      check_path(getattr(args, dest), f"--{flag}")
+  for source in getattr(args, "sources", ()):
+    check_path(source, "--from")
   if args.command == "vgg":
     convert_vgg(args.source, args.to)
   elif args.command == "import":

@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 SHOWN_FAULTS = 20
+SHOWN_CHARACTERS = 200
+# Of a whole line; its end holds the way out.
+_HEAD, _TAIL = 1200, 300
 
 
 class InputError(ValueError):
@@ -68,7 +71,7 @@ def ending(error: BaseException, where: str = "") -> tuple[str, int] | None:
     fault of hdgan's own, of which the traceback has to be seen.
   """
   if isinstance(error, InputError):
-    return "\n".join(f"error: {line}" for line in str(error).splitlines()), 2
+    return "\n".join(f"error: {line}" for line in printed_lines(error)), 2
   if isinstance(error, KeyboardInterrupt):
     return "stopped by Ctrl-C; files that are there are whole", 130
   if isinstance(error, Terminated):
@@ -78,7 +81,7 @@ def ending(error: BaseException, where: str = "") -> tuple[str, int] | None:
     return None
   path = fault.path or where or "what is written to"
   line = f"{path}: {fault.why}; {fault.way}, then run the same command again"
-  return f"error: {' '.join(line.split())}", 2
+  return f"error: {' '.join(visible(line).split())}", 2
 
 
 def machine_fault(error: BaseException) -> Fault | None:
@@ -171,6 +174,51 @@ def shortened(names: Sequence[str], most: int = 8) -> str:
   return ", ".join(names[:most]) + more
 
 
+def shown(value: object, most: int = SHOWN_CHARACTERS) -> str:
+  """A value as an error quotes it: its repr, of bounded length.
+
+  Args:
+    value: of any kind and size.
+    most: characters that are shown.
+
+  Returns:
+    One line without control characters.
+  """
+  text = visible(repr(value))
+  if len(text) <= most:
+    return text
+  return f"{text[:most]}... ({len(text):,} characters)"
+
+
+def visible(text: str) -> str:
+  r"""A text whose control characters are written as escapes: \x1b, \n.
+
+  They would move the cursor, clear the screen or begin a line of their own;
+  halves of a character, as in names that are not UTF-8, could not be written.
+  """
+  if text.isprintable():
+    return text
+  return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def printed_lines(error: object) -> list[str]:
+  """What is printed of an error: one line per fault, each of bounded length.
+
+  Args:
+    error: an InputError, or the text of one.
+
+  Returns:
+    Lines without control characters; of a long one the middle is left out.
+  """
+  lines = [visible(line) for line in str(error).split("\n") if line]
+  return [
+    line
+    if len(line) <= _HEAD + _TAIL
+    else f"{line[:_HEAD]} ... {line[-_TAIL:]}"
+    for line in lines
+  ]
+
+
 def near_names(name: object, known: Sequence[str]) -> str:
   """A hint for a name that is not there: the nearest one, else what there is.
 
@@ -181,7 +229,8 @@ def near_names(name: object, known: Sequence[str]) -> str:
   Returns:
     A half sentence for the end of an error.
   """
-  near = difflib.get_close_matches(str(name), list(known), 1)
+  # Comparing takes the product of both lengths.
+  near = difflib.get_close_matches(str(name)[:100], list(known), 1)
   if near:
     return f"did you mean {near[0]!r}?"
   shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")

@@ -23,6 +23,7 @@ from hdgan import config as config_lib
 from hdgan import interrupts, whole_files
 from hdgan.devices import compile_cache, processes
 from hdgan.errors import InputError, Terminated, ending
+from hdgan.outside import check_path
 from hdgan.styles.clusters import MIN_AREA, NUM_STYLES
 
 FLAGS = flags.FLAGS
@@ -182,6 +183,8 @@ class Mode:
     return (*self.needs, *self.may)
 
 
+# Flags that name a file or folder.
+_PATHS = {"workdir", "input", "output", "styles", "style_from", "edits"}
 _STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
 _PROCESS_FLAGS = ("coordinator", "processes", "process")
@@ -267,6 +270,8 @@ def add_config(argv: Sequence[str]) -> list[str]:
   """
   config, rest = take_flag("config", argv)
   workdir, _ = take_flag("workdir", argv)
+  check_path(config, "--config")
+  check_path(workdir, "--workdir")
   replay, _ = take_flag("replay", argv)
   path = whole_files.path(workdir or ".") / "config.json"
   if not config and replay:
@@ -332,6 +337,8 @@ def parse(argv: Sequence[str]) -> list[str]:
       if FLAGS[flag].present and FLAGS[flag].value not in ("", None)
     }
     check_flags(FLAGS.mode, given)
+    for flag in sorted(given & _PATHS):
+      check_path(str(FLAGS[flag].value), f"--{flag}")
     take_networks()
     return rest
   except (InputError, KeyboardInterrupt, Terminated) as error:
@@ -351,6 +358,7 @@ def take_networks() -> None:
   config, workdir = FLAGS.config, FLAGS.workdir
   if not isinstance(config, ConfigDict) or not config.get("init_from"):
     return
+  check_path(config.init_from, "--config.init_from")
   own = workdir / "config.json" if workdir else None
   path = whole_files.path(config.init_from) / "config.json"
   if own is not None and any(own.parent.glob("checkpoints/*/info")):

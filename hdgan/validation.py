@@ -4,6 +4,7 @@ Types and bounds come from the table in `config`; the rules that span fields are
 written out here.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.config import Field, fill, from_json, get, to_json, units
-from hdgan.errors import InputError, counted, near_names
+from hdgan.errors import InputError, counted, near_names, shown
+from hdgan.outside import path_fault
 
 
 def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
@@ -34,7 +36,7 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   config = fill(_copy(config))
   _check_values(config, config_lib.FIELDS, "config")
   if not isinstance(config.stages, tuple):
-    raise InputError(f"config.stages={config.stages!r} must be a tuple")
+    raise InputError(f"config.stages={shown(config.stages)} must be a tuple")
   if not config.stages:
     raise InputError("config.stages is empty: at least one stage is needed")
   for i, stage in enumerate(config.stages):
@@ -77,7 +79,7 @@ def _copy(value: Any) -> Any:
 def _check_names(config: Any, fields: Iterable[str], path: str) -> None:
   """Refuses fields that the table does not have, and values above fields."""
   if not isinstance(config, Mapping | ConfigDict):
-    raise InputError(f"{path}={config!r} must be a ConfigDict")
+    raise InputError(f"{path}={shown(config)} must be a ConfigDict")
   below: dict[str, list[str]] = {}
   for field in fields:
     name, _, rest = field.partition(".")
@@ -97,11 +99,11 @@ def _check_values(config: Any, fields: Iterable[Field], path: str) -> None:
     if not isinstance(field.kind, tuple):
       _check_type(value, field.kind, where)
     elif not isinstance(value, tuple):
-      raise InputError(f"{where}={value!r} must be a tuple")
+      raise InputError(f"{where}={shown(value)} must be a tuple")
     else:
       for i, item in enumerate(value):
         _check_type(item, field.kind[0], f"{where}[{i}]")
-    rule = ""
+    rule = path_fault(value) if field.local else ""
     if field.choices and value not in field.choices:
       rule = f"must be one of {field.choices}"
     elif field.below is not None and not field.least <= value < field.below:
@@ -109,13 +111,18 @@ def _check_values(config: Any, fields: Iterable[Field], path: str) -> None:
     elif field.least is not None and not value >= field.least:
       rule = f"must be at least {field.least}"
     if rule:
-      raise InputError(f"{where}={value!r} {rule} ({field.meaning})")
+      raise InputError(f"{where}={shown(value)} {rule} ({field.meaning})")
 
 
 def _check_type(value: Any, kind: type, where: str) -> None:
   # Not isinstance: True is an int in Python.
   if type(value) is not kind and not (kind is float and type(value) is int):
-    raise InputError(f"{where}={value!r} must be of type {kind.__name__}")
+    raise InputError(f"{where}={shown(value)} must be of type {kind.__name__}")
+  # JSON has no other numbers: the run's config.json could not be read again.
+  if isinstance(value, float) and not math.isfinite(value):
+    raise InputError(f"{where}={value} must be a finite number")
+  if isinstance(value, int) and not -(2**63) <= value < 2**63:
+    raise InputError(f"{where}={shown(value, 40)} must fit 64 bits")
 
 
 def _check_batch(config: ConfigDict) -> None:

@@ -3,6 +3,7 @@
 `pytest tests/test_bad_input.py -s` shows the lines.
 """
 
+import os
 import pathlib
 import shutil
 
@@ -119,6 +120,42 @@ def missing_split(root):
   (root / "train_label").rename(root / "training_label")
 
 
+def not_utf8(root):
+  for part in ("label", "inst", "img"):
+    path = root / f"train_{part}" / FIRST
+    path.rename(path.with_name("caf\udce9.png"))
+
+
+def escape_codes(root):
+  for part in ("label", "inst", "img"):
+    path = root / f"train_{part}" / FIRST
+    path.rename(path.with_name("a\x1b[2J\nb.png"))
+
+
+def pipe(root):
+  (root / "train_inst" / FIRST).unlink()
+  os.mkfifo(root / "train_inst" / FIRST)
+
+
+def link_to_nowhere(root):
+  path = root / "train_img" / FIRST
+  path.unlink()
+  path.symlink_to(root / "gone")
+
+
+def link_to_itself(root):
+  path = root / "train_img" / FIRST
+  path.unlink()
+  path.symlink_to(path)
+
+
+def flipped_bit(root):
+  path = root / "train_label" / SECOND
+  data = bytearray(path.read_bytes())
+  data[-20] ^= 1  # Of the pixels: behind them are a sum and 12 bytes.
+  path.write_bytes(data)
+
+
 def nothing(root):
   pass
 
@@ -141,7 +178,17 @@ CASES = [
   (nothing, ["--config.max_instances=2"],
    "objects, more than max_instances = 2; say --config.max_instances=64, or "),
   (truncated, [],
-   "train_img/street_00001.png: damaged or unreadable (image file is trunc"),
+   "train_img/street_00001.png: damaged or unreadable (the file is cut short"),
+  (not_utf8, [],
+   r"train_label/caf\udce9.png: the name is not UTF-8; rename it"),
+  (escape_codes, [], r"train_label/a\x1b[2J\nb.png: the name holds a control "),
+  (pipe, [], "train_inst/street_00000.png: is no regular file; replace or"),
+  (link_to_nowhere, [],
+   "train_img/street_00000.png: cannot be read (No such file or directory); "),
+  (link_to_itself, [],
+   "train_img/street_00000.png: cannot be read (Too many levels of symbolic"),
+  (flipped_bit, [], "train_label/street_00001.png: damaged or unreadable (the "
+   "sum of its IDAT is wrong); replace or remove the file"),
   (not_a_picture, [], "val_inst/street_00003.png: damaged or unreadable ("),
   (empty_split, [], "train_label/: no label map found (PNG, JPEG, TIFF or"),
   (missing_split, [],
@@ -161,6 +208,11 @@ CASES = [
    "config.loss.vgg_file='no.safetensors': no such file; make one with "),
   (nothing, ["--config.init_from=no"], "no holds no finished checkpoint of a"),
   (nothing, ["--config.data.root="], "config.data.root='' must name a folder"),
+  (nothing, ["--config.data.root=" + "x" * 256], "is too long for a path; "),
+  (nothing, ["--config.init_from=" + "x" * 256], "is too long for a path; "),
+  (nothing, ["--config.optimizer.learning_rate=inf"],
+   "config.optimizer.learning_rate=inf must be a finite number"),
+  (nothing, ["--config.seed=9223372036854775808"], "must fit 64 bits"),
   (nothing, ["--config.data.root=/no"], "/no: no such folder; say --config."),
 ]  # fmt: skip
 
@@ -173,7 +225,8 @@ def test_one_line(root, tmp_path, damage, words, said):
   lines = lines_of(tmp_path, *train_words(root, tmp_path, *words))
   assert said in lines[0]
   # The same rule may be broken by several files.
-  assert len(lines) == 1 or damage is nothing or damage is empty_split
+  several = (nothing, empty_split, not_utf8, escape_codes)
+  assert len(lines) == 1 or damage in several
   for line in lines[1:]:
     assert line.split(":")[0] != lines[0].split(":")[0]
 
@@ -250,3 +303,28 @@ def test_synthesis(root, tmp_path):
     tmp_path, *words, f"--input={root}/val", f"--workdir={tmp_path / 'empty'}"
   )
   assert "holds no run (there is no config.json)" in line
+
+
+def test_paths_that_are_none(tmp_path):
+  """Nothing that they hold reaches the terminal as it is."""
+  (tmp_path / "loop").symlink_to(tmp_path / "loop")
+  for name, said in (
+    ("a\x1b[2J\nb", r"/a\x1b[2J\nb holds a control character; rename it"),
+    ("caf\udce9", r"/caf\udce9 is not UTF-8; rename it"),
+    ("x" * 256, "x is too long for a path; shorten it"),
+    ("loop", "(Too many levels of symbolic links); name another"),
+  ):
+    (line,) = lines_of(tmp_path, SMOKE, f"--workdir={tmp_path / name}")
+    assert line.startswith("--workdir=") and line.endswith(said)
+
+
+def test_a_long_value_is_cut(root, tmp_path):
+  data = {"data.name": "paired_folder", "data.root": str(root)}
+  save_run(tmp_path / "run", tiny_config(**data))
+  (tmp_path / "s.json").write_text('{"objects": {"1": "%s"}}' % ("x" * 10**6))
+  (line,) = lines_of(
+    tmp_path, "--mode=synthesize", f"--workdir={tmp_path / 'run'}",
+    "--input=val", f"--output={tmp_path / 'out'}",
+    f"--styles={tmp_path / 's.json'}",
+  )  # fmt: skip
+  assert len(line) < 600 and "xxx... (1,000,002 characters) must be" in line

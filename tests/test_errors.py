@@ -10,7 +10,10 @@ from hdgan.errors import (
   counted,
   ending,
   near_names,
+  printed_lines,
   raise_faults,
+  shown,
+  visible,
 )
 
 
@@ -100,3 +103,24 @@ def test_a_fault_of_our_own_keeps_its_traceback(tmp_path):
     FileNotFoundError(errno.ENOENT, "", str(tmp_path / "forgotten")),
   ):  # fmt: skip
     assert ending(error, "W") is None
+
+
+def test_long_values_are_cut():
+  assert shown([1, "a"]) == "[1, 'a']"
+  assert shown("x" * 300) == "'" + "x" * 199 + "... (302 characters)"
+  assert shown("x" * 300, 10) == "'xxxxxxxxx... (302 characters)"
+  assert near_names("x" * 10**7, ["x" * 9]).startswith("there are")
+
+
+def test_nothing_moves_the_cursor():
+  assert visible("a\x1b[2J\rb\x9b\u202e") == "a\\x1b[2J\\rb\\x9b\\u202e"
+  assert visible("stra\u00dfe \u9053") == "stra\u00dfe \u9053"
+  assert visible("caf\udce9.png") == "caf\\udce9.png"
+
+
+def test_lines_that_are_printed():
+  error = InputError("a: \x1b[31mred\nb: " + "x" * 10**6 + "; name another")
+  one, two = printed_lines(error)
+  assert one == "a: \\x1b[31mred"
+  assert len(two) == 1200 + 5 + 300
+  assert two.startswith("b: xxx") and two.endswith("xxx; name another")

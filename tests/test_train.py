@@ -13,11 +13,20 @@ import numpy as np
 import pytest
 from PIL import Image
 from safetensors.numpy import load_file
-from tiny import assert_bits, close, command, leaves, null_bias, tiny_config
+from tiny import (
+  assert_bits,
+  close,
+  command,
+  leaves,
+  null_bias,
+  save_run,
+  tiny_config,
+)
 
 from hdgan import config as config_lib
 from hdgan import synthesize, train, whole_files
 from hdgan.datasets import pipeline
+from hdgan.datasets.streets import builder as streets
 from hdgan.errors import InputError
 from hdgan.make_styles import make_styles
 from hdgan.rendering.encode import encode_split, training_inputs
@@ -760,3 +769,27 @@ def test_sigterm_of_a_real_process(tmp_path, prepared_dir):
   assert process.wait() == 0
   step = directory.checkpoints_of(tmp_path / "run").latest()
   assert f"Stopped and saved at step {step};" in rest
+
+
+def test_other_photos_are_told(tmp_path, capsys):
+  """As many as before, so that nothing else would show it."""
+  root = tmp_path / "data"
+  streets.write_folder(root, num_train=3, num_val=2, size=(16, 32))
+  config = validate(
+    tiny_config(
+      data__name="paired_folder",
+      data__root=str(root),
+      data__prepared_dir=str(tmp_path / "copies"),
+    )
+  )
+  contents = pipeline.prepare(config).contents
+  save_run(tmp_path / "run", config, contents=contents)
+  train.Run(config, tmp_path / "run")
+  assert "hold other maps or photos" not in capsys.readouterr().err
+  for path in (root / "train_img").iterdir():
+    with Image.open(path) as photo:
+      inverted = 255 - np.asarray(photo)
+    Image.fromarray(inverted).save(path)
+  train.Run(config, tmp_path / "run")
+  said = f"{tmp_path / 'run'}: the training files hold other maps or photos"
+  assert said in capsys.readouterr().err

@@ -21,6 +21,13 @@ def fault(files=True, **changes) -> str:
   "changes, said",
   [
     ({"batch_size": 0}, "config.batch_size=0 must be at least 1"),
+    ({"seed": 2**63}, "config.seed=9223372036854775808 must fit 64 bits"),
+    ({"loss.feature_matching": float("nan")},
+     "config.loss.feature_matching=nan must be a finite number"),
+    ({"data.label_range": (0.0, float("inf"))},
+     "config.data.label_range[1]=inf must be a finite number"),
+    ({"data.root": "a\0b"},
+     "config.data.root='a\\x00b' holds a control character; rename it"),
     ({"num_classes": -1}, "config.num_classes=-1 must be at least 0"),
     ({"keep": 0}, "config.keep=0 must be at least 1"),
     ({"data.transform": "pad"}, "config.data.transform='pad' must be one of"),

@@ -161,8 +161,10 @@ def validated(**changes: object) -> ConfigDict:
   return validate(tiny_config(**changes))
 
 
-def save_run(workdir, config, stage=0, step=3, seed=5) -> dict:
+def save_run(workdir, config, stage=0, step=3, seed=5, **told) -> dict:
   """Writes a run's folder with one checkpoint of random weights.
+
+  What else is `told` goes into the checkpoint's info.
 
   Returns:
     The state's parameters; its average is half of G.
@@ -187,7 +189,7 @@ def save_run(workdir, config, stage=0, step=3, seed=5) -> dict:
   info = {
     "step": step, "stage": stage, "stage_name": config.stages[stage].name,
     "epoch": 1, "images": 3, "max_instances": 64,
-    "config": config_lib.plain(config),
+    "config": config_lib.plain(config), **told,
   }  # fmt: skip
   with directory.checkpoints_of(workdir, 99) as checkpoints:
     checkpoints.save(step, state, info)

@@ -6,8 +6,10 @@ the way out.
 
 import concurrent.futures
 import dataclasses
+import hashlib
 import math
 import pathlib
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -23,7 +25,7 @@ from hdgan.datasets.folder import (
   short_name,
 )
 from hdgan.datasets.reading import reading_of
-from hdgan.datasets.transforms import Geometry, dense_objects
+from hdgan.datasets.transforms import Geometry, count_objects
 from hdgan.errors import InputError, counted, raise_faults
 from hdgan.picture_spec import PictureSpec, picture_spec
 
@@ -68,6 +70,7 @@ class Summary:
     max_objects: the most objects in one picture.
     classes: pixels per label value; empty where the label is a picture.
     has_instances: whether there are instance maps.
+    contents: per split a sum of what its files hold, in their order.
   """
 
   counts: dict[str, int]
@@ -75,6 +78,7 @@ class Summary:
   max_objects: int
   classes: dict[int, int]
   has_instances: bool
+  contents: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -86,6 +90,7 @@ class _Found:
   objects: int = 0
   values: dict[int, int] = dataclasses.field(default_factory=dict)
   kinds: dict[str, str] = dataclasses.field(default_factory=dict)
+  sums: list[int] = dataclasses.field(default_factory=list)
 
 
 def check(
@@ -141,7 +146,19 @@ def check(
     max_objects=max((one.objects for one in found), default=0),
     classes=dict(sorted(values.items())),
     has_instances=any(example.instance for example in examples),
+    contents=_contents(splits, found),
   )
+
+
+def _contents(
+  splits: Mapping[str, Sequence[ExampleFiles]], found: Sequence[_Found]
+) -> dict[str, str]:
+  """Per split a sum over the sums of its files."""
+  contents, rest = {}, iter(found)
+  for name, split in splits.items():
+    sums = [next(rest).sums for _ in split]
+    contents[name] = hashlib.sha256(repr(sums).encode()).hexdigest()[:20]
+  return contents
 
 
 def _check_example(example: ExampleFiles, rules: Rules) -> _Found:
@@ -180,16 +197,18 @@ def _read(
 ) -> np.ndarray:
   """Reads one file, [H, W] ids or [H, W, C], and checks its values."""
   name = short_name(path)
+  data = files.fetch(path, name)
+  found.sums.append(zlib.crc32(data))
   if role == "instance":
-    return files.as_int32(files.read_map(path, name), name)
+    return files.as_int32(files.read_map(data, name), name)
   spec = rules.pictures
   if role == "label" and spec.num_classes:
-    label = files.read_map(path, name)
+    label = files.read_map(data, name)
     found.values = _value_counts(label)
     return label
   channels = spec.label_channels if role == "label" else spec.image_channels
   bounds = spec.label_range if role == "label" else spec.image_range
-  picture = files.read_picture(path, channels, name)
+  picture = files.read_picture(data, channels, name)
   found.kinds[role] = str(picture.dtype)
   low, high = picture.min(), picture.max()
   # NaN fails every comparison, so that it is a fault too.
@@ -285,13 +304,12 @@ def _check_objects(
   # A picture cannot stand in for ids: all of it is one object.
   if instance.ndim == 3:
     instance = np.zeros(label.shape[:2], np.int32)
-  _, pairs = dense_objects(label, instance)
-  found.objects = len(pairs)
-  if 0 < rules.max_instances < len(pairs):
+  count = found.objects = count_objects(label, instance)
+  if 0 < rules.max_instances < count:
     found.faults.append(
-      f"{short_name(example.instance or example.label)}: {len(pairs)} objects, "
+      f"{short_name(example.instance or example.label)}: {count} objects, "
       f"more than max_instances = {rules.max_instances}; say "
-      f"--config.max_instances={-(-len(pairs) // 64) * 64}, or "
+      f"--config.max_instances={-(-count // 64) * 64}, or "
       "--config.max_instances=0 to have them counted"
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from hdgan import whole_files
-from hdgan.errors import InputError
+from hdgan.errors import InputError, shown
+from hdgan.outside import read_json
 
 # Hues of neighbouring ids are far apart: steps of the golden section.
 _GOLDEN = 0.618033988749895
@@ -65,7 +66,7 @@ def class_entry(
       default classes without instances do.
   """
   if not color:
-    color = palette(id + 1)[id].tolist()
+    color = _colors(np.array([id]))[0].tolist()
   entry = {
     "id": id,
     "name": name,
@@ -78,17 +79,7 @@ def class_entry(
 
 def _read_classes(path: pathlib.Path) -> dict[int, dict[str, Any]]:
   """Reads and checks a classes.json: a list of objects with id and name."""
-  try:
-    # With or without the mark that Windows puts before UTF-8.
-    entries = json.loads(path.read_text(encoding="utf-8-sig"))
-  except (OSError, ValueError, RecursionError) as error:
-    raise InputError(
-      f"{path}: not readable as JSON in UTF-8 ({error}); save it in that form"
-    ) from error
-  if not isinstance(entries, list):
-    raise InputError(
-      f"{path}: must be a list of classes, not {type(entries).__name__}"
-    )
+  entries = read_json(path, list)
   classes: dict[int, dict[str, Any]] = {}
   for i, entry in enumerate(entries):
     rule = _entry_fault(entry, classes)
@@ -109,21 +100,21 @@ def _entry_fault(entry: Any, before: Mapping[int, Any]) -> str:
   if not isinstance(entry, dict):
     return "must be an object with id and name"
   id, color = entry.get("id"), entry.get("color", [0, 0, 0])
-  if type(id) is not int or id < 0:
-    return f"id = {id!r} must be an integer of 0 or more"
+  if type(id) is not int or not 0 <= id < 2**32:
+    return f"id = {shown(id)} must be an integer of 0 or more, of 32 bits"
   if id in before:
     return f"id = {id} is there twice; ids must differ"
   if not isinstance(entry.get("name"), str) or not entry["name"]:
-    return f"name = {entry.get('name')!r} must be a text"
+    return f"name = {shown(entry.get('name'))} must be a text"
   if (
     not isinstance(color, list)
     or len(color) != 3
     or not all(type(c) is int and 0 <= c <= 255 for c in color)
   ):
-    return f"color = {color!r} must be three integers of 0..255"
+    return f"color = {shown(color)} must be three integers of 0..255"
   for key in _SWITCHES:
     if type(entry.get(key, False)) is not bool:
-      return f"{key} = {entry[key]!r} must be true or false"
+      return f"{key} = {shown(entry[key])} must be true or false"
   return ""
 
 
@@ -136,7 +127,11 @@ def palette(count: int) -> np.ndarray:
   Returns:
     [count, 3] uint8 RGB, no two of the first 256 alike and none black.
   """
-  ids = np.arange(count)
+  return _colors(np.arange(count))
+
+
+def _colors(ids: np.ndarray) -> np.ndarray:
+  """[n, 3] uint8 RGB of label ids [n]."""
   hue = (0.58 + ids * _GOLDEN) % 1.0
   # Cycles of 3 and 4: twelve mixtures tell hues apart that come near.
   saturation = np.array([0.62, 0.38, 0.78])[ids % 3]

@@ -4,24 +4,38 @@ A map is one channel of integers: class ids (`label`) or object ids
 (`instance`), of up to 32 bits. A picture is a photo or a label that is itself
 a picture. Both come from a path or from the encoded bytes of a prepared data
 set; the kind of file is told by its first bytes, not by its name.
+
+Pillow passes over what a damaged or cut PNG lacks: the sums and the rows of a
+PNG that comes from a path are checked here.
 """
 
 import io
 import os
-import pathlib
+import struct
 import sys
 import warnings
+import zlib
 
 import numpy as np
 from PIL import Image, ImageFile
 
-from hdgan.errors import InputError
+from hdgan.errors import InputError, visible
+from hdgan.outside import read_bytes
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
 Source = str | os.PathLike | bytes
 
 _NPY = b"\x93NUMPY"
-_PNG = b"\x89PNG"
+_PNG = b"\x89PNG\r\n\x1a\n"
+# Samples of a pixel by a PNG's kind of colour.
+_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+# First column and row, steps to the next ones, of the passes of an interlaced
+# PNG (Adam7).
+_PASSES = (
+  (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
+  (1, 0, 2, 2), (0, 1, 1, 2),
+)  # fmt: skip
+MOST_BYTES = 2**32  # Of an encoded file.
 # Pillow decodes 16-bit colour to its high bytes. Asked for the other byte
 # order it takes the low ones instead, so that two passes give all 16 bits.
 _OTHER_ORDER = {
@@ -123,24 +137,113 @@ def as_int32(ids: np.ndarray, name: str = "") -> np.ndarray:
   return ids.astype(np.int32)
 
 
+def fetch(path: str | os.PathLike, name: str = "") -> bytes:
+  """Reads an encoded file and checks what its decoder does not.
+
+  Args:
+    path: of the file.
+    name: how errors call it; the path by default.
+
+  Returns:
+    The bytes, for `read_map` or `read_picture`.
+
+  Raises:
+    InputError: for what is no regular file or cannot be read, and for a PNG
+      that is damaged or cut short.
+  """
+  name = name or visible(os.fspath(path))
+  data = read_bytes(path, name, MOST_BYTES)
+  fault = _png_fault(data) if data.startswith(_PNG) else ""
+  if fault:
+    raise InputError(
+      f"{name}: damaged or unreadable ({fault}); replace or remove the file"
+    )
+  return data
+
+
 def _fetch(source: Source, name: str) -> tuple[bytes, str]:
   """Returns the encoded bytes and the name that errors use."""
   if isinstance(source, bytes):
     return source, name or "(bytes)"
-  name = name or str(source)
-  path = pathlib.Path(source)
-  # A pipe or a device would give bytes without an end, or none ever.
-  if path.exists() and not path.is_file():
-    raise InputError(f"{name}: is no regular file; replace or remove it")
+  name = name or visible(os.fspath(source))
+  return fetch(source, name), name
+
+
+def _png_fault(data: bytes) -> str:
+  """What is wrong with the chunks, their sums or the rows of a PNG, or ''."""
+  place, head, packed = len(_PNG), b"", []
+  while True:
+    if place + 12 > len(data):
+      return "the file is cut short"
+    (size,) = struct.unpack_from(">I", data, place)
+    kind, end = data[place + 4 : place + 8], place + 12 + size
+    if end > len(data):
+      return "the file is cut short"
+    # Those with a small first letter tell nothing of the pixels.
+    if kind[:1].isupper():
+      (told,) = struct.unpack_from(">I", data, end - 4)
+      if zlib.crc32(memoryview(data)[place + 4 : end - 4]) != told:
+        return f"the sum of its {kind.decode('ascii', 'replace')} is wrong"
+    if kind == b"IHDR":
+      head = data[place + 8 : end - 4]
+    elif kind == b"IDAT":
+      packed.append(memoryview(data)[place + 8 : end - 4])
+    elif kind == b"IEND":
+      break
+    place = end
+  if len(head) != 13:
+    return "its header is missing"
+  width, height, bits, colour, *_, interlaced = struct.unpack(">IIBBBBB", head)
+  if colour not in _SAMPLES:
+    return f"it has no kind of colour {colour}"
+  if width * height > _most_pixels():
+    return ""  # It is refused when it is opened, without being unpacked.
+  wanted = sum(
+    rows * (1 + -(-columns * bits * _SAMPLES[colour] // 8))
+    for columns, rows in _passes(width, height, bool(interlaced))
+  )
+  found = _unpacked_size(packed, wanted)
+  return "" if found >= wanted else "rows are missing"
+
+
+def _most_pixels() -> int:
+  """Pillow's bound: twice what it warns of."""
+  return 2 * (Image.MAX_IMAGE_PIXELS or 2**62)
+
+
+def _passes(width: int, height: int, interlaced: bool) -> list[tuple[int, int]]:
+  """Columns and rows of each pass over a picture; most have just one."""
+  if not interlaced:
+    return [(width, height)]
+  sizes = [
+    (-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in _PASSES
+  ]
+  return [(columns, rows) for columns, rows in sizes if min(columns, rows) > 0]
+
+
+def _unpacked_size(packed: list[memoryview], most: int) -> int:
+  """Bytes that a zlib stream holds, up to `most`; none of them is kept."""
+  stream, count = zlib.decompressobj(), 0
   try:
-    return path.read_bytes(), name
-  except OSError as error:
-    raise InputError(f"{name}: cannot be read ({error.strerror})") from error
+    for part in packed:
+      rest: bytes | memoryview = part
+      while rest and count < most and not stream.eof:
+        count += len(stream.decompress(rest, 2**20))
+        rest = stream.unconsumed_tail
+    count += len(stream.flush())
+  except zlib.error:
+    pass  # What came before it counts.
+  return count
 
 
 def _unreadable(name: str, error: Exception) -> InputError:
   """The error for a file that its decoder refuses."""
   reason = " ".join(str(error).split()) or type(error).__name__
+  if isinstance(error, Image.DecompressionBombError):
+    return InputError(
+      f"{name}: its header tells of more than the {_most_pixels():,} pixels "
+      "that are read; cut it into smaller pictures"
+    )
   if isinstance(error, Image.UnidentifiedImageError):
     reason = "not a PNG, JPEG, TIFF or .npy file"
   return InputError(
@@ -151,9 +254,13 @@ def _unreadable(name: str, error: Exception) -> InputError:
 def _load_npy(data: bytes, name: str) -> np.ndarray:
   """Loads an array of numbers; never unpickles."""
   try:
-    return np.load(io.BytesIO(data), allow_pickle=False)
+    array = np.load(io.BytesIO(data), allow_pickle=False)
   except Exception as error:
     raise _unreadable(name, error) from error
+  # Of an archive, which begins otherwise, it would be something else.
+  if not isinstance(array, np.ndarray) or array.dtype.fields:
+    raise InputError(f"{name}: holds no plain array; save one with numpy.save")
+  return array
 
 
 def _open(data: bytes, name: str) -> ImageFile.ImageFile:

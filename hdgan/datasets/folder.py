@@ -10,6 +10,8 @@ import pathlib
 from collections.abc import Collection, Mapping, Sequence
 
 from hdgan.datasets import files
+from hdgan.errors import visible
+from hdgan.outside import path_fault
 
 ROLES = ("label", "instance", "image")
 WHAT = {"label": "label map", "instance": "instance map", "image": "photo"}
@@ -127,7 +129,7 @@ def pair(
 def _listing(folder: pathlib.Path) -> str:
   """Names what a folder holds, for errors."""
   names = sorted(
-    p.name + "/" * p.is_dir()
+    visible(p.name) + "/" * p.is_dir()
     for p in folder.iterdir()
     if not p.name.startswith(".")
   )
@@ -141,7 +143,7 @@ def first_names(names: Sequence[str], most: int = 5) -> str:
 
 def short_name(path: pathlib.Path) -> str:
   """A file as errors name it: its folder and its name."""
-  return f"{path.parent.name}/{path.name}"
+  return visible(f"{path.parent.name}/{path.name}")
 
 
 def _stems(
@@ -162,6 +164,9 @@ def _stems(
       f"it holds {_listing(folder)}"
     )
   for path in known:
+    fault = path_fault(path.name)
+    if fault:
+      faults.append(f"{short_name(path)}: the name {fault}")
     if suffix and not path.stem.endswith(suffix):
       faults.append(
         f"{short_name(path)}: does not end in data.suffixes.{role} = "

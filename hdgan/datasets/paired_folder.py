@@ -5,6 +5,7 @@ times, so that a changed folder is prepared again and an unchanged one never.
 What the check found is kept beside the copy.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -91,11 +92,14 @@ def fingerprint(
       line = [split, example.stem]
       for path in (example.label, example.instance, example.image):
         if path is not None:
-          facts = path.stat()
-          name = path.relative_to(root).as_posix()
-          line += [name, str(facts.st_size), str(facts.st_mtime_ns)]
+          line.append(path.relative_to(root).as_posix())
+          # Of a link to nowhere the check says more.
+          with contextlib.suppress(OSError):
+            facts = path.stat()
+            line += [str(facts.st_size), str(facts.st_mtime_ns)]
       # No name holds a NUL, so no two lists of files give one text.
-      digest.update("\0".join([*line, "\n"]).encode())
+      told = "\0".join([*line, "\n"])
+      digest.update(told.encode("utf-8", "surrogateescape"))
   return digest.hexdigest()[:20]
 
 
@@ -128,10 +132,12 @@ def prepare(
   name = fingerprint(root, splits)
   record_file = folder / "paired_folder" / name / "check.json"
   record = prepared.load_record(record_file)
-  # The copy depends on the files alone, the check on the rules as well.
-  told = repr(rules)
+  # The copy depends on the files alone, the check on the rules as well, and on
+  # what it looks at: damaged PNGs are found since the second edition.
+  told = f"edition 2: {rules!r}"
   # With faults in any case, so that all are told at once.
-  if faults or record.get("rules") != told:
+  summary = _summary_of(record) if record.get("rules") == told else None
+  if faults or summary is None:
     summary = check(
       splits,
       rules,
@@ -147,10 +153,6 @@ def prepare(
       # Beside a copy that is only read, the check is made at every start.
       if not any(record_file.parent.glob("*/dataset_info.json")):
         raise
-  else:
-    facts = dict(record["summary"])
-    facts["classes"] = {int(k): n for k, n in facts["classes"].items()}
-    summary = Summary(**facts)
   config = PairedFolderConfig(
     name=name,
     splits=splits,
@@ -164,6 +166,19 @@ def prepare(
     record_file.parent,
   )
   return sources, summary
+
+
+def _summary_of(record: Mapping[str, Any]) -> Summary | None:
+  """What an earlier check found; None where the record is damaged."""
+  try:
+    facts = dict(record["summary"])
+    facts["classes"] = {int(k): n for k, n in facts["classes"].items()}
+    found = Summary(**facts)
+    sizes = [_size_of(size) for size in found.sizes]
+    known = sizes and type(found.max_objects) is int and found.contents["train"]
+    return found if known else None
+  except (AttributeError, KeyError, TypeError, ValueError):
+    return None
 
 
 def _bytes(path: pathlib.Path | None) -> bytes:
@@ -223,6 +238,7 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
     classes=classes,
     reading=reading_of(config),
     sizes=summary.sizes,
+    contents=summary.contents["train"],
   )
 
 

@@ -26,6 +26,7 @@ from absl import logging
 
 from hdgan.datasets.reading import Encoded, Reading
 from hdgan.errors import InputError, machine_fault
+from hdgan.outside import read_json
 from hdgan.whole_files import locked, write_text
 
 
@@ -43,6 +44,8 @@ class Prepared:
       label is a picture.
     reading: how examples are read.
     sizes: examples of each (height)x(width); empty where all fit by design.
+    contents: sum of what the files of the split 'train' hold; '' where they
+      follow from the config.
   """
 
   sources: Mapping[str, Sequence[Encoded]]
@@ -52,6 +55,7 @@ class Prepared:
   classes: tuple[dict[str, Any], ...]
   reading: Reading
   sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
+  contents: str = ""
 
   @property
   def num_train(self) -> int:
@@ -287,10 +291,9 @@ def _quiet() -> Iterator[None]:
 def load_record(path: pathlib.Path) -> dict[str, Any]:
   """Reads a JSON object; {} where there is none or it is damaged."""
   try:
-    record = json.loads(path.read_text(encoding="utf-8"))
-  except (OSError, ValueError):
+    return read_json(path, dict)
+  except InputError:
     return {}
-  return record if isinstance(record, dict) else {}
 
 
 def save_record(path: pathlib.Path, record: Mapping[str, Any]) -> None:

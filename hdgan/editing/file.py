@@ -3,7 +3,6 @@
 The schema is in README.md beside this file.
 """
 
-import json
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +12,8 @@ import numpy as np
 from hdgan.datasets import files
 from hdgan.editing import operations
 from hdgan.editing.scene import Scene, objects_of, size_text
-from hdgan.errors import InputError, near_names, raise_faults
+from hdgan.errors import InputError, near_names, raise_faults, shown
+from hdgan.outside import read_json
 from hdgan.rendering.renderer import Renderer, require_encoder
 from hdgan.styles import file as style_file
 
@@ -43,24 +43,19 @@ def read_edits(path: pathlib.Path) -> tuple[list[dict[str, Any]], str]:
   Raises:
     InputError: every fault, one line each.
   """
-  try:
-    data = json.loads(path.read_text(encoding="utf-8"))
-  except OSError as error:
-    raise InputError(
-      f"--edits={path}: cannot be read ({error.strerror})"
-    ) from error
-  except ValueError as error:
-    raise InputError(f"--edits={path}: not JSON ({error})") from error
-  if not isinstance(data, dict) or not isinstance(data.get("edits"), list):
+  data = read_json(path, dict, f"--edits={path}")
+  if not isinstance(data.get("edits"), list):
     raise InputError(f"{path}: must be an object with a list 'edits'")
   faults = [
-    f"{path}: there is no field {key!r}; "
+    f"{path}: there is no field {shown(key)}; "
     + near_names(key, ("version", "map", "edits"))
     for key in data
     if key not in ("version", "map", "edits")
   ]
   if data.get("version", VERSION) != VERSION:
-    faults.append(f"{path}: version = {data['version']!r} must be {VERSION}")
+    faults.append(
+      f"{path}: version = {shown(data['version'])} must be {VERSION}"
+    )
   for i, entry in enumerate(data["edits"]):
     rule = _edit_fault(entry)
     if rule:
@@ -72,25 +67,25 @@ def read_edits(path: pathlib.Path) -> tuple[list[dict[str, Any]], str]:
 def _edit_fault(entry: Any) -> str:
   """What is wrong with one edit as JSON gives it, or ''."""
   if not isinstance(entry, dict) or not isinstance(entry.get("op"), str):
-    return f"{entry!r} must be an object with 'op'"
+    return f"{shown(entry)} must be an object with 'op'"
   name = entry["op"]
   if name not in OPERATIONS:
     hint = near_names(name, list(OPERATIONS))
-    return f"there is no operation {name!r}; {hint}"
+    return f"there is no operation {shown(name)}; {hint}"
   needs, may = OPERATIONS[name]
   for field in entry:
     if field not in ("op", *needs, *may):
       hint = near_names(field, (*needs, *may))
-      return f"{name} has no field {field!r}; {hint}"
+      return f"{name} has no field {shown(field)}; {hint}"
   for field in needs:
     if field not in entry:
-      return f"{name} needs {field!r}"
+      return f"{name} needs {shown(field)}"
   pair = ("box", "mask") if name == "add" else _TARGETS
   if pair[0] in may and sum(field in entry for field in pair) != 1:
     return f"{name} needs either {pair[0]!r} or {pair[1]!r}"
   for field in ("dy", "dx"):
     if field in entry and type(entry[field]) is not int:
-      return f"{field} = {entry[field]!r} must be an integer"
+      return f"{field} = {shown(entry[field])} must be an integer"
   return _value_fault(entry)
 
 
@@ -98,16 +93,16 @@ def _value_fault(entry: Mapping[str, Any]) -> str:
   """What is wrong with the values of an edit whose fields are right."""
   for field in ("to", "class", "every", "fill"):
     if field in entry and type(entry[field]) not in (str, int):
-      return f"{field} = {entry[field]!r} must be a class"
+      return f"{field} = {shown(entry[field])} must be a class"
   keys = entry.get("object", "")
   keys = keys if isinstance(keys, list) else [keys]
   if any(type(key) not in (str, int) for key in keys):
-    return f"object = {entry['object']!r} must be an id or a list of ids"
+    return f"object = {shown(entry['object'])} must be an id or a list of ids"
   if entry["op"] == "move" and isinstance(entry["object"], list):
     return "move takes one object"
   mask = entry.get("mask", "x")
   if not isinstance(mask, str) or not mask or "\0" in mask:
-    return f"mask = {mask!r} must be the name of a picture"
+    return f"mask = {shown(mask)} must be the name of a picture"
   box = entry.get("box", [0, 0, 1, 1])
   if (
     not isinstance(box, list)
@@ -115,7 +110,9 @@ def _value_fault(entry: Mapping[str, Any]) -> str:
     or any(type(x) is not int for x in box)
     or not (0 <= box[0] < box[2] and 0 <= box[1] < box[3])
   ):
-    return f"box = {box!r} must be [top, left, bottom, right], not negative"
+    return (
+      f"box = {shown(box)} must be [top, left, bottom, right], not negative"
+    )
   return ""
 
 
@@ -144,7 +141,7 @@ def apply(
     keys: Any = objects_of(scene, entry["every"])
     if not keys:
       raise InputError(
-        f"{scene.where} has no object of class {entry['every']!r}"
+        f"{scene.where} has no object of class {shown(entry['every'])}"
       )
   else:
     keys = entry.get("object", "")
@@ -155,6 +152,7 @@ def apply(
     rule = style_file.style_fault(style, renderer.channels)
     if rule:
       raise InputError(f"style: {rule}")
+    style = style if isinstance(style, int) else tuple(style)
   actions: dict[str, Callable[[], Scene]] = {
     "change_class": lambda: operations.change_class(scene, keys, entry["to"]),
     "restyle": lambda: operations.restyle(scene, keys, style),
@@ -203,8 +201,8 @@ def mask_path(name: str) -> pathlib.Path:
   path = pathlib.Path(name)
   if path.is_absolute() or ".." in path.parts:
     raise InputError(
-      f"mask = {name!r} must be the relative path of a picture beside the file "
-      "of edits, or in a folder there; copy the picture there"
+      f"mask = {shown(name)} must be the relative path of a picture beside the "
+      "file of edits, or in a folder there; copy the picture there"
     )
   return path
 

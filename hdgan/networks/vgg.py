@@ -10,7 +10,6 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
-import safetensors
 import safetensors.flax
 from jaxtyping import Array, Float
 
@@ -96,7 +95,7 @@ def load(path: str) -> Params:
     raise InputError(f"config.loss.vgg_file={path!r}: no such file; {how}")
   try:
     flat = safetensors.flax.load_file(path)
-  except safetensors.SafetensorError as error:
+  except Exception as error:  # Damaged files raise half a dozen kinds.
     raise InputError(
       f"config.loss.vgg_file={path!r}: not a safetensors file ({error}); {how}"
     ) from error

@@ -192,6 +192,7 @@ def open_renderer(
   checkpoints = directory.checkpoints_of(workdir)
   step = directory.find_step(workdir, checkpoints, step)
   info = checkpoints.info(step)
+  directory.check_config(workdir, config, info)
   index, means = info["stage"], info.get("class_means")
   stage = config.stages[index]
   # Nothing here pools features, so no bound on objects is needed.

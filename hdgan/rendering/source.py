@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hdgan.errors import InputError, counted
+from hdgan.errors import InputError, counted, visible
 from hdgan.rendering import photo as style_photo
 from hdgan.rendering.renderer import Renderer, require_encoder
 from hdgan.styles import file as style_file
@@ -121,7 +121,7 @@ class StyleSource:
     """Tells when a file was written with other weights or at another size."""
     now = {"step": self.renderer.step, "size": self.size}
     odd = [
-      f"{field} {file.about[field]}, now {value}"
+      f"{field} {visible(str(file.about[field])[:40])}, now {value}"
       for field, value in now.items()
       if file.about.get(field, value) != value
     ]

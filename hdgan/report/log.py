@@ -19,6 +19,8 @@ from typing import Any
 import numpy as np
 
 from hdgan import whole_files
+from hdgan.errors import InputError
+from hdgan.outside import parse_json
 
 METRICS = "metrics.jsonl"
 # A bucket gets the log so many seconds after the last time, and a file of
@@ -206,13 +208,19 @@ def read_metrics(workdir: str | os.PathLike) -> list[dict[str, Any]]:
     # Bytes that are no UTF-8 spoil their own line only.
     text = path.read_bytes().decode("utf-8", "replace")
     for one in text.splitlines():
-      with contextlib.suppress(json.JSONDecodeError):
-        lines.append(json.loads(one))
-  return [
-    line
-    for line in lines
-    if isinstance(line, dict) and type(line.get("step")) is int
-  ]
+      with contextlib.suppress(InputError):
+        lines.append(parse_json(one, dict, METRICS))
+  return [line for line in lines if _is_of_ours(line)]
+
+
+def _is_of_ours(line: Mapping[str, Any]) -> bool:
+  """Whether `MetricsLog.write` may have written it."""
+  kinds = (str, int, float, type(None))
+  return (
+    type(line.get("step")) is int
+    and isinstance(line.get("split", ""), str)
+    and all(isinstance(value, kinds) for value in line.values())
+  )
 
 
 def _number(value: Any) -> float | None:

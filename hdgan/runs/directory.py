@@ -20,7 +20,7 @@ from hdgan import config as config_lib
 from hdgan import whole_files
 from hdgan.datasets import classes as classes_lib
 from hdgan.devices import processes
-from hdgan.errors import InputError
+from hdgan.errors import InputError, visible
 from hdgan.report.log import METRICS, read_metrics
 from hdgan.runs import manifest
 from hdgan.runs.checkpoint import Checkpoints
@@ -64,7 +64,37 @@ def read_config(workdir: pathlib.Path) -> ConfigDict:
       f"--workdir={workdir} holds no run (there is no {CONFIG}); train one "
       "there first, or name another workdir"
     )
-  return validate(config_lib.get_config(str(path)))
+  config = config_lib.get_config(str(path))
+  try:
+    return validate(config)
+  except InputError as error:
+    raise InputError(f"{path}: {error}") from error
+
+
+def check_config(
+  workdir: pathlib.Path, config: ConfigDict, info: Mapping[str, Any]
+) -> None:
+  """Compares config.json with what a checkpoint of the run says.
+
+  Args:
+    workdir: of the run.
+    config: as read there.
+    info: of a checkpoint; its sums have been compared.
+
+  Raises:
+    InputError: naming the first field that would change the networks or what
+      they were trained for, as a flipped bit or an editor may have done.
+  """
+  if "config" not in info:
+    return
+  sealed = config_lib.from_json(json.dumps(info["config"]))
+  stage, epochs = info.get("stage", 0), info.get("epoch", 1)
+  for field, said, now in _changes(sealed, config, stage, epochs):
+    there, was = (json.dumps(config_lib.plain(x)) for x in (now, said))
+    raise InputError(
+      f"{workdir / CONFIG}: {field} is {visible(there[:80])}, but step "
+      f"{info['step']} was saved with {was}; put that back there"
+    )
 
 
 def read_classes(
@@ -148,6 +178,7 @@ def _look(workdir: pathlib.Path, config: ConfigDict) -> dict[str, Any] | None:
       "resume; name another workdir, and start from these weights with "
       f"--config.init_from={workdir}"
     )
+  check_config(workdir, old, info)
   check_resume(old, config, info["stage"], info["epoch"])
   return info
 
@@ -233,11 +264,9 @@ def check_resume(
   Raises:
     InputError: listing field, old and new value of every difference.
   """
-  free = {field.name for field in config_lib.FIELDS if field.free}
   faults = [
     f"{field}: was {before!r}, now {after!r}"
-    for field, before, after in config_lib.differences(old, new)
-    if field not in free and not _is_future(field, old, new, stage, epochs)
+    for field, before, after in _changes(old, new, stage, epochs)
   ]
   if faults:
     raise InputError(
@@ -246,6 +275,18 @@ def check_resume(
       + "); name another --workdir, or undo the change, or leave --config out "
       "to go on with the run's own"
     )
+
+
+def _changes(
+  old: ConfigDict, new: ConfigDict, stage: int, epochs: int
+) -> list[tuple[str, Any, Any]]:
+  """Differences that a run may not have once it is in an epoch of a stage."""
+  free = {field.name for field in config_lib.FIELDS if field.free}
+  return [
+    (field, before, after)
+    for field, before, after in config_lib.differences(old, new)
+    if field not in free and not _is_future(field, old, new, stage, epochs)
+  ]
 
 
 def _is_future(

@@ -19,7 +19,8 @@ import safetensors.numpy
 from jaxtyping import Float, Int
 from ml_collections import ConfigDict
 
-from hdgan.errors import InputError
+from hdgan.errors import InputError, shown
+from hdgan.outside import parse_json
 from hdgan.styles.clusters import Styles
 from hdgan.styles.file import StyleFile
 from hdgan.whole_files import AnyPath, local_copy, whole_file, write_text
@@ -45,6 +46,23 @@ TENSORS = {
   "objects.pictures": ("objects", "picture_ids"),
   "objects.areas": ("objects", "areas"),
 }
+# Their axes: styles, channels, classes, objects; and their dtypes.
+_SHAPES = {
+  "styles.centers": "kc", "styles.labels": "k", "styles.counts": "k",
+  "styles.spread": "k", "styles.class_means": "lc",
+  "styles.class_counts": "l", "styles.global_mean": "c",
+  "styles.members": "n", "objects.features": "nc", "objects.labels": "n",
+  "objects.instances": "n", "objects.pictures": "n", "objects.areas": "n",
+}  # fmt: skip
+_FLOATS = (
+  "styles.centers", "styles.spread", "styles.class_means",
+  "styles.global_mean", "objects.features", "objects.areas",
+)  # fmt: skip
+# What `about` must tell, and of which type.
+_TOLD: dict[str, Any] = {
+  "encoder": str, "classes": list, "names": list, "num_styles": int,
+  "min_area": (int, float), "seed": int, "step": int,
+}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -247,26 +265,59 @@ def load(workdir: AnyPath) -> StyleBank | None:
       local_copy(path) as copy,
       safetensors.safe_open(copy, "numpy") as file,
     ):
-      about = json.loads((file.metadata() or {}).get("hdgan", "{}"))
-      arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-  except (safetensors.SafetensorError, ValueError, OSError) as error:
+      text = (file.metadata() or {}).get("hdgan", "{}")
+      names = TENSORS.keys() & set(file.keys())
+      arrays = {name: file.get_tensor(name) for name in names}
+    about = parse_json(text, dict, "its metadata")
+  except Exception as error:  # Damaged files raise half a dozen kinds.
     raise InputError(f"{path}: cannot be read ({error}); {again}") from error
-  if about.get("format") != FORMAT:
-    raise InputError(
-      f"{path}: its format is {about.get('format')!r}, not {FORMAT!r}; {again}"
-    )
-  lost = sorted(TENSORS.keys() - arrays.keys())
-  if lost:
-    raise InputError(f"{path}: there is no tensor {lost[0]!r} in it; {again}")
+  fault = _about_fault(about) or _array_fault(about, arrays)
+  if fault:
+    raise InputError(f"{path}: {fault}; {again}")
   parts: dict[str, dict[str, np.ndarray]] = {"styles": {}, "objects": {}}
   for tensor, (part, field) in TENSORS.items():
-    if not np.isfinite(arrays[tensor]).all():
-      raise InputError(
-        f"{path}: {tensor!r} holds numbers that are not finite; {again}"
-      )
     parts[part][field] = arrays[tensor]
   styles, objects = Styles(**parts["styles"]), Objects(**parts["objects"])
   return StyleBank(styles, objects, about)
+
+
+def _about_fault(about: Mapping[str, Any]) -> str:
+  """What is wrong with what a bank tells of itself, or ''."""
+  if about.get("format") != FORMAT:
+    return f"its format is {shown(about.get('format'))}, not {FORMAT!r}"
+  for key, kind in _TOLD.items():
+    if not isinstance(about.get(key), kind):
+      return f"what it tells of {key!r} is {shown(about.get(key))}"
+  if not all(isinstance(x, str) for x in (*about["classes"], *about["names"])):
+    return "its classes and pictures must have names"
+  return ""
+
+
+def _array_fault(
+  about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> str:
+  """What is wrong with a bank's arrays, or ''."""
+  axes = {"l": len(about["classes"])}
+  for tensor, letters in _SHAPES.items():
+    if tensor not in arrays:
+      return f"there is no tensor {tensor!r} in it"
+    array = arrays[tensor]
+    dtypes = (np.float32,) if tensor in _FLOATS else (np.int32, np.int64)
+    if array.dtype not in dtypes or array.ndim != len(letters):
+      return f"{tensor!r} is {array.dtype}{list(array.shape)}"
+    if not np.isfinite(array).all():
+      return f"{tensor!r} holds numbers that are not finite"
+    for letter, size in zip(letters, array.shape, strict=True):
+      if axes.setdefault(letter, size) != size:
+        return f"{tensor!r} has shape {list(array.shape)}, the others another"
+  bounds = {
+    "styles.labels": axes["l"], "objects.pictures": len(about["names"])
+  }  # fmt: skip
+  for tensor, most in bounds.items():
+    array = arrays[tensor]
+    if array.size and not 0 <= array.min() <= array.max() < most:
+      return f"{tensor!r} leaves 0..{most - 1}"
+  return ""
 
 
 def check(

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Int
 
-from hdgan.errors import InputError, counted, near_names, raise_faults
+from hdgan.errors import (
+  InputError,
+  counted,
+  near_names,
+  raise_faults,
+  shown,
+  visible,
+)
+from hdgan.outside import read_json
 
 Array = np.ndarray
 
@@ -80,7 +88,7 @@ def class_id(key: str | int, names: Sequence[str]) -> int | None:
   if key in names:
     return list(names).index(str(key))
   text = str(key)
-  if text.isdecimal() and int(text) < len(names):
+  if text.isdecimal() and len(text) < 10 and int(text) < len(names):
     return int(text)
   return None
 
@@ -99,13 +107,7 @@ def read(path: pathlib.Path, names: Sequence[str], channels: int) -> StyleFile:
   Raises:
     InputError: every fault, one line each.
   """
-  try:
-    data = json.loads(path.read_text(encoding="utf-8"))
-  except OSError as error:
-    raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-  except ValueError as error:
-    raise InputError(f"{path}: not JSON ({error})") from error
-  return from_dict(data, str(path), names, channels)
+  return from_dict(read_json(path, dict), str(path), names, channels)
 
 
 def from_dict(
@@ -115,12 +117,14 @@ def from_dict(
   if not isinstance(data, dict):
     raise InputError(f"{where}: must be an object with 'objects' or 'classes'")
   faults = [
-    f"{where}: there is no field {key!r}; {near_names(key, _FIELDS)}"
+    f"{where}: there is no field {shown(key)}; {near_names(key, _FIELDS)}"
     for key in data
     if key not in _FIELDS
   ]
   if data.get("version", VERSION) != VERSION:
-    faults.append(f"{where}: version = {data['version']!r} must be {VERSION}")
+    faults.append(
+      f"{where}: version = {shown(data['version'])} must be {VERSION}"
+    )
   tables: dict[str, dict[Any, Style]] = {"objects": {}, "classes": {}}
   for group, table in tables.items():
     entries = data.get(group, {})
@@ -134,9 +138,11 @@ def from_dict(
         known = class_id(key, names)
         if known is None:
           hint = near_names(key, names)
-          faults.append(f"{where}: classes: no class is called {key!r}; {hint}")
+          faults.append(
+            f"{where}: classes: no class is called {shown(key)}; {hint}"
+          )
       if rule:
-        faults.append(f"{where}: {group}: {key}: {rule}")
+        faults.append(f"{where}: {group}: {visible(key[:80])}: {rule}")
       else:
         table[known] = value if isinstance(value, int) else tuple(value)
   raise_faults(faults)
@@ -159,7 +165,7 @@ def style_fault(value: Any, channels: int) -> str:
   )
   if not numbers:
     wanted = counted(channels, "number")
-    return f"{value!r} must be a style's number or a list of {wanted}"
+    return f"{shown(value)} must be a style's number or a list of {wanted}"
   if len(value) != channels:
     return f"{counted(len(value), 'number')} given, a style has {channels}"
   # E gives numbers of about 1. Far beyond them the networks overflow, and the

@@ -71,6 +71,8 @@ class Run:
         "start a new run from its weights, in another --workdir, with "
         f"--config.init_from={shlex.quote(str(workdir))}"
       )
+    if self.resumed:
+      self._say_other_data(self.resumed.get("contents"))
     self.plans = schedule.plan_stages(config, images, self.data.max_instances)
     if self.initial:
       first = self.plans[0]
@@ -96,6 +98,15 @@ class Run:
       "give all the same data",
     )
     return data
+
+  def _say_other_data(self, before: str | None) -> None:
+    """Tells where as many pictures as before are others."""
+    if processes.first() and before and before != self.data.contents:
+      pipeline.say(
+        f"{self.workdir}: the training files hold other maps or photos than "
+        "those that the run was trained on so far; stop it and put them back "
+        "if that is not meant"
+      )
 
   def begin(self) -> None:
     """Makes the folder, opens what is written to, says what is used.
@@ -194,6 +205,7 @@ class Run:
       "stage_name": plan.stage.name,
       "epoch": plan.epoch(step - 1),
       "images": self.data.num_train,
+      "contents": self.data.contents,
       "max_instances": self.data.max_instances,
       "config": config_lib.plain(self.config),
     }

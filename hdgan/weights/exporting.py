@@ -33,6 +33,7 @@ class Saved:
     self.checkpoints = directory.checkpoints_of(workdir)
     self.step = directory.find_step(workdir, self.checkpoints, step)
     self.info = self.checkpoints.info(self.step)
+    directory.check_config(workdir, self.config, self.info)
     self.stage = self.config.stages[self.info["stage"]]
     structure = self.checkpoints.structure(self.step)
     if weights == "ema" and not structure.get("ema"):

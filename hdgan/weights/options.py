@@ -1,6 +1,7 @@
 """The released code's options: opt.txt, and what a model of ours is in them."""
 
 import dataclasses
+import math
 import pathlib
 from collections.abc import Iterable, Mapping
 
@@ -8,7 +9,8 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.config import Field
-from hdgan.errors import InputError
+from hdgan.errors import InputError, shown
+from hdgan.outside import LARGEST, read_bytes
 from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
@@ -35,7 +37,7 @@ def read_options(path: pathlib.Path) -> dict[str, str]:
   """Reads `name: value` lines of an opt.txt; {} if there is none."""
   if not path.is_file():
     return {}
-  lines = path.read_text(errors="replace").splitlines()
+  lines = read_bytes(path, most=LARGEST).decode(errors="replace").splitlines()
   pairs = (line.partition(":") for line in lines if ":" in line)
   return {name.strip(): value.strip() for name, _, value in pairs}
 
@@ -107,11 +109,15 @@ def number(options: Mapping[str, str], name: str, default: float) -> float:
     InputError: if it is no number.
   """
   try:
-    return float(options.get(name, default))
-  except ValueError as error:
+    value = float(options.get(name, default))
+  except ValueError:
+    value = math.nan
+  if not math.isfinite(value):
     raise InputError(
-      f"{OPTIONS}: {name}: {options[name]!r} must be a number; correct it"
-    ) from error
+      f"{OPTIONS}: {name}: {shown(options.get(name))} must be a number; "
+      "correct it"
+    )
+  return value
 
 
 def _as_option(field: Field, value: object) -> object:

@@ -93,6 +93,13 @@ def _array(path: pathlib.Path, name: str, tensor: Any) -> np.ndarray:
       f"{tensor.device}), weights are dense tensors of floats; save the "
       "network's state_dict()"
     )
+  # A short storage can be spread over any number of places.
+  stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+  if tensor.numel() > stored:
+    raise InputError(
+      f"{path}: {name!r} has {tensor.numel():,} numbers, {stored:,} of them in "
+      "the file; save the network's state_dict()"
+    )
   array = tensor.detach().float().numpy()
   if not np.isfinite(array).all():
     raise InputError(

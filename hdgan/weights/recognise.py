@@ -8,7 +8,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 
-from hdgan.errors import InputError, counted, raise_faults
+from hdgan.errors import InputError, counted, raise_faults, visible
 from hdgan.weights.state_dict import (
   DiscriminatorSpec,
   EncoderSpec,
@@ -173,6 +173,6 @@ def check(found: Shapes, expected: Shapes, source: str) -> None:
 
 
 def _list(names: Iterable[str]) -> str:
-  names = list(names)
+  names = [visible(name[:100]) for name in names]
   more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
   return ", ".join(names[:LISTED]) + more

@@ -19,7 +19,7 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.datasets import classes
-from hdgan.errors import InputError, counted
+from hdgan.errors import InputError, counted, shown
 from hdgan.runs import manifest
 from hdgan.validation import validate
 from hdgan.weights import recognise
@@ -197,19 +197,32 @@ def read_metadata(folder: pathlib.Path) -> tuple[ConfigDict, dict[str, str]]:
   try:
     with safetensors.safe_open(path, "numpy") as file:
       metadata = file.metadata() or {}
-    if metadata.get("format") != FORMAT:
-      raise InputError(
-        f"{path}: its metadata has no format {FORMAT!r}; give a folder that "
-        "`python -m hdgan.convert release` wrote"
-      )
-    config = config_lib.from_json(metadata["config"])
-  except (safetensors.SafetensorError, KeyError, ValueError) as error:
-    if isinstance(error, InputError):
-      raise
-    raise InputError(f"{path}: not a release ({error}); copy it again") from (
-      error
+  except Exception as error:  # Damaged files raise half a dozen kinds.
+    raise _unreadable(path, error) from error
+  if metadata.get("format") != FORMAT:
+    raise InputError(
+      f"{path}: its metadata has no format {FORMAT!r}; give a folder that "
+      "`python -m hdgan.convert release` wrote"
     )
-  return validate(config), metadata
+  name = f"{path}: the config in its metadata"
+  config = config_lib.from_json(metadata.get("config", ""), name)
+  try:
+    config = validate(config)
+  except InputError as error:
+    raise InputError(f"{name}: {error}") from error
+  stage = metadata.get("stage", "")
+  if stage not in map(str, range(len(config.stages))):
+    raise InputError(
+      f"{path}: its metadata has stage {shown(stage)}, the config has stages "
+      f"0..{len(config.stages) - 1}; copy it again"
+    )
+  return config, metadata
+
+
+def _unreadable(path: pathlib.Path, error: Exception) -> InputError:
+  """The error for a file that the library refuses."""
+  why = " ".join(str(error).split()) or type(error).__name__
+  return InputError(f"{path}: not a release's ({why}); copy it again")
 
 
 def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
@@ -228,20 +241,25 @@ def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
   """
   params: dict[str, Any] = {}
   expected = {k: s for layer in table for k, s in _names(layer).items()}
-  with safetensors.safe_open(path, "numpy") as file:
-    # Only shapes: nothing is read before they are known to fit.
-    found = {n: tuple(file.get_slice(n).get_shape()) for n in file.keys()}  # noqa: SIM118
-    recognise.check(found, expected, str(path))
-    for name in expected:
-      array = file.get_tensor(name)
-      if array.dtype != np.float32 or not np.isfinite(array).all():
-        raise InputError(
-          f"{path}: {name} ({array.dtype}) must hold finite float32 numbers; "
-          "copy it again, or make the release anew"
-        )
-      *parents, leaf = name.split(".")
-      node = params
-      for key in parents:
-        node = node.setdefault(key, {})
-      node[leaf] = array
+  try:
+    with safetensors.safe_open(path, "numpy") as file:
+      # Only shapes: nothing is read before they are known to fit.
+      found = {n: tuple(file.get_slice(n).get_shape()) for n in file.keys()}  # noqa: SIM118
+      recognise.check(found, expected, str(path))
+      arrays = {name: file.get_tensor(name) for name in expected}
+  except InputError:
+    raise
+  except Exception as error:  # Damaged files raise half a dozen kinds.
+    raise _unreadable(path, error) from error
+  for name, array in arrays.items():
+    if array.dtype != np.float32 or not np.isfinite(array).all():
+      raise InputError(
+        f"{path}: {name} ({array.dtype}) must hold finite float32 numbers; "
+        "copy it again, or make the release anew"
+      )
+    *parents, leaf = name.split(".")
+    node = params
+    for key in parents:
+      node = node.setdefault(key, {})
+    node[leaf] = array
   return params

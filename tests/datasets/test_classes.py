@@ -38,11 +38,12 @@ def test_a_file_is_read_and_completed(tmp_path):
 @pytest.mark.parametrize(
   ("text", "words"),
   [
-    ("[", "not readable as JSON"),
+    ("[", "not JSON"),
     ("{}", "must be a list"),
     ("[3]", "entry 0: must be an object"),
     ('[{"id": -1, "name": "a"}]', "id = -1 must be"),
     ('[{"id": 0, "name": "a"}, {"id": 0, "name": "b"}]', "id = 0 is there"),
+    ('[{"id": 4294967296, "name": "a"}]', "id = 4294967296 must be"),
     ('[{"id": 0}]', "name = None must be a text"),
     ('[{"id": 0, "name": "a", "color": [1, 2]}]', "color = [1, 2] must be"),
     ('[{"id": 0, "name": "a", "color": [1, 2, 300]}]', "0..255"),
@@ -55,3 +56,11 @@ def test_bad_files(tmp_path, text, words):
     load_classes(tmp_path, 3)
   assert "classes.json" in str(error.value)
   assert words in str(error.value)
+
+
+def test_a_large_id_costs_no_memory(tmp_path):
+  """A colour is made of its id alone, not of a table up to it."""
+  text = '[{"id": 4294967295, "name": "void"}, {"id": 0, "name": "a"}]'
+  (tmp_path / "classes.json").write_text(text)
+  (one,) = load_classes(tmp_path, 1)
+  assert one["color"] == tuple(palette(1)[0].tolist())

@@ -38,6 +38,23 @@ def png(samples: np.ndarray, bits: int) -> bytes:
   )
 
 
+def interlaced(samples: np.ndarray, rows: int | None = None) -> bytes:
+  """A PNG of 8-bit greys [H, W] in the seven passes of Adam7, by hand."""
+  passes = [
+    samples[0::8, 0::8], samples[0::8, 4::8], samples[4::8, 0::4],
+    samples[0::4, 2::4], samples[2::4, 0::2], samples[0::2, 1::2],
+    samples[1::2, 0::1],
+  ]  # fmt: skip
+  lines = [b"\0" + line.tobytes() for one in passes for line in one if one.size]
+  data = zlib.compress(b"".join(lines[:rows]))
+  head = struct.pack(">IIBBBBB", *samples.shape[::-1], 8, 0, 0, 0, 1)
+  parts = ((b"IHDR", head), (b"IDAT", data), (b"IEND", b""))
+  return b"\x89PNG\r\n\x1a\n" + b"".join(
+    struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d))
+    for n, d in parts
+  )
+
+
 def encode(array: np.ndarray, kind: str, **options: object) -> bytes:
   out = io.BytesIO()
   if kind == "NPY":
@@ -208,3 +225,64 @@ def test_pipes_and_devices_are_no_files(tmp_path):
     for read in (files.read_map, lambda p: files.read_picture(p, 3)):
       with pytest.raises(InputError, match="is no regular file"):
         read(path)
+
+
+def damage(path) -> str:
+  with pytest.raises(InputError, match="damaged or unreadable") as error:
+    files.read_map(path)
+  return str(error.value).split("(")[1].split(")")[0]
+
+
+def test_each_flipped_bit_of_a_png_is_noticed(tmp_path):
+  """Pillow compares no sum of the chunks that hold pixels."""
+  path = tmp_path / "x.png"
+  good = encode(IDS.astype(np.uint8), "PNG")
+  for bit in range(8 * 8, 8 * len(good)):
+    data = bytearray(good)
+    data[bit // 8] ^= 1 << bit % 8
+    path.write_bytes(data)
+    damage(path)
+  for cut in range(8, len(good)):
+    path.write_bytes(good[:cut])
+    assert damage(path)
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8, 16])
+def test_missing_rows_of_a_png_are_noticed(tmp_path, bits):
+  path, ids = tmp_path / "x.png", np.ones((6, 9, 1), int)
+  path.write_bytes(png(ids, bits))
+  np.testing.assert_array_equal(files.read_map(path), ids[..., 0])
+  short = png(ids[:5], bits)
+  head = struct.pack(">II", 9, 6)
+  head = b"IHDR" + head + short[24:29]
+  data = short[:12] + head + struct.pack(">I", zlib.crc32(head)) + short[33:]
+  path.write_bytes(data)
+  assert damage(path) == "rows are missing"
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 8), (13, 21)])
+def test_interlaced_pngs(tmp_path, size):
+  path = tmp_path / "x.png"
+  ids = np.random.default_rng(0).integers(0, 256, size, dtype=np.uint8)
+  path.write_bytes(interlaced(ids))
+  np.testing.assert_array_equal(files.read_map(path), ids)
+  path.write_bytes(interlaced(ids, -1))
+  assert damage(path) == "rows are missing"
+
+
+def test_too_many_pixels_are_told_as_such(tmp_path):
+  head = b"IHDR" + struct.pack(">IIBBBBB", 20000, 20000, 8, 0, 0, 0, 0)
+  data = b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + head
+  data += struct.pack(">I", zlib.crc32(head)) + b"\0\0\0\1IDAT....."
+  with pytest.raises(InputError) as error:
+    files.read_map(data, "x.png")
+  assert str(error.value) == (
+    "x.png: its header tells of more than the 178,956,970 pixels that are "
+    "read; cut it into smaller pictures"
+  )
+
+
+def test_arrays_with_fields_are_no_pictures():
+  array = np.zeros((5, 7), [("a", np.uint8)])
+  with pytest.raises(InputError, match="holds no plain array"):
+    files.read_map(encode(array, "NPY"), "x.npy")

@@ -257,3 +257,37 @@ def test_progress_is_one_plain_line_in_a_log(capsys):
   captured = capsys.readouterr()
   assert captured.err == "checking x: 5 of 5\n"
   assert captured.out == ""
+
+
+def test_contents_are_of_the_bytes_alone(root, tmp_path):
+  """Neither times nor places count, each byte of each file does."""
+  found = {}
+
+  def contents(name):
+    found[name] = prepare(root, tmp_path / name)[1].contents
+    return found[name]
+
+  first = contents("a")
+  assert set(first) == {"train", "val"} and first["train"] != first["val"]
+  for path in root.rglob("*.png"):
+    os.utime(path, (1, 1))
+  root = root.rename(tmp_path / "moved")
+  assert contents("b") == first
+  one, two = sorted((root / "train_img").iterdir())[:2]
+  data = one.read_bytes(), two.read_bytes()
+  one.write_bytes(data[1])
+  two.write_bytes(data[0])
+  after = contents("c")
+  assert after["train"] != first["train"] and after["val"] == first["val"]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"rules": 3}', "\xff", "[" * 9999])
+def test_a_damaged_record_is_made_again(root, tmp_path, text):
+  _, summary = prepare(root, tmp_path / "copies")
+  (path,) = (tmp_path / "copies").rglob("check.json")
+  good = path.read_text()
+  path.write_text(text, encoding="latin-1")
+  assert prepare(root, tmp_path / "copies")[1] == summary
+  assert path.read_text() == good
+  path.write_text(good.replace('"counts"', '"count"'))
+  assert prepare(root, tmp_path / "copies")[1] == summary

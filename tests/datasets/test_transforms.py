@@ -112,3 +112,18 @@ def test_dense_objects_against_a_slow_twin():
     for x in range(9):
       pair = (int(label[y, x]), int(instance[y, x]))
       assert expected[objects[y, x]] == pair
+
+
+@pytest.mark.parametrize("part", [1, 5, 9, 54, 100])
+def test_objects_are_counted_a_part_at_a_time(part, monkeypatch):
+  rng = np.random.default_rng(0)
+  label = rng.integers(0, 3, (6, 9)).astype(np.uint8)
+  instance = rng.choice([-7, -7, -7, 2**31 - 1], (6, 9)).astype(np.int32)
+  whole, pairs = transforms.dense_objects(label, instance)
+  monkeypatch.setattr(transforms, "_PIXELS", part)
+  objects, same = transforms.dense_objects(label, instance)
+  np.testing.assert_array_equal(objects, whole)
+  np.testing.assert_array_equal(same, pairs)
+  assert transforms.count_objects(label, instance) == len(
+    set(zip(label.ravel().tolist(), instance.ravel().tolist(), strict=True))
+  )

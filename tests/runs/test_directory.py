@@ -140,12 +140,12 @@ def test_classes_are_found_by_their_ids(tmp_path):
 @pytest.mark.parametrize(
   ("data", "said"),
   [
-    (b"", "not readable"),
+    (b"", "not JSON"),
     (b"\xff\xfe[\x00]\x00", "UTF-8"),
     (b"{}", "must be a list"),
     (b'[{"name": "sky"}]', "entry 0: id"),
     (b'[{"id": 0}]', "entry 0: name"),
-    (b"[" * 100000, "not readable"),
+    (b"[" * 100000, "more than 50 lists"),
   ],
 )
 def test_classes_that_break_the_schema(tmp_path, data, said):
@@ -467,3 +467,64 @@ def test_a_runs_data_may_lie_elsewhere(tmp_path):
   assert own.is_locked and directory.own_config(tmp_path, None, "x") == config
   with pytest.raises(InputError, match="--config.seed=7 has no effect with"):
     directory.own_config(tmp_path, tiny_config(seed=7), "styles")
+
+
+def write_field(workdir, field, value):
+  path = workdir / "config.json"
+  data = json.loads(path.read_text())
+  *parts, last = field.split(".")
+  node = data
+  for part in parts:
+    node = node[int(part) if part.isdecimal() else part]
+  node[last], old = value, node[last]
+  path.write_text(json.dumps(data))
+  return old
+
+
+@pytest.mark.parametrize(
+  ("field", "value", "said"),
+  [
+    ("seed", 1, "seed is 1, but step 5 was saved with 0; put that back there"),
+    ("data.image_range", [0.0, 127.0], "saved with [0.0, 255.0]; put that"),
+    ("stages.0.size", [32, 32], "stages[0].size is [32, 32], but step 5 was"),
+    ("stages.0.name", "a\x1b", r'stages[0].name is "a\u001b", but step 5 was'),
+  ],
+)
+def test_a_config_that_somebody_changed_is_told(tmp_path, field, value, said):
+  """A flipped bit, or an editor: the checkpoint knows what it was."""
+  workdir = tmp_path / "run"
+  save_run(workdir, tiny_config(), stage=1, step=5)
+  old = write_field(workdir, field, value)
+  config = directory.read_config(workdir)
+  info = directory.checkpoints_of(workdir).info(5)
+  for act in (
+    lambda: directory.check_config(workdir, config, info),
+    lambda: directory.resume_point(workdir, config),
+  ):
+    with pytest.raises(InputError) as error:
+      act()
+    assert str(error.value).startswith(f"{workdir / 'config.json'}: ")
+    assert said in str(error.value)
+  write_field(workdir, field, old)
+  assert point(workdir)["step"] == 5
+
+
+@pytest.mark.parametrize(
+  ("field", "value"),
+  [("log_every", 7), ("data.root", "elsewhere"), ("stages.2.constant", 4)],
+)
+def test_a_config_that_may_have_changed(tmp_path, field, value):
+  save_run(tmp_path, tiny_config(), stage=1, step=5)
+  write_field(tmp_path, field, value)
+  info = directory.checkpoints_of(tmp_path).info(5)
+  directory.check_config(tmp_path, directory.read_config(tmp_path), info)
+
+
+def test_a_config_that_breaks_a_rule_is_named(tmp_path):
+  save_run(tmp_path, tiny_config())
+  write_field(tmp_path, "keep", 0)
+  with pytest.raises(InputError) as error:
+    directory.read_config(tmp_path)
+  assert str(error.value).startswith(
+    f"{tmp_path / 'config.json'}: config.keep=0 must be at least 1"
+  )

@@ -76,6 +76,50 @@ def test_a_file_that_lacks_a_tensor_is_named(tmp_path):
     style_bank.load(tmp_path)
 
 
+@pytest.mark.parametrize(
+  ("about", "said"),
+  [
+    ({"classes": "road"}, "what it tells of 'classes' is 'road'; make"),
+    ({"encoder": None}, "what it tells of 'encoder' is None"),
+    ({"step": "7"}, "what it tells of 'step' is '7'"),
+    ({"names": [1, 2]}, "its classes and pictures must have names"),
+    ({"names": ["a"]}, "'objects.pictures' leaves 0..0"),
+    ({"classes": ["road"]}, "'styles.class_means' has shape [2, 2], the"),
+  ],
+)  # fmt: skip
+def test_a_bank_that_tells_something_else(tmp_path, about, said):
+  style_bank.save(tmp_path, make_bank())
+  path = tmp_path / style_bank.FILE
+  told = {"hdgan": json.dumps({**make_bank().about, **about})}
+  safetensors.numpy.save_file(safetensors.numpy.load_file(path), path, told)
+  with pytest.raises(InputError) as error:
+    style_bank.load(tmp_path)
+  assert str(error.value).startswith(f"{path}: ") and said in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("name", "change", "said"),
+  [
+    ("styles.labels", lambda x: x[:1], "has shape [1], the others another"),
+    ("styles.labels", lambda x: x + 1, "leaves 0..1"),
+    ("styles.centers", lambda x: x.astype(np.float64), "is float64[2, 2]"),
+    ("styles.counts", lambda x: x[None], "is int32[1, 2]"),
+    ("objects.features", lambda x: x * np.float32("nan"), "not finite"),
+    ("objects.pictures", lambda x: x - 1, "leaves 0..1"),
+  ],
+)  # fmt: skip
+def test_arrays_that_are_no_banks(tmp_path, name, change, said):
+  style_bank.save(tmp_path, make_bank())
+  path = tmp_path / style_bank.FILE
+  arrays = safetensors.numpy.load_file(path)
+  arrays[name] = np.ascontiguousarray(change(arrays[name]))
+  told = {"hdgan": json.dumps(dict(make_bank().about))}
+  safetensors.numpy.save_file(arrays, path, told)
+  with pytest.raises(InputError) as error:
+    style_bank.load(tmp_path)
+  assert f"{name!r} " in str(error.value) and said in str(error.value)
+
+
 def test_another_format_is_refused(tmp_path):
   style_bank.save(tmp_path, make_bank(format="other 9"))
   with pytest.raises(InputError, match="its format is 'other 9'"):

@@ -83,3 +83,12 @@ def test_variants_of_the_losses():
   said = options.options_of(config, config.stages[0], networks)
   switches = ("no_lsgan", "no_ganFeat_loss", "no_vgg_loss", "no_instance")
   assert all(said[name] for name in switches)
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf", "1e400", "ten", ""])
+def test_numbers_that_are_none(text):
+  with pytest.raises(InputError) as error:
+    options.number({"niter": text}, "niter", 0)
+  assert str(error.value) == (
+    f"opt.txt: niter: {text!r} must be a number; correct it"
+  )

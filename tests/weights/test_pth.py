@@ -108,6 +108,8 @@ def test_truncated_files(weights, tmp_path, zipped, kept):
     ({"a": torch.ones(1, dtype=torch.int64)}, "int64 .* dense tensors"),
     ({"a": torch.eye(2).to_sparse()}, "sparse_coo, on cpu"),
     ({"a": torch.ones(1, device="meta")}, "on meta"),
+    # A terabyte of numbers, four bytes of which are in the file.
+    ({"a": torch.zeros(1).expand(2**38)}, "has 274,877,906,944 numbers, 1 of"),
   ],
 )  # fmt: skip
 def test_other_contents(value, says, tmp_path):

@@ -157,8 +157,42 @@ def test_files_of_other_programs(folder):
     release.read_metadata(folder[0])
   path.write_bytes(b"no safetensors")
   release.write_sums(folder[0])
-  with pytest.raises(InputError, match="not a release"):
+  with pytest.raises(InputError, match="not a release's"):
     release.read_metadata(folder[0])
+
+
+@pytest.mark.parametrize(
+  ("told", "said"),
+  [
+    ({"stage": "abc"}, "its metadata has stage 'abc', the config has stages "),
+    ({"stage": "1"}, "has stage '1', the config has stages 0..0; copy it"),
+    ({"stage": "-1"}, "has stage '-1'"),
+    ({"stage": ""}, "has stage ''"),
+    ({"config": "[]"}, "the config in its metadata: must be an object, not []"),
+    ({"config": ""}, "the config in its metadata: not JSON (Expecting value"),
+    ({"config": "[" * 100000}, "more than 50 lists and objects lie inside"),
+    ({"config": '{"stages": [1]}'}, "not a config of hdgan's"),
+    ({"config": '{"seed": -1}'}, "metadata: config.seed=-1 must be at least 0"),
+  ],
+)
+def test_metadata_that_is_wrong(folder, told, said):
+  path = folder[0] / "G.safetensors"
+  with safetensors.safe_open(path, "numpy") as file:
+    metadata = file.metadata()
+  safetensors.numpy.save_file(
+    safetensors.numpy.load_file(path), path, metadata | told
+  )
+  release.write_sums(folder[0])
+  with pytest.raises(InputError) as error:
+    release.read_metadata(folder[0])
+  assert str(error.value).startswith(f"{path}: ") and said in str(error.value)
+
+
+def test_a_damaged_network_is_named(folder):
+  path = folder[0] / "E.safetensors"
+  path.write_bytes(b"\xff" * 40)
+  with pytest.raises(InputError, match="E.safetensors: not a release's"):
+    release.read_network(path, TABLE)
 
 
 def test_other_networks_than_the_config(folder):

@@ -209,7 +209,7 @@ def prepare(
   )
   record_file = folder / "synthetic_streets" / name / "check.json"
   most = prepared.load_record(record_file).get("max_objects")
-  if most is None:
+  if type(most) is not int:
     most = max(
       _count_objects(example)
       for source in sources.values()
