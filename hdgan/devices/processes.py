@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 import jax
 from jax._src import distributed
+from jax._src.clusters import GceTpuCluster
 
 from hdgan.errors import InputError
 
@@ -156,10 +157,11 @@ def _of_open_mpi(environment: Mapping[str, str]) -> Place | None:
     return None
   # 1531576320.0;tcp://10.96.0.1,10.148.0.1:34911 or ...;tcp6://[fe80::1]:43370
   uri = environment.get("OMPI_MCA_orte_hnp_uri", "")
-  found = re.match(r"(\d+)\.\d+;tcp6?://\[?([^,:\]]+)", uri)
+  found = re.match(r"(\d+)\.\d+;tcp6?://([^,:\[]+|\[[^,\]]+)", uri)
   port = _PORTS + int(found[1]) // 4096 % 4096 if found else 0
+  host = found[2] + "]" * found[2].startswith("[") if found else ""
   return Place(
-    f"{found[2]}:{port}" if found else "",
+    f"{host}:{port}" if host else "",
     count=count,
     index=_number("OMPI_COMM_WORLD_RANK", environment),
     devices=_own_gpu(
@@ -194,7 +196,7 @@ def start(place: Place | None) -> None:
   Raises:
     InputError: if the others do not come up within 5 minutes.
   """
-  if place is None and not _on_tpu_host(os.environ):
+  if place is None and not on_tpu_slice():
     return
   # SIGTERM is for the loop: it saves.
   jax.config.update("jax_enable_preemption_service", False)
@@ -230,12 +232,19 @@ def start(place: Place | None) -> None:
     _Watch().start()
 
 
-def _on_tpu_host(environment: Mapping[str, str]) -> bool:
-  """Whether this is one of several hosts of a TPU slice."""
+def on_tpu_slice() -> bool:
+  """Whether this is one of several hosts of TPUs."""
+  environment = os.environ
   if environment.get("JAX_PLATFORMS", "tpu").split(",")[0] != "tpu":
     return False
   several = "," in environment.get("TPU_WORKER_HOSTNAMES", "")
-  return several or "MEGASCALE_COORDINATOR_ADDRESS" in environment
+  if several or "MEGASCALE_COORDINATOR_ADDRESS" in environment:
+    return True  # On GKE.
+  # On a TPU VM its metadata server knows; a TPU elsewhere has none: one host.
+  with contextlib.suppress(OSError):
+    if GceTpuCluster.is_env_present():
+      return GceTpuCluster.get_process_count() > 1
+  return False
 
 
 def count() -> int:
