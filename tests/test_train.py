@@ -478,13 +478,13 @@ def test_steps_that_are_not_finite(
   assert lines[-1] == "not finite again: training leaves this step out"
 
 
-def test_a_replay_of_something_else(finished, tmp_path):
+def test_a_replay_of_something_else(tmp_path):
   """One line each, and status 2."""
   path = tmp_path / "x.safetensors"
   for content, said in ((None, "there is no such file"), (b"x" * 99, "not a")):
     if content is not None:
       path.write_bytes(content)
-    status, _, err = command(f"--workdir={finished}", f"--replay={path}")
+    status, _, err = command(f"--workdir={tmp_path}", f"--replay={path}")
     assert status == 2 and len(err.splitlines()) == 1
     assert err.startswith(f"error: --replay={path}: {said}")
 
