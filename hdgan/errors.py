@@ -49,10 +49,12 @@ _WAYS = {
   **dict.fromkeys(_CLOSED, "give this user the right to it"),
   **dict.fromkeys(_BROKEN, "see to the disk or the network"),
   errno.EPIPE: "write the output to a file",
+  errno.EMFILE: "allow more open files (ulimit -n)",
 }
+_ALIKE = (errno.EIO, errno.EMFILE)
 # What libraries that raise no OSError quote of the system.
 _QUOTED = {
-  **{os.strerror(code): code for code in (*_FULL, *_CLOSED, errno.EIO)},
+  **{os.strerror(code): code for code in (*_FULL, *_CLOSED, *_ALIKE)},
   "PERMISSION_DENIED": errno.EACCES,
   "NOT_FOUND": errno.ENOENT,
 }

@@ -179,7 +179,10 @@ def prepare(
         return _open(make_builder, splits, final)
     except Exception as error:
       fault = machine_fault(error)
-      if fault is None:
+      place = pathlib.Path(fault.path if fault else "")
+      # Not of a file of the user's that cannot be read.
+      ours = place.is_relative_to(folder) or folder.is_relative_to(place)
+      if fault is None or (fault.path and not ours):
         raise
       raise InputError(
         f"{folder}: {damage}cannot be written ({fault.why}); {fault.way}, or "
@@ -229,7 +232,7 @@ class _Records(Sequence):
     try:
       return self._source[index]
     except Exception as error:
-      if machine_fault(error) is not None:
+      if isinstance(error, MemoryError) or machine_fault(error) is not None:
         raise
       why, mark = _in_short(error), self._copy / DAMAGED
       way = "run the same command again, which prepares it again"

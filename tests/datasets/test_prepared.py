@@ -6,11 +6,11 @@ import pathlib
 import shutil
 
 import pytest
-from tiny import file_limit
+from tiny import data_config, file_limit
 
-from hdgan.datasets import prepared
+from hdgan.datasets import paired_folder, prepared
 from hdgan.datasets.streets import builder as streets
-from hdgan.errors import InputError
+from hdgan.errors import InputError, ending
 
 COPY = "synthetic_streets/32x64_3_1_seed0/1.0.0"
 
@@ -151,3 +151,20 @@ def test_a_disk_that_fills_up(size, whole, tmp_path):
   )
   assert [p.name for p in home.parent.iterdir()] == [".lock"]
   assert prepare(tmp_path) == whole[1]
+
+
+def test_a_photo_that_may_not_be_read(tmp_path, monkeypatch):
+  """It is named, not the folder of the copies."""
+  streets.write_folder(tmp_path / "data", num_train=1, size=(32, 64))
+  config = data_config(tmp_path)
+  photo = str(tmp_path / "data/train_img/street_00000.png")
+
+  def refuse(path):
+    raise PermissionError(errno.EACCES, "Permission denied", photo)
+
+  monkeypatch.setattr(paired_folder, "_bytes", refuse)
+  with pytest.raises(PermissionError) as error:
+    paired_folder.prepare_config(config)
+  line, status = ending(error.value)
+  assert status == 2
+  assert line.startswith(f"error: {photo}: Permission denied; give this user")
