@@ -191,4 +191,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 if __name__ == "__main__":
   interrupts.listen()
-  sys.exit(main())
+  if status := main():
+    interrupts.leave(status)

@@ -4,6 +4,7 @@ Python's own handlers wait until the main thread is back in Python, which takes
 as long as XLA compiles. A second thread hears of each signal at once.
 """
 
+import contextlib
 import os
 import select
 import signal
@@ -11,19 +12,25 @@ import socket
 import sys
 import threading
 import types
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 from hdgan.errors import Terminated, ending
 
 # After how many seconds a signal is answered that has not ended the command,
 # and after how many a second Ctrl-C ends it wherever it is.
 ANSWER, GRACE = 1.0, 3.0
+# What came in a callback, where Python drops exceptions, comes again so late.
+AGAIN = 0.05
 _answered = threading.Event()
+_terminated = threading.Event()
+_resent: list[int] = []
 
 
 def listen() -> None:
   """Makes SIGTERM an exception, and answers what comes; for a main thread."""
   signal.signal(signal.SIGTERM, _terminate)
+  sys.unraisablehook = _Resend(sys.unraisablehook)
   reader, writer = socket.socketpair()
   writer.setblocking(False)
   # What Python's C handler writes to as soon as a signal comes.
@@ -42,11 +49,45 @@ def answer(line: str) -> None:
     os.write(2, f"{start}{line}\n".encode())
 
 
-def _terminate(number: int, frame: types.FrameType | None) -> NoReturn:
+def leave(status: int) -> NoReturn:
+  """Ends the process at once, after all has been said.
+
+  Threads of libraries that are still at work would delay it, add tracebacks,
+  or crash where what they use has been torn down.
+  """
+  for stream in (sys.stdout, sys.stderr):
+    with contextlib.suppress(OSError, ValueError):
+      stream.flush()
+  os._exit(status)
+
+
+def _terminate(number: int, frame: types.FrameType | None) -> None:
   """Handler: what is half-written is tidied up on the way out."""
   # Schedulers repeat it; a second one must not end the tidying.
-  signal.signal(number, signal.SIG_IGN)
-  raise Terminated
+  if not _terminated.is_set():
+    _terminated.set()
+    raise Terminated
+
+
+class _Resend:
+  """Brings back what came in a callback of the garbage collector or of C."""
+
+  def __init__(self, tell: Callable[["sys.UnraisableHookArgs"], Any]):
+    self._tell = tell
+
+  def __call__(self, caught: "sys.UnraisableHookArgs") -> None:
+    if isinstance(caught.exc_value, KeyboardInterrupt | Terminated):
+      terminated = isinstance(caught.exc_value, Terminated)
+      number = signal.SIGTERM if terminated else signal.SIGINT
+      threading.Timer(AGAIN, _resend, (number,)).start()
+    else:
+      self._tell(caught)
+
+
+def _resend(number: int) -> None:
+  _terminated.clear()
+  _resent.append(number)
+  os.kill(os.getpid(), number)
 
 
 def _watch(reader: socket.socket) -> None:
@@ -54,6 +95,9 @@ def _watch(reader: socket.socket) -> None:
   interrupts = 0
   while True:
     number = reader.recv(1)[0]
+    if number in _resent:  # Nobody has asked a second time.
+      _resent.remove(number)
+      continue
     interrupts += number == signal.SIGINT
     if interrupts > 1:
       # By now the main thread has its KeyboardInterrupt, and may end in order.

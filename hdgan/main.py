@@ -440,4 +440,9 @@ def main(_: Sequence[str]) -> None:
 
 if __name__ == "__main__":
   interrupts.listen()
-  app.run(main, flags_parser=parse)
+  try:
+    app.run(main, flags_parser=parse)
+  except SystemExit as end:
+    if isinstance(end.code, int) and end.code:
+      interrupts.leave(end.code)
+    raise

@@ -57,6 +57,38 @@ def test_one_line_and_its_status(number, status, name):
   assert process.returncode == status
 
 
+@pytest.mark.parametrize(
+  "number, status, name",
+  [(signal.SIGINT, 130, "Ctrl-C"), (signal.SIGTERM, 143, "SIGTERM")],
+)
+def test_a_signal_in_a_callback_is_not_lost(number, status, name):
+  """As JAX has them for the garbage collector: Python drops what they raise."""
+  work = (
+    "import gc\n"
+    "def wait(*_):\n  gc.callbacks.clear()\n"
+    "  print('ready', flush=True)\n  signal.pause()\n"
+    "gc.callbacks.append(wait)\ngc.collect()\nsignal.pause()"
+  )
+  with start(work) as process:
+    process.send_signal(number)
+    said = f"stopped by {name}; files that are there are whole\n"
+    assert process.communicate() == ("", said)
+  assert process.returncode == status
+
+
+def test_nothing_delays_or_garbles_the_end():
+  """Neither a thread that goes on nor what would run at exit."""
+  work = (
+    "import atexit, threading\n"
+    "atexit.register(print, 'late')\n"
+    "threading.Thread(target=signal.pause).start()\n"
+    "print('ready')\ninterrupts.leave(7)"
+  )
+  with start(work) as process:
+    assert process.communicate() == ("", "")
+  assert process.returncode == 7
+
+
 def test_a_signal_is_answered_while_nothing_else_can_be():
   with start(BLOCK, answer=0.0) as process:
     process.send_signal(signal.SIGINT)
