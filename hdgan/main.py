@@ -152,6 +152,10 @@ flags.DEFINE_enum(
   "prepare", "first", ["first", "each"],
   help="Which of several processes prepare the data.",
 )  # fmt: skip
+flags.DEFINE_integer(
+  "stopped_status", 0, "Exit status of a training that was asked to stop, for "
+  "schedulers that start again what fails.",
+)  # fmt: skip
 flags.DEFINE_enum(
   "work", "step", ["forward", "step"], help="What the benchmark times."
 )
@@ -194,7 +198,7 @@ MODES = {
   "train": Mode(
     "train",
     needs=("config", "workdir"),
-    may=("prepare", "replay", *_PROCESS_FLAGS),
+    may=("prepare", "replay", "stopped_status", *_PROCESS_FLAGS),
   ),
   "synthesize": Mode(
     "synthesize",
@@ -419,8 +423,8 @@ def _end(error: BaseException) -> None:
     processes.end(1, f"{type(error).__name__}: {error}")
 
 
-def main(_: Sequence[str]) -> None:
-  """Runs the mode."""
+def main(_: Sequence[str]) -> int | None:
+  """Runs the mode; the exit status."""
   logging.set_verbosity(logging.WARNING)
   try:
     compile_cache.use(FLAGS.compile_cache)
@@ -431,8 +435,9 @@ def main(_: Sequence[str]) -> None:
     place: list[Any] = [given.pop(f) for f in _PROCESS_FLAGS if f in given]
     if place:
       processes.start(processes.find_place(*place))
-    door.run(**given)
+    status: int | None = door.run(**given)
     processes.finish()
+    return status
   except BaseException as error:
     _end(error)
     raise

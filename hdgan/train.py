@@ -61,23 +61,31 @@ def run(
   workdir: pathlib.Path,
   prepare: str = "first",
   replay: pathlib.Path | None = None,
-) -> None:
-  """Runs `--mode=train`, its flags by name; see `train` and `replay`."""
+  stopped_status: int = 0,
+) -> int:
+  """Runs `--mode=train`, its flags by name; see `train` and `replay`.
+
+  Returns:
+    The exit status: 0, or `stopped_status` if the run can go on.
+  """
   if replay is not None:
     replays.replay(config, replay)
-  else:
-    train(config, workdir, prepare)
+    return 0
+  return 0 if train(config, workdir, prepare) else stopped_status
 
 
 def train(
   config: ConfigDict, workdir: pathlib.Path, prepare: str = "first"
-) -> None:
+) -> bool:
   """Trains all stages, from where the run in `workdir` stopped if there is one.
 
   Args:
     config: of the experiment.
     workdir: the run directory.
     prepare: "first" or "each": which of several processes prepare the data.
+
+  Returns:
+    Whether the run is finished; else it was asked to stop, and is saved.
 
   Raises:
     InputError: for anything wrong with config, folder or data, before
@@ -93,7 +101,7 @@ def train(
     processes.say(
       f"Stopped and saved at step {step}; the same command goes on."
     )
-    return
+    return False
   if job.config.encoder.enabled and complete_styles(job):
     job.write_index(step, running=False)  # Once more, with the styles.
   if job.start < end:
@@ -102,6 +110,7 @@ def train(
     )
   else:
     processes.say(finished_line(job))
+  return True
 
 
 def hold(workdir: pathlib.Path) -> contextlib.AbstractContextManager[None]:

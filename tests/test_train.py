@@ -71,7 +71,8 @@ def finished(tmp_path_factory, compiled, prepared_dir):
 
 def run(workdir, prepared_dir, **changes):
   changes = {"data__prepared_dir": prepared_dir, **changes}
-  train.train(tiny_config(**changes), workdir)
+  flags = {"config": tiny_config(**changes), "workdir": workdir}
+  return train.run(**flags, stopped_status=75)
 
 
 def state_of(workdir, step):
@@ -257,13 +258,13 @@ def test_asked_to_stop(
 
   before = signal.getsignal(number)
   monkeypatch.setattr(train.meshes, "put_batch", stop_at_five)
-  run(tmp_path / "run", prepared_dir, checkpoint_every=100)
+  assert run(tmp_path / "run", prepared_dir, checkpoint_every=100) == 75
   monkeypatch.undo()
   assert signal.getsignal(number) is before
   said = capsys.readouterr().out
   assert "Stopped and saved at step 4; the same command goes on." in said
   assert directory.checkpoints_of(tmp_path / "run").steps() == [3, 4]
-  run(tmp_path / "run", prepared_dir, checkpoint_every=100)
+  assert run(tmp_path / "run", prepared_dir, checkpoint_every=100) == 0
   assert "Finished after 9 steps" in capsys.readouterr().out
   assert_same_run(tmp_path / "run", finished)
 
