@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tomllib
 
+import jax
 import pytest
 import yaml
 from tiny import command, tiny_config
@@ -32,6 +33,14 @@ LAUNCH = ROOT / "launch"
 SCRIPTS = ("gpu_node.sh", "slurm.sh", "tpu_slice.sh")
 JOBS = ("gke_gpu.yaml", "gke_tpu.yaml")
 SMOKE = f"--config={ROOT / 'configs/smoke.py'}"
+
+
+@pytest.fixture(autouse=True)
+def compilation_cache():
+  """`main` sets it for its process; here it is put back."""
+  before = jax.config.jax_compilation_cache_dir
+  yield
+  jax.config.update("jax_compilation_cache_dir", before)
 
 
 def test_every_file_has_its_test():
