@@ -123,7 +123,7 @@ def test_config_comes_from_the_workdir(tmp_path, monkeypatch):
 def test_a_damaged_config_of_a_run(tmp_path):
   (tmp_path / "config.json").write_text('{"seed": ')
   line = fault(f"--workdir={tmp_path}")
-  assert line.startswith(f"{tmp_path / 'config.json'}: not a config of hdgan's")
+  assert line.startswith(f"{tmp_path / 'config.json'}: not JSON (")
 
 
 def config_of(monkeypatch, *words):
