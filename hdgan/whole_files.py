@@ -208,6 +208,8 @@ def whole_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
   draft = draft_of(path)
+  # A link that somebody planted under its name is not followed.
+  draft.unlink(missing_ok=True)
   try:
     yield draft
     os.replace(draft, path)

@@ -82,11 +82,21 @@ def make_mesh(
 
   Returns:
     A mesh of as many devices of each process, in the processes' order.
+
+  Raises:
+    InputError: as from `mesh_size`, or if there are devices of processes that
+      `processes.start` has not joined.
   """
-  devices = list(jax.devices() if devices is None else devices)
   of_process: dict[int, list[Any]] = {}
-  for device in devices:
+  for device in jax.devices() if devices is None else devices:
     of_process.setdefault(device.process_index, []).append(device)
+  if devices is None and len(of_process) != processes.count():
+    # Each would think that it is alone, and write.
+    raise InputError(
+      f"JAX has devices of {len(of_process)} processes, but hdgan knows of "
+      f"{processes.count()}; start each with --coordinator=HOST:PORT "
+      "--processes=COUNT --process=INDEX"
+    )
   fewest = min(map(len, of_process.values()))
   size = mesh_size(batch_size, fewest, asked, len(of_process))
   share = size // len(of_process)

@@ -51,6 +51,9 @@ class Place:
   devices: tuple[int, ...] = ()
 
 
+ALONE = Place("", count=1, index=0)
+
+
 def find_place(
   coordinator: str = "",
   count: int = 0,
@@ -68,7 +71,7 @@ def find_place(
     environment: variables by name.
 
   Returns:
-    None for a process of its own.
+    `ALONE` if a process of its own is asked for; None if nothing is said.
 
   Raises:
     InputError: if something is missing or not a number.
@@ -76,7 +79,7 @@ def find_place(
   environment = {k: v for k, v in environment.items() if v}
   coordinator = coordinator or environment.get("HDGAN_COORDINATOR", "")
   if coordinator == "off":
-    return None
+    return ALONE
   launched = _of_slurm(environment) or _of_open_mpi(environment)
   count = count or _number("HDGAN_PROCESSES", environment)
   if index < 0:
@@ -87,7 +90,9 @@ def find_place(
     coordinator = coordinator or launched.coordinator
     count = count or launched.count
     index = launched.index if index < 0 else index
-  if count == 1 or not (count or coordinator or index >= 0):
+  if count == 1:
+    return ALONE
+  if not (count or coordinator or index >= 0):
     return None
   missing = [
     name
@@ -191,12 +196,12 @@ def start(place: Place | None) -> None:
 
   Args:
     place: from `find_place`; None for a process of its own, unless it is on a
-      TPU host.
+      slice of TPUs.
 
   Raises:
     InputError: if the others do not come up within 5 minutes.
   """
-  if place is None and not on_tpu_slice():
+  if place == ALONE or (place is None and not on_tpu_slice()):
     return
   # SIGTERM is for the loop: it saves.
   jax.config.update("jax_enable_preemption_service", False)
@@ -205,29 +210,29 @@ def start(place: Place | None) -> None:
     "heartbeat_timeout_seconds": SILENCE + 20,
     "shutdown_timeout_seconds": 15,
   }
-  if place is None:
-    jax.distributed.initialize(**limits)
-  else:
+  told, who = limits, "a host of a slice of TPUs"
+  if place is not None:
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     host, _, port = place.coordinator.rpartition(":")
     own = host in ("localhost", "127.0.0.1")
-    try:
-      jax.distributed.initialize(
-        place.coordinator,
-        num_processes=place.count,
-        process_id=place.index,
-        local_device_ids=place.devices or None,
-        cluster_detection_method="deactivate",
-        # Local processes need not listen to the whole network.
-        coordinator_bind_address=f"127.0.0.1:{port}" if own else None,
-        **limits,
-      )
-    except (RuntimeError, ValueError) as error:
-      raise InputError(
-        f"process {place.index} of {place.count} found not all others at "
-        f"{place.coordinator} ({' '.join(str(error).split())[:200]}); start "
-        "all of them, each with the same --coordinator"
-      ) from error
+    who = f"process {place.index} of {place.count} at {place.coordinator}"
+    told = limits | {
+      "coordinator_address": place.coordinator,
+      "num_processes": place.count,
+      "process_id": place.index,
+      "local_device_ids": place.devices or None,
+      "cluster_detection_method": "deactivate",
+      # Local processes need not listen to the whole network.
+      "coordinator_bind_address": f"127.0.0.1:{port}" if own else None,
+    }
+  try:
+    jax.distributed.initialize(**told)
+  except (RuntimeError, ValueError) as error:
+    raise InputError(
+      f"{who} did not find all others "
+      f"({' '.join(str(error).split())[:200]}); start all of them, each with "
+      "the same --coordinator=HOST:PORT"
+    ) from error
   if count() > 1:
     _Watch().start()
 

@@ -7,7 +7,7 @@ import pytest
 from jax._src.clusters import cloud_tpu_cluster
 
 from hdgan.devices import processes
-from hdgan.devices.processes import Place, find_place
+from hdgan.devices.processes import ALONE, Place, find_place
 from hdgan.errors import InputError
 
 SLURM = {
@@ -92,8 +92,8 @@ def without(variables: dict[str, str], *names: str) -> dict[str, str]:
     ({"JOB_COMPLETION_INDEX": "3"}, None),
     # Empty is unset; one process is one of its own.
     (dict.fromkeys(OWN, ""), None),
-    (OWN | {"HDGAN_PROCESSES": "1"}, None),
-    (OWN | {"HDGAN_COORDINATOR": "off"}, None),
+    (OWN | {"HDGAN_PROCESSES": "1"}, ALONE),
+    (OWN | {"HDGAN_COORDINATOR": "off"}, ALONE),
   ],
 )  # fmt: skip
 def test_environments(environment, place):
@@ -120,9 +120,9 @@ def test_the_first_of_a_list_of_nodes(nodes, first):
 def test_flags_before_variables():
   assert find_place("host1:99", 8, 5, OWN) == Place("host1:99", 8, index=5)
   assert find_place("", 0, 0, OWN) == Place("host0:1234", 4, index=0)
-  assert find_place("off", 0, -1, SLURM) is None
+  assert find_place("off", 0, -1, SLURM) == ALONE
   # One of several that a launcher started, alone.
-  assert find_place("", 1, -1, SLURM) is None
+  assert find_place("", 1, -1, SLURM) == ALONE
   assert find_place("host1:99", 0, -1, SLURM).coordinator == "host1:99"
 
 
