@@ -199,8 +199,8 @@ def take_up(workdir: pathlib.Path, info: Mapping[str, Any] | None) -> list[str]:
     InputError: if another training came since `resume_point` looked.
   """
   said = []
+  checkpoints = checkpoints_of(workdir)
   if processes.first():
-    checkpoints = checkpoints_of(workdir)
     step, damaged = checkpoints.find_whole()
     if step != (info["step"] if info else None):
       raise InputError(
@@ -210,9 +210,9 @@ def take_up(workdir: pathlib.Path, info: Mapping[str, Any] | None) -> list[str]:
     for newer, odd in sorted(damaged.items()):
       aside = checkpoints.rename(newer, "damaged")
       said.append(f"{odd}: moved to {aside.name}, goes on from step {step}")
-    for folder in checkpoints.move_aside():
-      said.append(f"{folder}: a checkpoint without its manifest, moved aside")
-  processes.wait("taken up")
+  # All processes wait in here for the first.
+  for folder in checkpoints.move_aside():
+    said.append(f"{folder}: a checkpoint without its manifest, moved aside")
   return said
 
 

@@ -280,6 +280,18 @@ def test_no_checkpoint_that_is_whole_is_no_fresh_start(tmp_path):
   assert files_of(tmp_path) == before
 
 
+def test_all_processes_wait_at_the_same_places(tmp_path, monkeypatch):
+  config = save_two(tmp_path)
+  cut(largest(tmp_path / "checkpoints/6/state"))
+  info = directory.resume_point(tmp_path, config)
+  places = {True: [], False: []}
+  for first in (False, True):
+    monkeypatch.setattr(processes, "first", lambda first=first: first)
+    monkeypatch.setattr(processes, "wait", places[first].append)
+    directory.take_up(tmp_path, info)
+  assert places[True] == places[False] != []
+
+
 def test_another_training_since_it_looked(tmp_path):
   config = save_two(tmp_path)
   info = directory.resume_point(tmp_path, config)
