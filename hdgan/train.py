@@ -1,6 +1,7 @@
 """Training: all stages of a config in one run, resumed by the same command."""
 
 import contextlib
+import json
 import math
 import pathlib
 import shlex
@@ -98,9 +99,8 @@ def train(
       job.begin()
       step = train_stages(job)
   if step < end:
-    processes.say(
-      f"Stopped and saved at step {step}; the same command goes on."
-    )
+    done = f"and saved at step {step}" if step else "before the first step"
+    processes.say(f"Stopped {done}; the same command goes on.")
     return False
   if job.config.encoder.enabled and complete_styles(job):
     job.write_index(step, running=False)  # Once more, with the styles.
@@ -138,18 +138,11 @@ def train_stages(job: Run) -> int:
 
 def complete_styles(job: Run) -> bool:
   """Gives a finished run its style bank; False if it has one of its E."""
-  E = directory.load_params(job.workdir, units=("E",))["E"]
-  digest = style_bank.parameters_digest(E)
-  settings = {}
-  with contextlib.suppress(InputError):
-    old = style_bank.load(job.workdir)
-    if old is not None and old.about.get("encoder") == digest:
-      return False
-    # Made before the run was extended: as large, of the E that it has now.
-    names = ("num_styles", "min_area", "seed")
-    about = old.about if old else {}
-    settings = {name: about[name] for name in names if name in about}
-  processes.wait("bank")  # All have looked at what is there.
+  found = bank_settings(job) if processes.first() else None
+  # Process 0 decides: others may see the folder as it was a while ago.
+  settings = json.loads(processes.agreed("bank", json.dumps(found)))
+  if settings is None:
+    return False
   with hold(job.workdir):
     if processes.first():
       for kept in style_bank.move_aside(job.workdir):
@@ -160,6 +153,20 @@ def complete_styles(job: Run) -> bool:
     renderer = open_renderer(job.workdir, use_bank=False)
     make_bank(renderer, job.data, **settings)
   return True
+
+
+def bank_settings(job: Run) -> dict[str, Any] | None:
+  """How a run's style bank is to be made; None if it has one of its E."""
+  E = directory.load_params(job.workdir, units=("E",))["E"]
+  with contextlib.suppress(InputError):
+    old = style_bank.load(job.workdir)
+    about = old.about if old else {}
+    if about.get("encoder") == style_bank.parameters_digest(E):
+      return None
+    # Made before the run was extended: as large, of the E that it has now.
+    names = ("num_styles", "min_area", "seed")
+    return {name: about[name] for name in names if name in about}
+  return {}
 
 
 def finished_line(run: Run) -> str:

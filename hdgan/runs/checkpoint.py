@@ -465,9 +465,18 @@ def not_finite(tree: Any) -> list[str]:
 
 
 def _reader(handler: Any) -> ocp.Checkpointer:
-  """A reader of what has its manifest, whether or not orbax marked it."""
+  """A reader of what has its manifest, whether or not orbax marked it.
+
+  Each process reads for itself: orbax would have all of them wait at the end.
+  """
+  own = processes.index()
   return ocp.Checkpointer(
     handler,
+    multiprocessing_options=ocp.options.MultiprocessingOptions(
+      primary_host=own,
+      active_processes={own},
+      barrier_sync_key_prefix=f"process_{own}",
+    ),
     temporary_path_class=ocp.path.atomicity.AtomicRenameTemporaryPath,
   )
 
