@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import struct
 import sys
 import tempfile
 import time
@@ -62,14 +63,40 @@ class MetricsLog:
     self._file = path.open("a")
     board = _tensorboardx()
     self._summary, self._proto = board.summary, board.proto.event_pb2
+    # At step 0 a new run draws its samples, so that nothing of before is kept.
+    self._cut_events(step or -1)
     self._writer = board.event_file_writer.EventsWriter
     self._open_events()
     if step:
-      # TensorBoard hides what was written from this step on.
+      # A TensorBoard that is open hides what it had read from this step on.
       log = self._proto.SessionLog(status=self._proto.SessionLog.START)
       self._events.write_event(
         self._proto.Event(step=step + 1, session_log=log)
       )
+
+  def _cut_events(self, step: int) -> None:
+    """Drops events after a step, which are written again, and torn ends."""
+    folder = self._workdir / "tensorboard"
+    for path in sorted(folder.glob("events*")) if folder.is_dir() else ():
+      data, end = path.read_bytes(), 0
+      # Each is framed by its length and two sums; in a file steps ascend.
+      while end + 12 <= len(data):
+        (size,) = struct.unpack_from("<Q", data, end)
+        if end + 16 + size > len(data):
+          break
+        try:
+          event = self._proto.Event.FromString(data[end + 12 : end + 12 + size])
+        except Exception:  # Of protobuf; nobody could read on from here.
+          break
+        if event.step > step:
+          break
+        end += 16 + size
+      if end == len(data):
+        continue
+      if whole_files.is_remote(path):
+        whole_files.put(path, data[:end])
+      else:
+        os.truncate(path, end)
 
   def _open_events(self) -> None:
     """Begins a file of events."""

@@ -68,6 +68,33 @@ def test_tensorboard_hides_what_is_written_again(tmp_path):
   assert found == [2]
 
 
+def test_tensorboard_has_each_point_once_after_kills(tmp_path):
+  """What was written after the checkpoint goes, and so does a torn end."""
+  write_steps(tmp_path, [1, 2, 3, 4])
+  (first,) = (tmp_path / "tensorboard").iterdir()
+  with first.open("ab") as file:
+    file.write(b"\x20\0\0\0\0\0\0\0half an event")
+  write_steps(tmp_path, [3, 4, 5], start=2)
+  write_steps(tmp_path, [5, 6], start=4)
+  points = [
+    (e.step, v.simple_value)
+    for path in sorted((tmp_path / "tensorboard").iterdir())
+    for e in read_events(path)
+    for v in e.summary.value
+  ]
+  want = [(step, np.float32(step / 10)) for step in range(1, 7)]
+  assert sorted(points) == want
+  before = {p: p.read_bytes() for p in (tmp_path / "tensorboard").iterdir()}
+  write_steps(tmp_path, [], start=6)  # Nothing to drop.
+  assert all(path.read_bytes() == data for path, data in before.items())
+  write_steps(tmp_path, [1])  # Begun anew.
+  assert sum(
+    len(e.summary.value)
+    for path in (tmp_path / "tensorboard").iterdir()
+    for e in read_events(path)
+  ) == 1  # fmt: skip
+
+
 def test_resuming_drops_what_the_checkpoint_does_not_know(tmp_path):
   write_steps(tmp_path, range(1, 9))
   path = tmp_path / METRICS
