@@ -176,7 +176,7 @@ def test_gpu_node(tmp_path):
   assert told["words"] == ["-m", "hdgan.main", *words]
   assert told["environment"]["JAX_PLATFORMS"] == "cuda,cpu"
   within = told["environment"] | slurm_task(1)
-  assert processes.find_place(environment=within) is None
+  assert processes.find_place(environment=within) == processes.ALONE
 
 
 # --- SLURM ---

@@ -69,6 +69,8 @@ def test_what_an_old_config_lacks_is_filled_in(past):
   plain = json.loads((past / "run" / "config.json").read_text())
   now = config_lib.plain(directory.read_config(past / "run"))
   kind = now["generator"].pop("kind", "plain")
+  younger = {name: now.pop(name) for name in ("accumulate", "max_skipped")}
+  assert younger == {"accumulate": 1, "max_skipped": 5}
   assert kind == "plain" and now == plain
 
 

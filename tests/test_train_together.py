@@ -118,7 +118,8 @@ def test_stopped_by_one_of_two_and_gone_on_by_one(runs, alone):
   assert "Stopped and saved at step 3; the same command goes on." in (
     told[0].text
   )
-  assert "Stopped" not in told[1].text and "step" not in told[1].text
+  assert "stopping after this step" in told[1].text
+  assert "Stopped" not in told[1].text and "step 1/" not in told[1].text
   assert directory.checkpoints_of(workdir).steps() == [3]
   # One process made the files that are for one.
   assert len(list((workdir / "tensorboard").iterdir())) == 1

@@ -402,6 +402,7 @@ def end(status: int, cause: str) -> NoReturn:
     status: for the shell.
     cause: one line, printed already; the others print it too.
   """
+  _watch.ended.set()  # What it would hear now comes from here.
   with contextlib.suppress(jax.errors.JaxRuntimeError):
     who = f"process {index()} of {count()} on {socket.gethostname()}"
     _client().key_value_set(f"{_HEARD}/{index()}", "")
@@ -409,6 +410,7 @@ def end(status: int, cause: str) -> NoReturn:
       _client().key_value_set(_FAILED, f"{status} {who}: {cause}")
     if first():  # With it goes the service that the others ask.
       _until(lambda: len(_client().key_value_dir_get(_HEARD)) == count())
+      time.sleep(2)  # They leave now; who is left is aborted by JAX.
   _exit(status)
 
 
@@ -441,7 +443,7 @@ class _Watch(threading.Thread):
   def __init__(self) -> None:
     super().__init__(name="hdgan-watch", daemon=True)
     self.patience = SILENCE
-    self._ended = threading.Event()
+    self.ended = threading.Event()
     # By process: its last sign, and when it came.
     self._signs: dict[str, tuple[str, float]] = {}
     self._lock = threading.Lock()
@@ -453,13 +455,13 @@ class _Watch(threading.Thread):
 
   def end(self) -> None:
     """Stops watching."""
-    self._ended.set()
+    self.ended.set()
     self.join()
 
   def run(self) -> None:
     beat = 0
     # More processes talk less often, so that process 0 can hear them all.
-    while not self._ended.wait(max(1.0, count() / 32)):
+    while not self.ended.wait(max(1.0, count() / 32)):
       beat += 1
       with contextlib.suppress(jax.errors.JaxRuntimeError):
         key = f"{_BEAT}/{index()}"
@@ -476,6 +478,8 @@ class _Watch(threading.Thread):
         if "NOT_FOUND" in str(error):
           return
         raise
+      if self.ended.is_set():
+        return
       status, _, cause = said.partition(" ")
       _fail_line(f"ended because of {cause}")
       with contextlib.suppress(jax.errors.JaxRuntimeError):
