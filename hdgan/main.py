@@ -22,6 +22,7 @@ from ml_collections.config_flags import config_flags
 from hdgan import config as config_lib
 from hdgan import interrupts, whole_files
 from hdgan.devices import compile_cache, processes
+from hdgan.devices.place import find_place
 from hdgan.errors import InputError, Terminated, ending
 from hdgan.outside import check_path
 from hdgan.styles.clusters import MIN_AREA, NUM_STYLES
@@ -434,7 +435,7 @@ def main(_: Sequence[str]) -> int | None:
     given = {flag: FLAGS[flag].value for flag in mode.flags}
     place: list[Any] = [given.pop(f) for f in _PROCESS_FLAGS if f in given]
     if place:
-      processes.start(processes.find_place(*place))
+      processes.start(find_place(*place))
     status: int | None = door.run(**given)
     processes.finish()
     return status

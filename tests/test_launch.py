@@ -25,7 +25,7 @@ from tiny import command, tiny_config
 from hdgan import config as config_lib
 from hdgan import main
 from hdgan.devices import mesh as meshes
-from hdgan.devices import processes
+from hdgan.devices import place as places
 from hdgan.runs import directory
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -176,7 +176,7 @@ def test_gpu_node(tmp_path):
   assert told["words"] == ["-m", "hdgan.main", *words]
   assert told["environment"]["JAX_PLATFORMS"] == "cuda,cpu"
   within = told["environment"] | slurm_task(1)
-  assert processes.find_place(environment=within) == processes.ALONE
+  assert places.find_place(environment=within) == places.ALONE
 
 
 # --- SLURM ---
@@ -294,7 +294,7 @@ def test_slurm_passes_on_words_and_status(tmp_path, cluster):
     assert task["environment"]["JAX_PLATFORMS"] == "cuda,cpu"
     assert task["environment"]["SRUN_CPUS_PER_TASK"] == "32"
   for index in (0, 1):
-    place = processes.find_place(environment=told[f"{index}: "]["environment"])
+    place = places.find_place(environment=told[f"{index}: "]["environment"])
     assert (place.count, place.index, place.devices) == (2, index, ())
   assert not (tmp_path / "bin/asked").exists()
 
@@ -471,8 +471,8 @@ def test_processes_of_gpu_pods():
   job_set, job, container = read_job("gke_gpu.yaml")
   for index in range(job["completions"]):
     labels, own = pod_of(job_set, index)
-    place = processes.find_place(environment=variables(container, labels) | own)
-    assert place == processes.Place(
+    place = places.find_place(environment=variables(container, labels) | own)
+    assert place == places.Place(
       "hdgan-worker-0-0.hdgan:1234", job["completions"], index=index
     )
   (port,) = container["ports"]
@@ -486,7 +486,7 @@ def test_hosts_of_tpu_pods():
   job_set, job, container = read_job("gke_tpu.yaml")
   _, own = pod_of(job_set, 1)
   env = variables(container, {}) | own
-  assert processes.find_place(environment=env) is None
+  assert places.find_place(environment=env) is None
   assert env["JAX_PLATFORMS"].split(",")[0] == "tpu"
   node = job["template"]["spec"]["nodeSelector"]
   chips = map(int, node["cloud.google.com/gke-tpu-topology"].split("x"))

@@ -8,9 +8,9 @@ from tests.together import Together
 
 _JOIN = """
 import os, sys, jax
-from hdgan.devices import mesh, processes
+from hdgan.devices import mesh, place, processes
 from hdgan.errors import InputError
-processes.start(processes.find_place())
+processes.start(place.find_place())
 me = processes.index()
 """
 

@@ -6,8 +6,8 @@ import threading
 import pytest
 from jax._src.clusters import cloud_tpu_cluster
 
-from hdgan.devices import processes
-from hdgan.devices.processes import ALONE, Place, find_place
+from hdgan.devices import place as places
+from hdgan.devices.place import ALONE, Place, find_place
 from hdgan.errors import InputError
 
 SLURM = {
@@ -184,15 +184,15 @@ def tpu_vm(monkeypatch):
 
 def test_hosts_of_a_slice_are_told_from_one_host(tpu_vm, monkeypatch):
   """By the metadata server, or on GKE by variables; not where CPUs are used."""
-  assert processes.on_tpu_slice()
+  assert places.on_tpu_slice()
   monkeypatch.setattr(Metadata, "workers", "t1v-n-1-w-0")
-  assert not processes.on_tpu_slice()
+  assert not places.on_tpu_slice()
   monkeypatch.setenv("TPU_WORKER_HOSTNAMES", "pod-0.service,pod-1.service")
-  assert processes.on_tpu_slice()
+  assert places.on_tpu_slice()
   monkeypatch.setenv("JAX_PLATFORMS", "cpu")
-  assert not processes.on_tpu_slice()
+  assert not places.on_tpu_slice()
 
 
 def test_a_tpu_whose_server_does_not_answer_is_one_host(tpu_vm, monkeypatch):
   monkeypatch.setenv("GCE_METADATA_IP", "127.0.0.1:9")
-  assert not processes.on_tpu_slice()
+  assert not places.on_tpu_slice()
