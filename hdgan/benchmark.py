@@ -110,7 +110,7 @@ def benchmark(
     raise InputError(f"--repeats={repeats} must be at least 1")
   chosen = config.stages[stage]
   mesh = meshes.make_mesh(
-    config.batch_size // config.accumulate, config.mesh.data
+    config.batch_size, config.mesh.data, accumulate=config.accumulate
   )
   model = build_model(config, chosen, config.max_instances or 64)
   run = prepare_work(config, chosen, model, mesh, work)

@@ -108,7 +108,17 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
     yield from _chain(error.__cause__)
 
 
+# Libraries behind gs://, whose errors are not all OSErrors.
+_OF_BUCKETS = ("aiohttp", "gcsfs", "google")
+
+
 def _fault(error: BaseException) -> Fault | None:
+  if type(error).__module__.partition(".")[0] in _OF_BUCKETS:
+    said = " ".join(str(error).split())[:200]
+    return Fault(
+      "", f"the bucket cannot be reached ({type(error).__name__}: {said})",
+      "see to the network and to this account's rights",
+    )  # fmt: skip
   code, name = None, None
   if isinstance(error, OSError):
     code, name = error.errno, error.filename

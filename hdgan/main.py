@@ -41,7 +41,8 @@ class _PathParser(flags.ArgumentParser):
     text = str(argument)
     if "://" in text and not self._buckets:
       raise InputError(
-        f"{text}: only --workdir may lie in a bucket; name a folder on a disk"
+        f"{text}: only --workdir (and --replay) may lie in a bucket; name a "
+        "folder on a disk"
       )
     return whole_files.path(argument) if text else None
 
@@ -83,7 +84,7 @@ def _config_of_step(path: str) -> ConfigDict:
   """The config in a file for `--replay`."""
   from hdgan.training import replay  # With it comes much of the program.
 
-  return replay.read_metadata(pathlib.Path(path))["config"]
+  return replay.read_metadata(whole_files.path(path))["config"]
 
 
 def _define_path(name: str, text: str, buckets: bool = False) -> None:
@@ -106,7 +107,9 @@ _define_path(
   buckets=True,
 )  # fmt: skip
 flags.DEFINE_string("mode", "train", "What to do; see the README.")
-_define_path("replay", "A step that was not finite, to be made once more.")
+_define_path(
+  "replay", "A step that was not finite, to be made once more.", buckets=True
+)
 flags.DEFINE_string("input", "", "A folder of maps, or the name of a split.")
 _define_path("output", "The folder to write to.")
 flags.DEFINE_integer(
@@ -327,7 +330,8 @@ def parse(argv: Sequence[str]) -> list[str]:
     _ARGV[:] = argv = add_config(argv)
     config, _ = take_flag("config", argv)
     file = pathlib.Path(config.partition(":")[0])
-    if config and not is_json(config) and not file.is_file():
+    known = is_json(config) or config.endswith(STEP)  # `add_config` read it.
+    if config and not known and not file.is_file():
       raise InputError(f"--config={config}: there is no such file")
     # Files in a folder configs/ start from one another, as configs.NAME.
     neighbours = str(file.absolute().parent.parent)

@@ -144,14 +144,12 @@ def complete_styles(job: Run) -> bool:
   if settings is None:
     return False
   with hold(job.workdir):
-    if processes.first():
-      for kept in style_bank.move_aside(job.workdir):
-        print(f"{kept}: of another E, moved aside")
     processes.say(
       "Making the style bank that synthesis draws from (--mode=styles)"
     )
-    renderer = open_renderer(job.workdir, use_bank=False)
-    make_bank(renderer, job.data, **settings)
+    step = directory.agreed_step(job.workdir)
+    renderer = open_renderer(job.workdir, step, use_bank=False)
+    make_bank(renderer, job.data, keep_old=True, **settings)
   return True
 
 

@@ -44,7 +44,7 @@ if [[ "$again" == yes ]]; then
   status=0
   wait "$step" || status=$?
 fi
-if [[ "$again" == yes && "$status" == 0 ]]; then
+if [[ "$again" == yes && ("$status" == 0 || "$status" == 143) ]]; then
   scontrol requeue "$SLURM_JOB_ID"
 fi
 exit "$status"

@@ -51,7 +51,7 @@ def fault(*words):
     (["--mode=synthesize", "--size=big"], "flag --size=big: value should be"),
     (["--step=four"], "flag --step=four: "),
     (["--workdir=s3://bucket/run"], "s3://bucket/run: s3:// is not read or "),
-    (["--mode=synthesize", "--output=gs://b/o"], "only --workdir may lie in"),
+    (["--mode=synthesize", "--output=gs://b/o"], "only --workdir (and "),
     (["--config=no.py"], "--config=no.py: there is no such file"),
     (["--sead=1"], "Unknown command line flag 'sead'"),
     (["stray"], "'stray' is not a flag; flags start with --"),

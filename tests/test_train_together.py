@@ -34,14 +34,14 @@ def ask_once(*args):
   return put(*args)
 mesh.put_batch = ask_once
 """
-# Process 1 fails in step 2 of its own accord.
+# Process 1 fails of its own accord, after checkpoints were begun.
 FAIL = """
 from hdgan import train
 from hdgan.devices import processes
 from hdgan.errors import InputError
 log = train.write_metrics
 def fail(*args):
-  if processes.index() == 1:
+  if processes.index() == 1 and args[2] == 6:
     raise InputError("this host lost its disk")
   return log(*args)
 train.write_metrics = fail
@@ -187,10 +187,19 @@ train.write_metrics = die
 
 
 @pytest.mark.slow
+def test_flags_that_differ(runs):
+  code = "sys.argv.append('--config.seed=' + __import__('os').environ[P])"
+  told = runs.start("flags", 2, f"P = 'HDGAN_PROCESS'\n{code}").ended()
+  assert [t.status for t in told] == [2, 2], told
+  assert "sees another config than process 0" in told[1].errors[0]
+  assert "start all with the same flags" in told[0].text
+
+
+@pytest.mark.slow
 def test_folders_that_are_not_shared(runs, tmp_path):
   """Each process that sees other folders says which, and how they are said."""
   for flag, words in (
-    ("workdir", "is not the folder that process 0 writes to"),
+    ("workdir", "is not the folder that process 0 sees there"),
     ("config.data.prepared_dir", "is not to be seen here; name a folder that"),
   ):
     own = f"sys.argv.append('--{flag}={tmp_path}/' + os.environ[P])"

@@ -14,30 +14,39 @@ from hdgan.errors import InputError, counted
 
 
 def mesh_size(
-  batch_size: int, devices: int, asked: int = 0, processes: int = 1
+  batch_size: int,
+  devices: int,
+  asked: int = 0,
+  processes: int = 1,
+  accumulate: int = 1,
 ) -> int:
   """Chooses how many devices share a batch, as many of each process.
 
   Args:
-    batch_size: pictures that are fed at a time, of all processes together.
+    batch_size: global.
     devices: how many each process has.
     asked: `config.mesh.data`; 0 takes the most that divide the batch.
     processes: how many work as one.
+    accumulate: parts of the batch that come one after the other; it divides
+      the batch.
 
   Returns:
-    A divisor of the batch size and a multiple of the processes.
+    A divisor of each part of the batch and a multiple of the processes.
 
   Raises:
-    InputError: if the processes do not divide the batch, or `asked` does not,
-      or is more than there are, or leaves a process without a device.
+    InputError: if the processes do not divide a part, or `asked` does not, or
+      is more than there are, or leaves a process without a device.
   """
-  if batch_size % processes:
+  part, there = batch_size // accumulate, devices * processes
+  times = f" x config.accumulate={accumulate}" * (accumulate > 1)
+  if part % processes:
+    unit = processes * accumulate
+    below = batch_size // unit * unit
+    near = [f"--config.batch_size={n}" for n in (below, below + unit) if n]
     raise InputError(
-      f"{processes} processes cannot share {counted(batch_size, 'picture')} a "
-      "step, each needs as many (config.batch_size / config.accumulate); the "
-      f"nearest are {_nearest(batch_size, processes)}"
+      f"config.batch_size={batch_size} must be a multiple of {processes} "
+      f"processes{times}; say {' or '.join(near)}"
     )
-  there = devices * processes
   if asked > there:
     raise InputError(
       f"config.mesh.data={asked} is more than the "
@@ -50,35 +59,32 @@ def mesh_size(
       "with fewer devices than others; say --config.mesh.data=0 to use what "
       f"fits, or --config.mesh.data={-(-asked // processes) * processes}"
     )
-  if asked and batch_size % asked:
+  if asked and part % asked:
+    unit = asked * accumulate
     raise InputError(
       f"config.batch_size={batch_size} must be a multiple of "
-      f"config.mesh.data={asked}; say --config.mesh.data=0 to use what fits, "
-      f"or --config.batch_size={-(-batch_size // asked) * asked}"
+      f"config.mesh.data={asked}{times}; say --config.mesh.data=0 to use what "
+      f"fits, or --config.batch_size={-(-batch_size // unit) * unit}"
     )
   if asked:
     return asked
-  share = batch_size // processes
+  share = part // processes
   return processes * max(n for n in range(1, devices + 1) if share % n == 0)
 
 
-def _nearest(batch_size: int, processes: int) -> str:
-  """The batch sizes below and above that the processes divide."""
-  below = batch_size // processes * processes
-  return " and ".join(
-    f"--config.batch_size={n}" for n in (below, below + processes) if n
-  )
-
-
 def make_mesh(
-  batch_size: int, asked: int = 0, devices: Sequence[Any] | None = None
+  batch_size: int,
+  asked: int = 0,
+  devices: Sequence[Any] | None = None,
+  accumulate: int = 1,
 ) -> Mesh:
   """Builds the mesh with its one axis "data".
 
   Args:
-    batch_size: pictures that are fed at a time, of all processes together.
+    batch_size: global.
     asked: `config.mesh.data`.
     devices: all by default, of all processes.
+    accumulate: `config.accumulate`.
 
   Returns:
     A mesh of as many devices of each process, in the processes' order.
@@ -98,7 +104,9 @@ def make_mesh(
       "--processes=COUNT --process=INDEX"
     )
   fewest = min(map(len, of_process.values()))
-  size = mesh_size(batch_size, fewest, asked, len(of_process))
+  size = mesh_size(
+    batch_size, fewest, asked, processes=len(of_process), accumulate=accumulate
+  )
   share = size // len(of_process)
   chosen = [d for i in sorted(of_process) for d in of_process[i][:share]]
   return Mesh(np.array(chosen), ("data",))

@@ -117,7 +117,7 @@ def wait(name: str, timeout: float = PATIENCE) -> None:
   try:
     _client().wait_at_barrier(_once(name), int(timeout * 1000))
   except jax.errors.JaxRuntimeError as error:
-    raise _nobody_came(name, timeout, error) from error
+    raise _nobody_came(name, error) from error
 
 
 def agreed(name: str, text: str = "") -> str:
@@ -142,7 +142,7 @@ def agreed(name: str, text: str = "") -> str:
   try:
     return _client().blocking_key_value_get(key, PATIENCE * 1000)
   except jax.errors.JaxRuntimeError as error:
-    raise _nobody_came(name, PATIENCE, error) from error
+    raise _nobody_came(name, error) from error
 
 
 def anyone(name: str, flag: bool) -> bool:
@@ -196,10 +196,10 @@ def _client() -> Any:
   return distributed.global_state.client
 
 
-def _nobody_came(name: str, timeout: float, error: Exception) -> InputError:
+def _nobody_came(name: str, error: Exception) -> InputError:
   _watch.hear()  # Somebody may have said why.
   return InputError(
-    f"process {index()} of {count()} waited {timeout:g} s for the others at "
+    f"process {index()} of {count()} cannot go on without the others at "
     f"{name!r} ({' '.join(str(error).split())[:120]}); look at what they said "
     "last"
   )

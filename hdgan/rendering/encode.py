@@ -172,7 +172,8 @@ def encode_split(renderer: Renderer, inputs: SynthesisInputs) -> Objects:
     reading = ahead(pool, inputs, own, 2 * workers)
     for done, (example, raw) in enumerate(encode_all(renderer, reading), 1):
       parts.append(pool_objects(raw, example["label"], example["instance"]))
-      tell(done, len(own))
+      if processes.first():
+        tell(done, len(own))
   sizes = [len(pairs) for _, pairs, _ in parts]
   channels = renderer.channels
   columns = {

@@ -21,6 +21,7 @@ def make_bank(
   num_styles: int = NUM_STYLES,
   min_area: float = MIN_AREA,
   seed: int = 0,
+  keep_old: bool = False,
 ) -> StyleBank:
   """Encodes the training split, clusters it, writes the bank and its page.
 
@@ -30,6 +31,7 @@ def make_bank(
     num_styles: K, the most styles of a class.
     min_area: share of the picture that an object must exceed to count.
     seed: of K-means.
+    keep_old: whether a bank that is there is moved aside rather than replaced.
 
   Returns:
     The bank.
@@ -58,6 +60,8 @@ def make_bank(
   # Every process has the whole bank; one writes it.
   if processes.first():
     workdir = renderer.workdir
+    for kept in style_bank.move_aside(workdir) if keep_old else ():
+      print(f"{kept}: of another E, moved aside")
     style_bank.save(workdir, bank)
     for line in describe(bank):
       print(line)

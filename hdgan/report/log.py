@@ -126,8 +126,13 @@ class MetricsLog:
   def __enter__(self) -> "MetricsLog":
     return self
 
-  def __exit__(self, *_: object) -> None:
-    self.close()
+  def __exit__(
+    self, kind: object, error: BaseException | None, trace: object
+  ) -> None:
+    # Where something has gone wrong already, that is what is told.
+    quiet = () if error is None else (Exception,)
+    with contextlib.suppress(*quiet):
+      self.close()
 
   def write(
     self,

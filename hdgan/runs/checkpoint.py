@@ -75,7 +75,9 @@ class Checkpoints(contextlib.AbstractContextManager):
     # Where something has gone wrong already, that is what is told.
     quiet = () if error is None else (Exception,)
     with contextlib.suppress(*quiet):
-      self.close()
+      # With an error the others may be waiting elsewhere: this process must
+      # end, so that they are told.
+      self.close(together=error is None)
 
   def save(
     self,
@@ -291,8 +293,13 @@ class Checkpoints(contextlib.AbstractContextManager):
       damaged[step] = odd
     return None, damaged
 
-  def wait(self) -> None:
-    """Returns once the step being written is safe and old ones are pruned."""
+  def wait(self, together: bool = True) -> None:
+    """Returns once the step being written is safe and old ones are pruned.
+
+    Args:
+      together: also once all processes have come here; False for one that is
+        about to end with an error.
+    """
     if self._manager is None or self._saving is None:
       return
     try:
@@ -305,12 +312,13 @@ class Checkpoints(contextlib.AbstractContextManager):
     if processes.first():
       self._mark(step).unlink(missing_ok=True)
       self._prune()
-    processes.wait("saved")
+    if together:
+      processes.wait("saved")
 
-  def close(self) -> None:
-    """Waits for the last save and ends orbax's threads."""
+  def close(self, together: bool = True) -> None:
+    """Waits for the last save, as `wait` does, and ends orbax's threads."""
     try:
-      self.wait()
+      self.wait(together)
     finally:
       if self._manager is not None:
         self._manager.close()
@@ -322,7 +330,8 @@ class Checkpoints(contextlib.AbstractContextManager):
     `save` calls it once; nothing else may be writing to the folder then.
     """
     if processes.first() and self.directory.is_dir():
-      for folder in sorted(self.directory.glob(f"*{_TMP}*")):
+      left = self.directory.glob(f"*{_TMP}*")
+      for folder in sorted(path for path in left if path.is_dir()):
         logging.info("%s: not finished, removed", folder)
         whole_files.remove_folder(folder)
       for folder in list(self._folders()):
@@ -376,6 +385,10 @@ class Checkpoints(contextlib.AbstractContextManager):
     folder = self.directory / str(self._saving)
     if not processes.first() or _is_sealed(folder):
       return
+    if not folder.is_dir():  # Of a run that was removed nothing is made anew.
+      raise FileNotFoundError(
+        errno.ENOENT, os.strerror(errno.ENOENT), str(folder)
+      )
     if self._keep_forever:
       (folder / KEEP).touch()
     manifest.write(folder, _ITEMS)

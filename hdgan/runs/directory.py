@@ -380,8 +380,9 @@ def begin(
       write_text(
         begun, "The checkpoints of a run; this file belongs to them.\n"
       )
-    for left in (workdir / "samples").glob(".*.png.tmp"):
-      left.unlink()  # What a kill left; all else is written again.
+    for name in ("samples/.*.png.tmp", "nonfinite/.*.safetensors.tmp"):
+      for left in workdir.glob(name):
+        left.unlink()  # What a kill left; all else is written again.
     write_text(workdir / CONFIG, config_lib.to_json(config))
     if classes:
       write_text(workdir / classes_lib.FILE, classes_lib.to_json(classes))
@@ -406,9 +407,23 @@ def require_shared(workdir: pathlib.Path, file: str = CONFIG) -> None:
     time.sleep(1)
   if not (workdir / file).is_file():
     raise InputError(
-      f"--workdir={workdir} is not the folder that process 0 writes to (no "
-      f"{file} is to be seen in it); name a folder that all hosts share"
+      f"{workdir} is not the folder that process 0 sees there (no {file} is to "
+      "be seen in it); name a folder that all hosts share"
     )
+
+
+def agreed_step(workdir: pathlib.Path) -> int:
+  """The newest whole checkpoint that process 0 sees, once this one does too.
+
+  Raises:
+    InputError: if there is none, or this process does not see it.
+  """
+  newest = 0
+  if processes.first():
+    newest = find_step(workdir, checkpoints_of(workdir))
+  step = int(processes.agreed("newest", str(newest)))
+  require_shared(workdir, f"{CHECKPOINTS}/{step}/{manifest.NAME}")
+  return step
 
 
 def not_writable(workdir: pathlib.Path, error: OSError) -> InputError:

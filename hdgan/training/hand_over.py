@@ -4,13 +4,13 @@ Section 3.2: G1 is trained first, then an enhancer is put on it, alone at first.
 """
 
 import dataclasses
-import pathlib
 from typing import Any
 
 import flax.traverse_util
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
+from hdgan import whole_files
 from hdgan.errors import InputError
 from hdgan.networks.model import Params
 from hdgan.runs import directory
@@ -103,8 +103,8 @@ def check_initial(
   source = config.init_from
   what = f"config.init_from={source!r} does not fit the first stage: "
   differ = []
-  if (pathlib.Path(source) / directory.CONFIG).is_file():
-    there = directory.read_config(pathlib.Path(source))
+  if (whole_files.path(source) / directory.CONFIG).is_file():
+    there = directory.read_config(whole_files.path(source))
     differ = config_lib.network_differences(there, config)
   if differ:
     told = [f"{field}: {old} there, {new} here" for field, old, new in differ]

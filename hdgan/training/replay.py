@@ -28,7 +28,7 @@ from hdgan.training.run import Run
 from hdgan.training.train_step import TrainState
 from hdgan.validation import validate
 from hdgan.weights.release import save_arrays
-from hdgan.whole_files import whole_file
+from hdgan.whole_files import local_copy, whole_file
 
 FOLDER = "nonfinite"
 SUFFIX = ".safetensors"
@@ -99,7 +99,7 @@ def read_metadata(path: pathlib.Path) -> dict[str, Any]:
   try:
     if path.suffix != SUFFIX:
       raise ValueError(f"its name does not end in {SUFFIX}")
-    with safetensors.safe_open(path, "numpy") as file:
+    with local_copy(path) as copy, safetensors.safe_open(copy, "numpy") as file:
       found: dict[str, Any] = dict(file.metadata() or {})
     if found.get("format") != FORMAT:
       raise ValueError(f"its metadata has no format {FORMAT!r}")
@@ -142,7 +142,7 @@ def replay(config: ConfigDict, path: pathlib.Path) -> None:
       f"--replay={path}: holds a batch of {size}, not of config.batch_size = "
       f"{config.batch_size}; say --config.batch_size={size}"
     )
-  mesh = meshes.make_mesh(size // config.accumulate)
+  mesh = meshes.make_mesh(size, accumulate=config.accumulate)
   weights = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
   attempt = train_step.bind_step(
     plan.model, plan.stage, config,
@@ -160,13 +160,15 @@ def replay(config: ConfigDict, path: pathlib.Path) -> None:
     return metrics, *counts, well
 
   copied = meshes.replicated(mesh)
+  # Each process has its part, as in training.
+  own = slice(processes.index(), None, processes.count())
   found = jax.jit(look)(
     meshes.place(state, copied),
-    meshes.put_batch(batch, mesh),
+    meshes.put_batch({name: x[own] for name, x in batch.items()}, mesh),
     meshes.put(weights, copied),
   )
   for line in _describe(about, plan, *jax.device_get(found)):
-    print(line)
+    processes.say(line)
 
 
 def _describe(
@@ -217,7 +219,7 @@ def _read_arrays(
     train_step.init_state, trainable=tuple(plan.stage.trainable), config=config
   )
   shapes = jax.eval_shape(init, plan.model.shapes())
-  with safetensors.safe_open(path, "numpy") as file:
+  with local_copy(path) as copy, safetensors.safe_open(copy, "numpy") as file:
     names = list(file.keys())
     arrays = {name: file.get_tensor(name) for name in names}
   batch = {

@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import hashlib
 import io
+import json
 import pathlib
 import shlex
 from collections.abc import Mapping
@@ -49,15 +51,24 @@ class Run:
     self.workdir = workdir
     if processes.first():
       lock.check_free(workdir)
+    told = json.dumps(
+      [config_lib.public(config, keep_names=False), prepare], sort_keys=True
+    )
+    processes.require_same(
+      "config", hashlib.sha256(told.encode()).hexdigest()[:12],
+      "start all with the same flags",
+    )  # fmt: skip
     self.mesh = meshes.make_mesh(
-      config.batch_size // config.accumulate, config.mesh.data
+      config.batch_size, config.mesh.data, accumulate=config.accumulate
     )
     self.resumed = directory.resume_point(workdir, config)
     self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
     self.initial: train_step.Params = {}
     # A resumed run has its weights in the checkpoint.
     if config.init_from and not self.resumed:
-      self.initial = directory.load_params(whole_files.path(config.init_from))
+      source = whole_files.path(config.init_from)
+      step = directory.agreed_step(source)
+      self.initial = directory.load_params(source, step)
     self.data = self._prepare(prepare)
     if not self.resumed and processes.first():
       pipeline.say_distortion(config, self.data)
@@ -94,7 +105,8 @@ class Run:
     processes.require_same(
       "data",
       f"{counted(data.num_train, 'training image')}, at most "
-      f"{counted(data.max_instances, 'object')} each",
+      f"{counted(data.max_instances, 'object')} each, sum "
+      f"{data.contents or 'of drawn ones'}",
       "give all the same data",
     )
     return data
@@ -263,7 +275,7 @@ class Run:
 
   def way_on(self) -> str:
     """What to type after a run has diverged: half a sentence."""
-    self.checkpoints.wait()  # For the one that is being written.
+    self.checkpoints.wait(together=False)  # For the one being written.
     newest = self.checkpoints.latest()
     rate = min(self.config.optimizer.learning_rate / 10, 2e-4)
     change = f"--config.optimizer.learning_rate={rate:g}"

@@ -49,7 +49,9 @@ def test_what_they_agree_on(tmp_path):
   )
   assert [t.status for t in told] == [0, 0], told
   assert "said once" in told[0].text and "said once" not in told[1].text
-  assert "process 1 of 2 waited 0.5 s for the others at 'late'" in told[1].text
+  assert (
+    "process 1 of 2 cannot go on without the others at 'late'" in told[1].text
+  )
 
 
 def test_a_mesh_over_processes(tmp_path):
@@ -64,8 +66,8 @@ def test_a_mesh_over_processes(tmp_path):
       of = [d.process_index for d in found.devices.flat]
       assert of == [0] * (size // 2) + [1] * (size // 2), (batch, of)
     for batch, asked, words in (
-      (3, 0, "--config.batch_size=2 and --config.batch_size=4"),
-      (1, 0, "the nearest are --config.batch_size=2"),
+      (3, 0, "--config.batch_size=2 or --config.batch_size=4"),
+      (1, 0, "2 processes; say --config.batch_size=2"),
       (4, 1, "--config.mesh.data=2"),
     ):
       try:
