@@ -163,6 +163,8 @@ def goes_on(trained, workdir):
 SLOW = [0, 150, 350, 1000, 2200, 6000, 12_000, 20_000, 33_000, 100_000, 200_000]
 
 
+# tensorboardX leaves its file open where its last flush fails.
+@pytest.mark.filterwarnings("ignore:unclosed file.*tfevents:ResourceWarning")
 @pytest.mark.parametrize(
   "size",
   [40_000, *(pytest.param(n, marks=pytest.mark.slow) for n in SLOW)],

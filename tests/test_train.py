@@ -366,6 +366,7 @@ def test_a_run_that_diverges_saves_nothing_of_it(tmp_path, prepared_dir):
   assert directory.checkpoints_of(workdir).latest() == END
 
 
+@pytest.mark.slow
 def test_a_run_that_diverges_later(
   finished, tmp_path, prepared_dir, monkeypatch
 ):
