@@ -109,11 +109,13 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 # Libraries behind gs://, whose errors are not all OSErrors.
-_OF_BUCKETS = ("aiohttp", "gcsfs", "google")
+_OF_BUCKETS = (
+  "aiohttp.", "gcsfs.", "google.api_core.", "google.auth.", "google.cloud.",
+)  # fmt: skip
 
 
 def _fault(error: BaseException) -> Fault | None:
-  if type(error).__module__.partition(".")[0] in _OF_BUCKETS:
+  if type(error).__module__.startswith(_OF_BUCKETS):
     said = " ".join(str(error).split())[:200]
     return Fault(
       "", f"the bucket cannot be reached ({type(error).__name__}: {said})",

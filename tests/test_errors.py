@@ -82,6 +82,19 @@ def test_a_machine_that_refuses(error, said):
   assert ending(ExceptionGroup("several", [wrapped]), "W") == (line, 2)
 
 
+def test_a_bucket_that_cannot_be_reached():
+  """Of the libraries behind it; protobuf's lie below `google` too."""
+  gcsfs = pytest.importorskip("gcsfs.retry")
+  from google.protobuf.json_format import ParseError
+
+  line, status = ending(gcsfs.HttpError({"message": "try\nlater"}), "gs://b/w")
+  assert status == 2 and line.startswith(
+    "error: gs://b/w: the bucket cannot be"
+  )
+  assert "later" in line and "\n" not in line
+  assert ending(ParseError("no JSON"), "W") is None
+
+
 def test_folders_that_are_not_there(tmp_path):
   run = tmp_path / "run"
   with pytest.raises(FileNotFoundError) as error:
