@@ -28,6 +28,37 @@ def test_an_explicit_size():
     meshes.mesh_size(16, 8, 16)
 
 
+@pytest.mark.parametrize(
+  "batch, devices, processes, parts, size",
+  [(4, 8, 2, 1, 4), (8, 2, 4, 1, 8), (6, 4, 2, 1, 6), (8, 4, 2, 2, 4),
+   (12, 1, 3, 4, 3), (16, 8, 1, 4, 4)],
+)  # fmt: skip
+def test_as_many_devices_of_each_process(
+  batch, devices, processes, parts, size
+):
+  got = meshes.mesh_size(batch, devices, 0, processes, parts)
+  assert got == size
+
+
+@pytest.mark.parametrize(
+  "arguments, said",
+  [
+    ((4, 2, 0, 3), "say --config.batch_size=3 or --config.batch_size=6"),
+    ((1, 2, 0, 2), "of 2 processes; say --config.batch_size=2"),
+    # Parts of 3 pictures cannot be shared by 2; those of 2 and 4 can.
+    ((12, 1, 0, 2, 4), "2 processes x config.accumulate=4; say "
+     "--config.batch_size=8 or --config.batch_size=16"),
+    ((8, 4, 4, 1, 4), "mesh.data=4 x config.accumulate=4; say "
+     "--config.mesh.data=0 to use what fits, or --config.batch_size=16"),
+    ((6, 4, 3, 2), "or --config.mesh.data=4"),
+  ],
+)  # fmt: skip
+def test_the_nearest_that_fits_is_said(arguments, said):
+  with pytest.raises(InputError) as error:
+    meshes.mesh_size(*arguments)
+  assert said in str(error.value)
+
+
 def test_mesh_and_places():
   mesh = meshes.make_mesh(6)
   assert (mesh.axis_names, mesh.size) == (("data",), 3)

@@ -351,6 +351,32 @@ def test_without_orbaxs_call_the_manifest_comes_with_wait(
   checkpoints.verify(1)
 
 
+def test_a_run_that_was_removed_is_not_made_anew(tmp_path):
+  """Not even an empty manifest: the next start would take it for a step."""
+  checkpoints = Checkpoints(tmp_path / "run" / "checkpoints")
+  checkpoints.save(1, make_state(), {"stage": 0})
+  checkpoints._manager.wait_until_finished()
+  shutil.rmtree(tmp_path / "run")
+  with pytest.raises(FileNotFoundError):
+    checkpoints.close()
+  assert not list(tmp_path.rglob("*"))
+
+
+def test_one_that_ends_with_an_error_waits_for_no_other(tmp_path, monkeypatch):
+  """The others may be in a step, and are told once it has ended."""
+  waited = []
+  monkeypatch.setattr(checkpoint.processes, "wait", waited.append)
+  with Checkpoints(tmp_path / "good") as checkpoints:
+    checkpoints.save(1, make_state(), {"stage": 0})
+  assert "saved" in waited
+  waited.clear()
+  with pytest.raises(KeyError), Checkpoints(tmp_path / "bad") as checkpoints:
+    checkpoints.save(1, make_state(), {"stage": 0})
+    raise KeyError
+  assert "saved" not in waited
+  assert Checkpoints(tmp_path / "bad").steps() == [1]
+
+
 def test_saved_on_one_device_restored_on_four(saved):
   mesh = jax.make_mesh((4,), ("data",))
   spread = jax.sharding.NamedSharding(mesh, jax.P())
