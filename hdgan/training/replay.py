@@ -21,6 +21,7 @@ from ml_collections import ConfigDict
 from hdgan import config as config_lib
 from hdgan.datasets import pipeline
 from hdgan.devices import mesh as meshes
+from hdgan.devices import processes
 from hdgan.errors import InputError, counted, shortened
 from hdgan.networks import vgg
 from hdgan.training import schedule, train_step
