@@ -27,6 +27,11 @@ def get_config() -> ConfigDict:
     {
       "name": "paired_folder",
       "root": "",
+      "variant": "",
+      "split": "",
+      "label_map": "",
+      "instances": "folder",
+      "store_size": 0,
       "prepared_dir": "",
       "suffixes": {"label": "", "instance": "", "image": ""},
       "transform": "resize",

@@ -32,7 +32,7 @@ from tiny import tiny_config
 
 from hdgan import config as config_lib
 from hdgan import outside
-from hdgan.datasets import files, paired_folder, prepared
+from hdgan.datasets import files, files_builder, prepared
 from hdgan.datasets.classes import load_classes
 from hdgan.datasets.transforms import count_objects, dense_objects
 from hdgan.editing import file as edit_file
@@ -344,7 +344,7 @@ def read_options(folder: pathlib.Path) -> None:
 
 
 def read_record(folder: pathlib.Path) -> None:
-  found = paired_folder._summary_of(prepared.load_record(folder / "x"))
+  found = files_builder._summary_of(prepared.load_record(folder / "x"))
   assert found is None or prepared.bound_instances(found.max_objects) >= 64
 
 

@@ -71,6 +71,9 @@ def test_what_an_old_config_lacks_is_filled_in(past):
   kind = now["generator"].pop("kind", "plain")
   younger = {name: now.pop(name) for name in ("accumulate", "max_skipped")}
   assert younger == {"accumulate": 1, "max_skipped": 5}
+  of_data = {"variant": "", "split": "", "label_map": ""}
+  of_data |= {"instances": "folder", "store_size": 0}
+  assert {name: now["data"].pop(name) for name in of_data} == of_data
   assert kind == "plain" and now == plain
 
 

@@ -8,7 +8,6 @@ import concurrent.futures
 import dataclasses
 import hashlib
 import math
-import pathlib
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,13 +16,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan.datasets import files
-from hdgan.datasets.folder import (
-  ROLES,
-  WHAT,
-  ExampleFiles,
-  first_names,
-  short_name,
-)
+from hdgan.datasets.examples import WHAT, ExampleFiles, Part
+from hdgan.datasets.folder import first_names
 from hdgan.datasets.reading import reading_of
 from hdgan.datasets.transforms import Geometry, count_objects
 from hdgan.errors import InputError, counted, raise_faults
@@ -131,7 +125,7 @@ def check(
   told = list(faults)
   outside = {v for one in found for v in _outside(one.values, rules.pictures)}
   for example, one in zip(examples, found, strict=True):
-    name = short_name(example.label)
+    name = example.label.name
     fault = _label_fault(one.values, rules, name, outside)
     told += [*([fault] if fault else []), *one.faults]
   told += _kind_faults(examples, found)
@@ -165,39 +159,32 @@ def _check_example(example: ExampleFiles, rules: Rules) -> _Found:
   """Reads the files of one example; faults are collected, not raised."""
   found = _Found([])
   arrays = {}
-  for role in ROLES:
-    path = getattr(example, role)
-    if path is None:
-      continue
+  for role, part in example.parts().items():
     try:
-      arrays[role] = _read(path, role, rules, found)
+      arrays[role] = _read(part, role, rules, found)
     except InputError as error:
       found.faults.append(str(error))
   if "label" not in arrays:
     return found
   found.size = arrays["label"].shape[:2]
   # The label is the measure: sizes are compared with its own.
-  for role in ("instance", "image"):
-    if role in arrays and arrays[role].shape[:2] != found.size:
-      height, width = arrays[role].shape[:2]
-      path = getattr(example, role)
+  for role in [role for role in arrays if role != "label"]:
+    if arrays[role].shape[:2] != found.size:
+      height, width = arrays.pop(role).shape[:2]
       found.faults.append(
-        f"{short_name(path)}: the {WHAT[role]} is {height}x{width} (height x "
-        f"width) but {short_name(example.label)} is {found.size[0]}x"
+        f"{example.parts()[role].name}: the {WHAT[role]} is {height}x{width} "
+        f"(height x width) but {example.label.name} is {found.size[0]}x"
         f"{found.size[1]}; bring both to one size"
       )
-      del arrays[role]
   _check_objects(example, arrays, rules, found)
-  found.faults += size_faults(found.size, rules, short_name(example.label))
+  found.faults += size_faults(found.size, rules, example.label.name)
   return found
 
 
-def _read(
-  path: pathlib.Path, role: str, rules: Rules, found: _Found
-) -> np.ndarray:
+def _read(part: Part, role: str, rules: Rules, found: _Found) -> np.ndarray:
   """Reads one file, [H, W] ids or [H, W, C], and checks its values."""
-  name = short_name(path)
-  data = files.fetch(path, name)
+  name = part.name
+  data = files.checked(part.read(), name)
   found.sums.append(zlib.crc32(data))
   if role == "instance":
     return files.as_int32(files.read_map(data, name), name)
@@ -307,7 +294,7 @@ def _check_objects(
   count = found.objects = count_objects(label, instance)
   if 0 < rules.max_instances < count:
     found.faults.append(
-      f"{short_name(example.instance or example.label)}: {count} objects, "
+      f"{(example.instance or example.label).name}: {count} objects, "
       f"more than max_instances = {rules.max_instances}; say "
       f"--config.max_instances={-(-count // 64) * 64}, or "
       "--config.max_instances=0 to have them counted"
@@ -342,7 +329,7 @@ def _kind_faults(
     for example, one in zip(examples, found, strict=True):
       if role in one.kinds:
         counts[one.kinds[role]] += 1
-        first.setdefault(one.kinds[role], short_name(getattr(example, role)))
+        first.setdefault(one.kinds[role], example.parts()[role].name)
     if len(counts) > 1:
       mixed = ", ".join(
         f"{n} {kind} (first {first[kind]})" for kind, n in counts.items()

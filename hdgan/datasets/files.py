@@ -152,13 +152,61 @@ def fetch(path: str | os.PathLike, name: str = "") -> bytes:
       that is damaged or cut short.
   """
   name = name or visible(os.fspath(path))
-  data = read_bytes(path, name, MOST_BYTES)
+  return checked(read_bytes(path, name, MOST_BYTES), name)
+
+
+def checked(data: bytes, name: str) -> bytes:
+  """Checks of an encoded file what its decoder does not.
+
+  Args:
+    data: the bytes of a file.
+    name: how errors call it.
+
+  Returns:
+    The bytes.
+
+  Raises:
+    InputError: for a PNG that is damaged or cut short.
+  """
   fault = _png_fault(data) if data.startswith(_PNG) else ""
   if fault:
     raise InputError(
       f"{name}: damaged or unreadable ({fault}); replace or remove the file"
     )
   return data
+
+
+def encode_map(ids: np.ndarray) -> bytes:
+  """Encodes a map for `read_map`.
+
+  Args:
+    ids: [H, W] integers of any kind.
+
+  Returns:
+    A grey PNG of 8 or 16 bits; .npy where ids are negative or larger.
+  """
+  low, high = int(ids.min()), int(ids.max())
+  if low < 0 or high >= 2**16:
+    buffer = io.BytesIO()
+    np.save(buffer, ids)
+    return buffer.getvalue()
+  return encode_png(ids)
+
+
+def encode_png(array: np.ndarray) -> bytes:
+  """Encodes [H, W] ids of 0..65535 or an [H, W, 3] uint8 photo as a PNG.
+
+  Args:
+    array: ids take 8 bits where they fit into them, else 16.
+
+  Returns:
+    The bytes of the file.
+  """
+  if array.dtype != np.uint8:
+    array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
+  buffer = io.BytesIO()
+  Image.fromarray(array).save(buffer, "PNG")
+  return buffer.getvalue()
 
 
 def _fetch(source: Source, name: str) -> tuple[bytes, str]:

@@ -5,16 +5,19 @@ The layout is the released code's: `<split>_label/`, `<split>_inst/`,
 stems, never by position.
 """
 
-import dataclasses
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
 
 from hdgan.datasets import files
+from hdgan.datasets.examples import (
+  ROLES,
+  WHAT,
+  ExampleFiles,
+  FilePart,
+)
 from hdgan.errors import visible
 from hdgan.outside import path_fault
 
-ROLES = ("label", "instance", "image")
-WHAT = {"label": "label map", "instance": "instance map", "image": "photo"}
 FOLDERS = {
   "label": ("label", "A"),
   "instance": ("inst",),
@@ -26,16 +29,6 @@ KNOWN_SUFFIXES = {
   "instance": "_gtFine_instanceIds",
   "image": "_leftImg8bit",
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class ExampleFiles:
-  """The files of one scene; `stem` is the name that they share."""
-
-  stem: str
-  label: pathlib.Path
-  instance: pathlib.Path | None
-  image: pathlib.Path | None
 
 
 def split_folders(
@@ -118,11 +111,11 @@ def pair(
   return [
     ExampleFiles(
       stem,
-      label=path,
+      label=part,
       instance=by_role.get("instance", {}).get(stem),
       image=by_role.get("image", {}).get(stem),
     )
-    for stem, path in sorted(labels.items())
+    for stem, part in sorted(labels.items())
   ]
 
 
@@ -141,21 +134,16 @@ def first_names(names: Sequence[str], most: int = 5) -> str:
   return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
-def short_name(path: pathlib.Path) -> str:
-  """A file as errors name it: its folder and its name."""
-  return visible(f"{path.parent.name}/{path.name}")
-
-
 def _stems(
   folder: pathlib.Path,
   role: str,
   suffix: str,
   faults: list[str],
   trained: bool,
-) -> dict[str, pathlib.Path]:
-  """Maps the stem of each file in a folder to its path."""
+) -> dict[str, FilePart]:
+  """Maps the stem of each file in a folder to its part."""
   way = "" if trained else f"say --config.data.suffixes.{role}=SUFFIX, or "
-  stems: dict[str, pathlib.Path] = {}
+  stems: dict[str, FilePart] = {}
   names = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
   known = [p for p in names if p.suffix.lower() in files.SUFFIXES]
   if not known:
@@ -164,26 +152,27 @@ def _stems(
       f"it holds {_listing(folder)}"
     )
   for path in known:
+    part = FilePart(path)
     fault = path_fault(path.name)
     if fault:
-      faults.append(f"{short_name(path)}: the name {fault}")
+      faults.append(f"{part.name}: the name {fault}")
     if suffix and not path.stem.endswith(suffix):
       faults.append(
-        f"{short_name(path)}: does not end in data.suffixes.{role} = "
+        f"{part.name}: does not end in data.suffixes.{role} = "
         f"'{suffix}'; {way}rename the file"
       )
     stem = path.stem.removesuffix(suffix or KNOWN_SUFFIXES[role])
     if stem in stems:
       faults.append(
-        f"{short_name(path)}: the same name as {stems[stem].name}; keep one"
+        f"{part.name}: the same name as {stems[stem].path.name}; keep one"
       )
-    stems[stem] = path
+    stems[stem] = part
   return stems
 
 
 def _partner_faults(
   folders: Mapping[str, pathlib.Path],
-  by_role: Mapping[str, Mapping[str, pathlib.Path]],
+  by_role: Mapping[str, Mapping[str, FilePart]],
   role: str,
   faults: list[str],
   trained: bool,
@@ -194,7 +183,7 @@ def _partner_faults(
     way = suffix_way(by_role["label"], by_role[role], role)
   for a, b in (("label", role), (role, "label")):
     lonely = [
-      by_role[a][stem].name
+      by_role[a][stem].path.name
       for stem in sorted(by_role[a].keys() - by_role[b].keys())
     ]
     if lonely:

@@ -6,7 +6,6 @@ afterwards, so that any process count sees the same global batches and a run
 resumes by its step alone.
 """
 
-import dataclasses
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -15,11 +14,14 @@ import grain
 import numpy as np
 from ml_collections import ConfigDict
 
-from hdgan.datasets import paired_folder
 from hdgan.datasets.check import rules_of
+from hdgan.datasets.distortion import squash_line
+from hdgan.datasets.examples import ExampleFiles
+from hdgan.datasets.files_builder import preparing
+from hdgan.datasets.paired_folder import PairedFolder
 from hdgan.datasets.prepared import Prepared, say
 from hdgan.datasets.reading import Batch, Encoded, decode, place, reading_of
-from hdgan.datasets.streets import builder
+from hdgan.datasets.streets import builder as streets
 from hdgan.datasets.synthesis_inputs import (
   SynthesisInputs,
   check_inputs,
@@ -43,8 +45,8 @@ class DataSet(NamedTuple):
 
 # The one table of data sets, by `data.name`.
 DATA_SETS = {
-  "synthetic_streets": DataSet(builder.prepare_config),
-  "paired_folder": DataSet(paired_folder.prepare_config, from_folders=True),
+  "synthetic_streets": DataSet(streets.prepare_config),
+  "paired_folder": DataSet(preparing(PairedFolder), from_folders=True),
 }
 
 
@@ -78,7 +80,7 @@ def prepare(config: ConfigDict) -> Prepared:
 
 def say_distortion(config: ConfigDict, source: Prepared) -> None:
   """Tells, before a training, that pictures lose their shape, if they do."""
-  line = paired_folder.squash_line(config, source.sizes)
+  line = squash_line(config, source.sizes)
   if line:
     say(line)
 
@@ -247,12 +249,12 @@ def synthesis_inputs(
         f"'{source}' is neither a folder nor a split; the splits are "
         f"{', '.join(whole.sources)}"
       )
-    examples: Sequence[Encoded] = whole.sources[source]
+    examples: Sequence[ExampleFiles | Encoded] = whole.sources[source]
     names = whole.names[source]
   else:
     found = find_examples(source, config.data.root, config.data.suffixes)
     check_inputs(source, found, rules_of(config), config.data.workers)
-    examples = [dataclasses.asdict(one) for one in found]
+    examples = found
     names = tuple(one.stem for one in found)
   reading = reading_of(config)
   return SynthesisInputs(

@@ -8,6 +8,7 @@ from typing import Any
 
 from hdgan.datasets import files, folder, prepared
 from hdgan.datasets.check import Rules, check
+from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.reading import Encoded, Reading, decode_maps
 from hdgan.datasets.transforms import (
   Geometry,
@@ -31,14 +32,14 @@ class SynthesisInputs(Sequence[dict[str, Any]]):
 
   Attributes:
     names: the stems, without the suffixes that roles add.
-    examples: paths or bytes of label, instance and image.
+    examples: files, or the bytes of label, instance and image.
     reading: how they are decoded.
     geometry: how training scales pictures.
     own_size: keep each map's own size instead.
   """
 
   names: tuple[str, ...]
-  examples: Sequence[Encoded]
+  examples: Sequence[ExampleFiles | Encoded]
   reading: Reading
   geometry: Geometry
   own_size: bool
@@ -57,6 +58,11 @@ class SynthesisInputs(Sequence[dict[str, Any]]):
       [H, W, C] or None. Neither cropped nor padded.
     """
     name, example = self.names[i], self.examples[i]
+    if isinstance(example, ExampleFiles):
+      example = {
+        key: files.checked(value, name) if key != "name" else value
+        for key, value in example.read().items()
+      }
     arrays: dict[str, Any] = decode_maps(example, self.reading, name)
     if example["image"]:
       channels = self.reading.pictures.image_channels
@@ -68,6 +74,12 @@ class SynthesisInputs(Sequence[dict[str, Any]]):
       bring = place_map if array.ndim == 2 else place_picture
       arrays[key] = bring(array, placement)
     return {"image": None, **arrays, "name": name}
+
+  @property
+  def paths(self) -> list[pathlib.Path]:
+    """Files on the disk that are read; none where the data is drawn."""
+    files = [one for one in self.examples if isinstance(one, ExampleFiles)]
+    return [part.path for one in files for part in one.parts().values()]
 
   def only(self, name: str, flag: str = "--map") -> "SynthesisInputs":
     """Keeps the one input of a name.
@@ -93,7 +105,7 @@ class SynthesisInputs(Sequence[dict[str, Any]]):
 
 def find_examples(
   source: str, root: str, suffixes: Mapping[str, str]
-) -> list[folder.ExampleFiles]:
+) -> list[ExampleFiles]:
   """Lists the files that a user named.
 
   Args:
@@ -126,7 +138,7 @@ def find_examples(
 
 def check_inputs(
   source: str,
-  examples: Sequence[folder.ExampleFiles],
+  examples: Sequence[ExampleFiles],
   rules: Rules,
   workers: int,
 ) -> None:

@@ -11,7 +11,6 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -264,8 +263,7 @@ def keep_apart_from_inputs(
   read = [pathlib.Path(flag).expanduser() for flag in flags if flag]
   read = [path for path in read if path.exists()]
   folders = [path for path in read if path.is_dir()]
-  examples: list[Any] = [v for one in inputs.examples for v in one.values()]
-  maps = [v for v in examples if isinstance(v, pathlib.Path)]
+  maps = inputs.paths
   folders += dict.fromkeys(path.parent for path in maps)
   folders += [p.parent for p in read if is_role(p.absolute().parent.name)]
   homes = [pathlib.Path(root).expanduser()] if root else []

@@ -5,6 +5,7 @@ import pathlib
 
 from hdgan.datasets import folder, pipeline, synthesis_inputs
 from hdgan.datasets.check import rules_of
+from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.reading import reading_of
 from hdgan.errors import InputError
 from hdgan.rendering.encode import Example, encode_all, pool_objects
@@ -61,7 +62,7 @@ def find_photo(renderer: Renderer, photo: str) -> Example:
   data = config.data
   found = synthesis_inputs.find_examples(source, data.root, data.suffixes)
   for one in found:
-    here = one.image and one.image.resolve() == path.resolve()
+    here = one.image and one.image.path.resolve() == path.resolve()
     if here or (not path.is_file() and one.stem == name and one.image):
       return _read_photo(renderer, one)
   raise InputError(
@@ -86,18 +87,16 @@ def _source_of(path: pathlib.Path, flag: str) -> str:
   )
 
 
-def _read_photo(renderer: Renderer, one: folder.ExampleFiles) -> Example:
+def _read_photo(renderer: Renderer, one: ExampleFiles) -> Example:
   """Checks and reads one photo with its maps, at stage one's size."""
   config = renderer.config
   rules = rules_of(config)
-  synthesis_inputs.check_inputs(str(one.image), [one], rules, 1)
+  photo = one.image.name if one.image else one.stem
+  synthesis_inputs.check_inputs(photo, [one], rules, 1)
   reading = reading_of(config)
-  example = {
-    "label": one.label, "instance": one.instance, "image": one.image,
-  }  # fmt: skip
   inputs = synthesis_inputs.SynthesisInputs(
     (one.stem,),
-    [example],
+    [one],
     reading=reading,
     geometry=reading.geometry(config.stages[0].size),
     own_size=False,

@@ -30,15 +30,15 @@ def test_pairs_by_name_in_name_order(tmp_path):
   )
   examples = scan(tmp_path, "train")
   assert [example.stem for example in examples] == ["a", "b"]
-  assert examples[0].instance.name == "a.tiff"
-  assert examples[1].image.name == "b.JPG"
+  assert examples[0].instance.path.name == "a.tiff"
+  assert examples[1].image.path.name == "b.JPG"
 
 
 def test_the_folders_a_and_b(tmp_path):
   touch(tmp_path, "train_A/x.png", "train_B/x.png")
   (example,) = scan(tmp_path, "train")
-  assert example.label.parent.name == "train_A"
-  assert example.image.parent.name == "train_B"
+  assert example.label.path.parent.name == "train_A"
+  assert example.image.path.parent.name == "train_B"
   assert example.instance is None
 
 
@@ -51,7 +51,7 @@ def test_known_suffixes_of_cityscapes(tmp_path):
   )
   (example,) = scan(tmp_path, "val")
   assert example.stem == "u_1"
-  assert example.image.name == "u_1_leftImg8bit.png"
+  assert example.image.path.name == "u_1_leftImg8bit.png"
 
 
 def test_given_suffixes(tmp_path):

@@ -8,7 +8,7 @@ import shutil
 import pytest
 from tiny import data_config, file_limit
 
-from hdgan.datasets import paired_folder, prepared
+from hdgan.datasets import examples, pipeline, prepared
 from hdgan.datasets.streets import builder as streets
 from hdgan.errors import InputError, ending
 
@@ -159,12 +159,12 @@ def test_a_photo_that_may_not_be_read(tmp_path, monkeypatch):
   config = data_config(tmp_path)
   photo = str(tmp_path / "data/train_img/street_00000.png")
 
-  def refuse(path):
+  def refuse(*args):
     raise PermissionError(errno.EACCES, "Permission denied", photo)
 
-  monkeypatch.setattr(paired_folder, "_bytes", refuse)
+  monkeypatch.setattr(examples.ExampleFiles, "read", refuse)
   with pytest.raises(PermissionError) as error:
-    paired_folder.prepare_config(config)
+    pipeline.prepare(config)
   line, status = ending(error.value)
   assert status == 2
   assert line.startswith(f"error: {photo}: Permission denied; give this user")

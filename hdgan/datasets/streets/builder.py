@@ -5,7 +5,6 @@ house are kept as the feature `styles`, which is never fed to a network.
 """
 
 import dataclasses
-import io
 import itertools
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
-from PIL import Image
 
 from hdgan.datasets import classes, files, prepared
 from hdgan.datasets.check import rules_of, size_faults
@@ -92,9 +90,9 @@ class SyntheticStreets(tfds.core.GeneratorBasedBuilder):
         i,
         {
           "name": street_name(i),
-          "label": encode_png(street.label),
-          "instance": encode_png(street.instance),
-          "image": encode_png(street.image),
+          "label": files.encode_png(street.label),
+          "instance": files.encode_png(street.instance),
+          "image": files.encode_png(street.image),
           "styles": [{"object": o, "style": s} for o, s in street.styles],
         },
       )
@@ -255,7 +253,7 @@ def write_folder(
       for role, array in arrays.items():
         path = root / f"{split}_{role}" / f"{street_name(index)}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode_png(array))
+        path.write_bytes(files.encode_png(array))
   write_text(root / classes.FILE, classes.to_json(CLASSES))
 
 
@@ -265,12 +263,3 @@ def _count_objects(example: dict[str, Any]) -> int:
     files.read_map(example[key]) for key in ("label", "instance")
   )
   return len(dense_objects(label, instance)[1])
-
-
-def encode_png(array: np.ndarray) -> bytes:
-  """Encodes [H, W] ids (8 or 16 bits, as needed) or an [H, W, 3] photo."""
-  if array.dtype != np.uint8:
-    array = array.astype(np.uint8 if array.max() < 256 else np.uint16)
-  out = io.BytesIO()
-  Image.fromarray(array).save(out, "PNG")
-  return out.getvalue()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hdgan.datasets import files
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.datasets.streets import canvas as street_canvas
 from hdgan.datasets.streets import scene as street_scene
@@ -107,7 +108,7 @@ def test_prepared_streets(tmp_path):
   scene = draw_street(7, 4, 32, 64)
   example = sources["val"][1]
   assert example["name"] == b"street_00004"
-  assert example["image"] == synthetic_streets.encode_png(scene.image)
+  assert example["image"] == files.encode_png(scene.image)
   pairs = zip(
     example["styles"]["object"], example["styles"]["style"], strict=True
   )

@@ -10,17 +10,16 @@ import sys
 import jax
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
 from tiny import scan
 
-from hdgan import config as config_lib
-from hdgan.datasets import files, paired_folder, prepared
+from hdgan.datasets import files, files_builder, prepared
 from hdgan.datasets.check import Rules
+from hdgan.datasets.examples import Found
+from hdgan.datasets.paired_folder import PairedFolder
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.devices import compile_cache
 from hdgan.errors import InputError
 from hdgan.picture_spec import PictureSpec
-from hdgan.validation import validate
 
 RULES = Rules(PictureSpec(num_classes=8))
 
@@ -34,8 +33,8 @@ def root(tmp_path):
 
 
 def prepare(root, copies, rules=RULES):
-  splits = {split: scan(root, split) for split in ("train", "val")}
-  return paired_folder.prepare(root, splits, rules, folder=copies)
+  found = Found({split: scan(root, split) for split in ("train", "val")})
+  return files_builder.prepare(PairedFolder, root, found, rules, folder=copies)
 
 
 def names(sources, split) -> list[str]:
@@ -79,52 +78,6 @@ def test_without_a_home(monkeypatch):
   assert jax.config.jax_compilation_cache_dir == before
 
 
-# Worked by hand at units of 16. 70 x 200 is 2.86 wide: 32 x 96 (3072 pixels) is
-# the nearest to 64 x 64 (4096), 48 x 144 (6912) is further off.
-@pytest.mark.parametrize(
-  "sizes, stages, transform, said",
-  [
-    ({"64x64": 3, "70x200": 2}, [(64, 64)], "resize",
-     "2 of 5 pictures change their shape by more than a quarter: 70x200 "
-     "pictures become 64x64 (height x width); cut instead: "
-     "--config.data.transform=crop"),
-    ({"64x64": 3, "50x100": 2}, [(64, 64)], "resize",
-     "2 of 5 pictures change their shape by more than a quarter: 50x100 "
-     "pictures become 64x64 (height x width); cut these to the shape of the "
-     "others"),
-    ({"64x64": 2, "70x200": 3}, [(64, 64)], "resize",
-     "3 of 5 pictures change their shape by more than a quarter: 70x200 "
-     "pictures become 64x64 (height x width); say --config.stages[0].size="
-     "32,96, or cut instead: --config.data.transform=crop"),
-    ({"70x50": 1}, [(64, 64)], "resize",
-     "1 of 1 pictures change their shape by more than a quarter: 70x50 "
-     "pictures become 64x64 (height x width); say --config.stages[0].size="
-     "64,48"),
-    ({"80x64": 1}, [(64, 64)], "resize", ""),  # A quarter, not more.
-    ({"81x64": 9}, [(96, 96), (80, 64)], "resize",
-     "9 of 9 pictures change their shape by more than a quarter: 81x64 "
-     "pictures become 96x96 (height x width); say --config.stages[0].size="
-     "96,80"),
-    ({"70x200": 2}, [(64, 64)], "crop", ""),
-  ],
-)  # fmt: skip
-def test_distortion_is_said(sizes, stages, transform, said):
-  """A size to type keeps the shape, or crops where all are large enough."""
-  config = config_lib.defaults()
-  config.data.transform = transform
-  config.stages = tuple(
-    ConfigDict({**config.stages[0].to_dict(), "name": str(s), "size": s})
-    for s in stages
-  )
-  assert paired_folder.squash_line(config, sizes) == said
-  if "].size=" in said:
-    size = said.partition("].size=")[2].split(", or")[0].split(",")
-    config.stages[0].size = tuple(map(int, size))
-    validate(config, files=False)
-    name = said.split(": ")[1].split(" ")[0]
-    assert paired_folder.squash_line(config, {name: sizes[name]}) == ""
-
-
 def test_files_are_kept_byte_for_byte_in_name_order(root, tmp_path):
   label = np.full((32, 64), 5, np.int32)
   (root / "train_label/street_00002.png").unlink()
@@ -146,7 +99,7 @@ def test_prepared_and_checked_once(root, tmp_path, monkeypatch):
   def forbidden(*args: object, **kwargs: object) -> None:
     raise AssertionError("read again")
 
-  monkeypatch.setattr(paired_folder, "check", forbidden)
+  monkeypatch.setattr(files_builder, "check", forbidden)
   sources, second = prepare(root, tmp_path / "copies")
   assert first == second
   assert len(sources["train"]) == 4
@@ -162,7 +115,7 @@ def test_other_rules_are_checked_on_the_same_copy(root, tmp_path):
 @pytest.mark.parametrize("change", ["time", "size", "name"])
 def test_a_changed_folder_is_prepared_again(root, tmp_path, change):
   splits = {"train": scan(root, "train")}
-  before = paired_folder.fingerprint(root, splits)
+  before = files_builder.fingerprint(splits)
   photo = root / "train_img/street_00001.png"
   if change == "time":
     os.utime(photo, (1, 1))
@@ -173,13 +126,11 @@ def test_a_changed_folder_is_prepared_again(root, tmp_path, change):
       path = root / f"train_{role}/street_00001.png"
       path.rename(path.with_name("street_x.png"))
   splits = {"train": scan(root, "train")}
-  assert paired_folder.fingerprint(root, splits) != before
+  assert files_builder.fingerprint(splits) != before
   # The name of the whole folder does not matter, those of its files do.
   moved = shutil.copytree(root, tmp_path / "moved")
   again = {"train": scan(moved, "train")}
-  assert paired_folder.fingerprint(moved, again) == (
-    paired_folder.fingerprint(root, splits)
-  )
+  assert files_builder.fingerprint(again) == (files_builder.fingerprint(splits))
 
 
 def test_bad_folders_leave_nothing_behind(root, tmp_path):
@@ -193,15 +144,18 @@ KILLED = """
 import os, pathlib, sys
 sys.path[:0] = [{here!r}, {here!r} + "/tests"]
 from tiny import scan
-from hdgan.datasets import paired_folder, prepared
+from hdgan.datasets import files_builder, prepared
 from hdgan.datasets.check import Rules
+from hdgan.datasets.examples import Found
+from hdgan.datasets.paired_folder import PairedFolder
 from hdgan.picture_spec import PictureSpec
 prepared.progress_line = lambda what: lambda done, total: (
   os._exit(9) if what.startswith("preparing") and done == 3 else None)
 root = pathlib.Path({root!r})
-splits = {{s: scan(root, s) for s in ("train", "val")}}
+found = Found({{s: scan(root, s) for s in ("train", "val")}})
+copies = pathlib.Path({copies!r})
 rules = Rules(PictureSpec(8))
-paired_folder.prepare(root, splits, rules, folder=pathlib.Path({copies!r}))
+files_builder.prepare(PairedFolder, root, found, rules, folder=copies)
 """
 
 
