@@ -78,6 +78,7 @@ def test_names_every_mode_and_config():
   text = read("README.md")
   for mode in main.MODES:
     assert f"`{mode}`" in text, mode
+  text = read("configs/README.md")
   for config in ROOT.glob("configs/*.py"):
     assert f"`configs/{config.name}`" in text, config
 
