@@ -5,10 +5,13 @@ import errno
 import os
 import pathlib
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-SHOWN_FAULTS = 20
+SHOWN_FAULTS = 20  # Of each kind.
+MOST_KINDS = 20
+_OTHER = "other"
 SHOWN_CHARACTERS = 200
 # Of a whole line; its end holds the way out.
 _HEAD, _TAIL = 1200, 300
@@ -150,22 +153,76 @@ def _misplaced(code: int | None, path: pathlib.Path) -> Fault | None:
   return None
 
 
-def raise_faults(faults: Sequence[str]) -> None:
+class Faults:
+  """Collects lines of what is wrong as they come, and counts them by kind.
+
+  Two are of one kind where the same is to be done about them: their ways out,
+  what stands behind the last semicolon, differ in numbers at most. However
+  many come, no more is kept than is told.
+  """
+
+  def __init__(self, lines: Iterable[str] = ()):
+    self._lines: dict[str, list[str]] = {}
+    self._counts: Counter[str] = Counter()
+    for line in lines:
+      self.add(line)
+
+  def add(self, line: str, times: int = 1) -> None:
+    """Takes a line that stands for one fault, or for several of its kind."""
+    kind = _kind(line)
+    if kind not in self._lines and len(self._lines) >= MOST_KINDS:
+      kind = _OTHER
+    told = self._lines.setdefault(kind, [])
+    self._counts[kind] += times
+    if len(told) < SHOWN_FAULTS and kind != _OTHER:
+      told.append(line)
+
+  def __len__(self) -> int:
+    return self._counts.total()
+
+  def lines(self) -> list[str]:
+    """The first 20 of each kind, in the order in which kinds came, and counts.
+
+    Returns:
+      One line per fault, and one for those of a kind that are not told.
+    """
+    lines = []
+    for kind, told in self._lines.items():
+      lines += told
+      rest = self._counts[kind] - len(told)
+      if rest:
+        which = " of this kind" if len(self._lines) > 1 else ""
+        which = " of other kinds" if kind == _OTHER else which
+        lines.append(f"... and {counted(rest, 'more fault')}{which}")
+    return lines
+
+  def raise_any(self) -> None:
+    """Raises what was found wrong, if anything was.
+
+    Raises:
+      InputError: with all `lines`.
+    """
+    if self:
+      raise InputError("\n".join(self.lines()))
+
+
+def _kind(line: str) -> str:
+  """What faults are counted by: the way out, without its numbers."""
+  _, mark, way = line.rpartition("; ")
+  # The front of a line that names none is the file's name.
+  return re.sub(r"\d+", "0", way if mark else line.partition(": ")[2] or line)
+
+
+def raise_faults(faults: Iterable[str]) -> None:
   """Raises what was found wrong, if anything was.
 
   Args:
     faults: one line each.
 
   Raises:
-    InputError: the first 20 of them and the number of the rest.
+    InputError: the first 20 of each kind, and how many more there are.
   """
-  if not faults:
-    return
-  lines = list(faults[:SHOWN_FAULTS])
-  if len(faults) > SHOWN_FAULTS:
-    more = counted(len(faults) - SHOWN_FAULTS, "more fault")
-    lines.append(f"... and {more}")
-  raise InputError("\n".join(lines))
+  Faults(faults).raise_any()
 
 
 def counted(count: int, noun: str, plural: str = "") -> str:

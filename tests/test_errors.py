@@ -5,6 +5,7 @@ import errno
 import pytest
 
 from hdgan.errors import (
+  Faults,
   InputError,
   Terminated,
   counted,
@@ -26,6 +27,31 @@ def test_the_first_faults_and_the_number_of_the_rest():
   assert lines[20:] == ["... and 13 more faults"]
   with pytest.raises(InputError, match=r"\.\.\. and 1 more fault$"):
     raise_faults(["fault"] * 21)
+
+
+def test_faults_are_counted_by_what_is_to_be_done():
+  """Numbers in a way out make no other kind; names in front of it neither."""
+  faults = Faults()
+  for i in range(25):
+    faults.add(f"a{i}.png: 3x{i} pixels; say --config.max_instances={64 * i}")
+    faults.add(f"b{i}.png: broken; replace it")
+  faults.add("c.png: too dark")
+  faults.add("d.png: too dark", times=4)
+  lines = faults.lines()
+  assert len(faults) == 55
+  assert lines[0] == "a0.png: 3x0 pixels; say --config.max_instances=0"
+  assert lines[20] == lines[41] == "... and 5 more faults of this kind"
+  assert lines[21] == "b0.png: broken; replace it"
+  assert lines[42:] == [
+    "c.png: too dark", "d.png: too dark", "... and 3 more faults of this kind"
+  ]  # fmt: skip
+
+
+def test_very_many_kinds_of_faults_stay_few_lines():
+  faults = Faults(f"x: bad; do {'a' * i}" for i in range(1000))
+  lines = faults.lines()
+  assert len(lines) == 21 and len(faults) == 1000
+  assert lines[20] == "... and 980 more faults of other kinds"
 
 
 def test_a_number_and_its_noun():

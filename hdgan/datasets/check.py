@@ -5,12 +5,15 @@ the way out.
 """
 
 import concurrent.futures
+import contextlib
 import dataclasses
+import functools
 import hashlib
 import math
 import zlib
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -20,7 +23,7 @@ from hdgan.datasets.examples import WHAT, ExampleFiles, Part
 from hdgan.datasets.folder import first_names
 from hdgan.datasets.reading import reading_of
 from hdgan.datasets.transforms import Geometry, count_objects
-from hdgan.errors import InputError, counted, raise_faults
+from hdgan.errors import SHOWN_FAULTS, Faults, InputError, counted
 from hdgan.picture_spec import PictureSpec, picture_spec
 
 # What the values of most pictures lie in.
@@ -97,6 +100,9 @@ def check(
 ) -> Summary:
   """Reads every file and raises one InputError with all faults.
 
+  Only sums over the examples are kept, so that it needs no more memory for
+  many than for few.
+
   Args:
     splits: the examples of each split that will be used.
     rules: what they must keep to.
@@ -108,51 +114,119 @@ def check(
     The Summary of a folder without a fault.
 
   Raises:
-    InputError: one line per fault, the first 20 and the number of the rest.
+    InputError: one line per fault, the first 20 of a kind and the number of
+      the rest.
   """
-  examples = [example for split in splits.values() for example in split]
-  found: list[_Found] = []
-  with concurrent.futures.ThreadPoolExecutor(max(1, workers)) as pool:
+  told, total = _Total(rules, Faults(faults)), sum(map(len, splits.values()))
+  contents, done = {}, 0
+  for split, examples in splits.items():
+    sums = _SumOfSums()
+    look = functools.partial(_check_example, rules=rules)
+    with contextlib.closing(_in_order(look, examples, workers)) as found:
+      for example, one in zip(examples, found, strict=True):
+        told.add(example, one)
+        sums.add(one.sums)
+        done += 1
+        progress(done, total)
+    contents[split] = sums.text()
+  told.finish().raise_any()
+  return Summary(
+    counts={name: len(split) for name, split in splits.items()},
+    sizes=dict(told.sizes),
+    max_objects=told.max_objects,
+    classes=dict(sorted(told.values.items())),
+    has_instances=told.has_instances,
+    contents=contents,
+  )
+
+
+def _in_order(
+  look: Callable[[ExampleFiles], _Found],
+  examples: Sequence[ExampleFiles],
+  workers: int,
+) -> Generator[_Found, None, None]:
+  """What was found in each example, in their order; few are ahead of it."""
+  workers = max(1, workers)
+  with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+    ahead: deque[concurrent.futures.Future[_Found]] = deque()
     try:
-      for one in pool.map(lambda e: _check_example(e, rules), examples):
-        found.append(one)
-        progress(len(found), len(examples))
+      for example in examples:
+        if len(ahead) >= 4 * workers:
+          yield ahead.popleft().result()
+        ahead.append(pool.submit(look, example))
+      while ahead:
+        yield ahead.popleft().result()
     except BaseException:
       # Leaving the block would wait for every file that is queued.
       pool.shutdown(cancel_futures=True)
       raise
-  # In the order of the files, whichever thread was first.
-  told = list(faults)
-  outside = {v for one in found for v in _outside(one.values, rules.pictures)}
-  for example, one in zip(examples, found, strict=True):
-    name = example.label.name
-    fault = _label_fault(one.values, rules, name, outside)
-    told += [*([fault] if fault else []), *one.faults]
-  told += _kind_faults(examples, found)
-  raise_faults(told)
-  values: Counter[int] = Counter()
-  for one in found:
-    values.update(one.values)
-  sizes = Counter(f"{one.size[0]}x{one.size[1]}" for one in found)
-  return Summary(
-    counts={name: len(split) for name, split in splits.items()},
-    sizes=dict(sizes),
-    max_objects=max((one.objects for one in found), default=0),
-    classes=dict(sorted(values.items())),
-    has_instances=any(example.instance for example in examples),
-    contents=_contents(splits, found),
-  )
 
 
-def _contents(
-  splits: Mapping[str, Sequence[ExampleFiles]], found: Sequence[_Found]
-) -> dict[str, str]:
-  """Per split a sum over the sums of its files."""
-  contents, rest = {}, iter(found)
-  for name, split in splits.items():
-    sums = [next(rest).sums for _ in split]
-    contents[name] = hashlib.sha256(repr(sums).encode()).hexdigest()[:20]
-  return contents
+class _Total:
+  """Sums over all examples, as they come."""
+
+  def __init__(self, rules: Rules, faults: Faults):
+    self.rules, self.faults = rules, faults
+    self.values: Counter[int] = Counter()
+    self.sizes: Counter[str] = Counter()
+    self.max_objects, self.has_instances = 0, False
+    # Names and values of the first label maps with values that are no class.
+    self._outside: list[tuple[str, dict[int, int]]] = []
+    self._more_outside = 0
+    self._kinds: dict[str, dict[str, list[Any]]] = {"label": {}, "image": {}}
+
+  def add(self, example: ExampleFiles, one: _Found) -> None:
+    """Takes what was found in one example."""
+    for line in one.faults:
+      self.faults.add(line)
+    self.values.update(one.values)
+    self.sizes[f"{one.size[0]}x{one.size[1]}"] += 1
+    self.max_objects = max(self.max_objects, one.objects)
+    self.has_instances |= example.instance is not None
+    if _outside(one.values, self.rules.pictures):
+      if len(self._outside) < SHOWN_FAULTS:
+        self._outside.append((example.label.name, one.values))
+      else:
+        self._more_outside += 1
+    for role, kind in one.kinds.items():
+      name = example.parts()[role].name
+      self._kinds[role].setdefault(kind, [0, name])[0] += 1
+
+  def finish(self) -> Faults:
+    """All faults, with those that only all files together have."""
+    outside = set(_outside(self.values, self.rules.pictures))
+    for i, (name, values) in enumerate(self._outside, 1):
+      line = _label_fault(values, self.rules, name, outside)
+      last = i == len(self._outside)
+      self.faults.add(line, 1 + self._more_outside * last)
+    for role, kinds in self._kinds.items():
+      if len(kinds) > 1:
+        mixed = ", ".join(
+          f"{n} {kind} (first {name})" for kind, (n, name) in kinds.items()
+        )
+        self.faults.add(
+          f"{role} files are of different kinds: {mixed}; save all alike"
+        )
+    return self.faults
+
+
+class _SumOfSums:
+  """SHA-256 over the sums of a split's files as `repr` writes their list."""
+
+  def __init__(self) -> None:
+    self._digest, self._empty = hashlib.sha256(b"["), True
+
+  def add(self, sums: Sequence[int]) -> None:
+    """Takes the sums of the next example's files."""
+    text = repr(list(sums))
+    self._digest.update((text if self._empty else f", {text}").encode())
+    self._empty = False
+
+  def text(self) -> str:
+    """Of all that were taken."""
+    whole = self._digest.copy()
+    whole.update(b"]")
+    return whole.hexdigest()[:20]
 
 
 def _check_example(example: ExampleFiles, rules: Rules) -> _Found:
@@ -316,25 +390,3 @@ def size_faults(size: tuple[int, int], rules: Rules, name: str) -> list[str]:
       )
   # A later stage is larger: one line says enough.
   return faults[:1]
-
-
-def _kind_faults(
-  examples: Sequence[ExampleFiles], found: Sequence[_Found]
-) -> list[str]:
-  """Says where pictures of different depth are mixed: batches need one."""
-  faults = []
-  for role in ("label", "image"):
-    first: dict[str, str] = {}
-    counts: Counter[str] = Counter()
-    for example, one in zip(examples, found, strict=True):
-      if role in one.kinds:
-        counts[one.kinds[role]] += 1
-        first.setdefault(one.kinds[role], example.parts()[role].name)
-    if len(counts) > 1:
-      mixed = ", ".join(
-        f"{n} {kind} (first {first[kind]})" for kind, n in counts.items()
-      )
-      faults.append(
-        f"{role} files are of different kinds: {mixed}; save all alike"
-      )
-  return faults

@@ -1,7 +1,9 @@
 """Every fault of a folder: file, value, rule and way out on one line each."""
 
 import dataclasses
+import hashlib
 import shutil
+import zlib
 
 import numpy as np
 import pytest
@@ -59,6 +61,62 @@ def test_summary_of_a_good_folder(root):
     ids = load(root, f"train_inst/{path.name}").ravel().tolist()
     most = max(most, len(set(zip(label, ids, strict=True))))
   assert summary.max_objects == most
+
+
+def test_the_sum_of_a_split_is_over_its_files_in_their_order(root):
+  """As it has been since it is kept with runs: resumed ones compare it."""
+  sums = [
+    [
+      zlib.crc32((root / f"train_{part}/street_{i:05d}.png").read_bytes())
+      for part in ("label", "inst", "img")
+    ]
+    for i in range(3)
+  ]
+  summary = check({"train": scan(root, "train")}, RULES, workers=3)
+  told = hashlib.sha256(repr(sums).encode()).hexdigest()[:20]
+  assert summary.contents == {"train": told}
+
+
+def test_few_examples_are_read_ahead(root):
+  """Whatever their number: none of what was read of them is kept."""
+  (example, *_), reads = scan(root, "train"), []
+
+  @dataclasses.dataclass(frozen=True)
+  class Counted:
+    name: str = "a.png"
+
+    def read(self):
+      reads.append(1)
+      return example.label.path.read_bytes()
+
+  many = [dataclasses.replace(example, label=Counted())] * 200
+  ahead = []
+  check(
+    {"train": many}, RULES, workers=2,
+    progress=lambda done, total: ahead.append(len(reads) - done),
+  )  # fmt: skip
+  assert len(reads) == len(ahead) == 200 and max(ahead) <= 4 * 2
+
+
+def test_faults_of_each_kind_are_counted(root):
+  """20 of each are told, whichever are more; in the order of the files."""
+  (example, *_) = scan(root, "train")
+  (root / "train_label/bad.png").write_bytes(b"no picture")
+  label = load(root, "train_label/street_00001.png")
+  save(root, "train_label/odd.png", np.where(label == 0, 200, label))
+  bad, odd = (
+    dataclasses.replace(
+      example, label=dataclasses.replace(example.label, path=path)
+    )
+    for path in (root / "train_label/bad.png", root / "train_label/odd.png")
+  )
+  with pytest.raises(InputError) as error:
+    check({"train": [bad, odd] * 25}, RULES)
+  lines = str(error.value).split("\n")
+  assert [line.split(":")[0] for line in lines] == [
+    *["train_label/bad.png"] * 20, "... and 5 more faults of this kind",
+    *["train_label/odd.png"] * 20, "... and 5 more faults of this kind",
+  ]  # fmt: skip
 
 
 def test_label_value_beyond_the_classes(root):
