@@ -9,6 +9,7 @@ Pillow passes over what a damaged or cut PNG lacks: the sums and the rows of a
 PNG that comes from a path are checked here.
 """
 
+import dataclasses
 import io
 import os
 import struct
@@ -43,6 +44,10 @@ _OTHER_ORDER = {
   "16L": "16B",
   "16N": "16B" if sys.byteorder == "little" else "16L",
 }
+_LOSSY = (
+  "{name}: a map of ids cannot be a {what} (lossy: it changes ids along every "
+  "border); export it again as PNG, TIFF or .npy"
+)
 # ITU-R BT.601 luma, the usual grey of a colour photo.
 _LUMA = (0.299, 0.587, 0.114)
 
@@ -64,11 +69,8 @@ def read_map(source: Source, name: str = "") -> np.ndarray:
   if data.startswith(_NPY):
     return _map_of_array(_load_npy(data, name), name)
   image = _open(data, name)
-  if image.format == "JPEG":
-    raise InputError(
-      f"{name}: a map of ids cannot be a JPEG (lossy: it changes ids along "
-      "every border); export it again as PNG, TIFF or .npy"
-    )
+  if image.format in ("JPEG", "MPO"):
+    raise InputError(_LOSSY.format(name=name, what="JPEG"))
   if len(image.getbands()) != 1:
     raise InputError(_colour_fault(image, name))
   array = _pixels(image, name)
@@ -77,6 +79,80 @@ def read_map(source: Source, name: str = "") -> np.ndarray:
     # Byte 24 of a PNG is the depth of its samples.
     array = array // np.uint8(255 // (2 ** min(data[24], 8) - 1))
   return _map_of_array(array, name)
+
+
+@dataclasses.dataclass(frozen=True)
+class FileFacts:
+  """What an encoded file says of itself before its samples are decoded.
+
+  Attributes:
+    format: 'PNG', 'JPEG', 'TIFF', 'NPY'.
+    mode: what a pixel is, in Pillow's words: '1', 'L', 'LA', 'P', 'RGB',
+      'RGBA', 'CMYK', 'F', ...; the dtype of a .npy.
+    bits: of a sample, as stored.
+    channels: samples of a pixel, its alpha too.
+    size: (H, W).
+    palette: the colour (R, G, B) of each index; () where there is no palette.
+  """
+
+  format: str
+  mode: str
+  bits: int
+  channels: int
+  size: tuple[int, int]
+  palette: tuple[tuple[int, int, int], ...] = ()
+
+
+def facts(data: bytes, name: str) -> FileFacts:
+  """Tells what a file says of itself; no samples of a picture are decoded.
+
+  Args:
+    data: the bytes of an encoded file.
+    name: how errors call it.
+
+  Raises:
+    InputError: if it is none of those that can be read.
+  """
+  if data.startswith(_NPY):
+    array = _load_npy(data, name)
+    shape = (*array.shape, 1, 1)[: max(3, array.ndim)]
+    return FileFacts(
+      "NPY", str(array.dtype), 8 * array.dtype.itemsize, shape[-1], shape[:2]
+    )
+  image = _open(data, name)
+  return FileFacts(
+    image.format or "",
+    image.mode,
+    _bits(image, data),
+    len(image.getbands()),
+    image.size[::-1],
+    palette=_palette(image),
+  )
+
+
+def read_colors(source: Source, name: str = "") -> np.ndarray:
+  """Reads a map of classes by their colours, exactly.
+
+  Args:
+    source: a path, or the bytes of an encoded file.
+    name: how errors call the file; the path by default.
+
+  Returns:
+    [H, W, 3] uint8: of a palette its colours, of grey the value thrice.
+
+  Raises:
+    InputError: unreadable, lossy, or of other than 8 bits.
+  """
+  data, name = _fetch(source, name)
+  if not data.startswith(_NPY) and _open(data, name).format in ("JPEG", "MPO"):
+    raise InputError(_LOSSY.format(name=name, what="JPEG"))
+  colors = read_picture(data, 3, name)
+  if colors.dtype != np.uint8:
+    raise InputError(
+      f"{name}: colours of classes have 8 bits, these are {colors.dtype}; "
+      "save them as 8-bit PNG"
+    )
+  return colors
 
 
 def read_picture(source: Source, channels: int, name: str = "") -> np.ndarray:
@@ -319,6 +395,24 @@ def _open(data: bytes, name: str) -> ImageFile.ImageFile:
       return Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF"))
   except Exception as error:  # Decoders raise a dozen kinds on bad bytes.
     raise _unreadable(name, error) from error
+
+
+def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
+  """Bits of a sample as the file stores it."""
+  if data.startswith(_PNG):
+    return data[24]  # Of its header, IHDR.
+  stored = getattr(image, "tag_v2", {}).get(258, ())
+  if stored:
+    return int(stored[0])
+  return {"1": 1, "I": 32, "F": 32}.get(image.mode, 8)
+
+
+def _palette(image: Image.Image) -> tuple[tuple[int, int, int], ...]:
+  """The colour of each index, () where a picture has no palette."""
+  if image.mode not in ("P", "PA"):
+    return ()
+  flat = image.getpalette() or []
+  return tuple(zip(flat[::3], flat[1::3], flat[2::3], strict=False))
 
 
 def _pixels(image: Image.Image, name: str) -> np.ndarray:

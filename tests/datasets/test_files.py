@@ -286,3 +286,32 @@ def test_arrays_with_fields_are_no_pictures():
   array = np.zeros((5, 7), [("a", np.uint8)])
   with pytest.raises(InputError, match="holds no plain array"):
     files.read_map(encode(array, "NPY"), "x.npy")
+
+
+def indexed(ids: np.ndarray, colors: np.ndarray) -> Image.Image:
+  """A picture of indices [H, W] with a palette [N, 3]."""
+  image = Image.new("P", ids.shape[::-1])
+  image.putpalette(colors.ravel().tolist())
+  image.putdata(ids.ravel().tolist())
+  return image
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+  out = io.BytesIO()
+  image.save(out, kind, **options)
+  return out.getvalue()
+
+
+COLORS = np.array([[0, 0, 0], [200, 60, 60], [60, 200, 60]], np.uint8)
+
+
+def test_facts_and_colours_of_a_palette():
+  data = saved(indexed(IDS % 3, COLORS), "PNG")
+  assert files.facts(data, "x") == files.FileFacts(
+    "PNG", "P", 2, 1, (5, 7), palette=((0, 0, 0), (200, 60, 60), (60, 200, 60))
+  )
+  np.testing.assert_array_equal(files.read_colors(data), COLORS[IDS % 3])
+  grey = files.read_colors(encode(IDS.astype(np.uint8), "PNG"))
+  np.testing.assert_array_equal(grey, np.stack([IDS] * 3, -1))
+  with pytest.raises(InputError, match="x: a map of ids cannot be a JPEG"):
+    files.read_colors(encode(RGB, "JPEG"), "x")
