@@ -105,6 +105,47 @@ class ZipPart:
 
 
 @dataclasses.dataclass(frozen=True)
+class TarPart:
+  """A file inside a tar that is not compressed, which stays packed.
+
+  Attributes:
+    path: of the tar.
+    member: its full name in it.
+    start: first byte of its content.
+    size: of its content, in bytes.
+  """
+
+  path: pathlib.Path
+  member: str
+  start: int
+  size: int
+
+  @property
+  def name(self) -> str:
+    """The tar's name and its own."""
+    return visible(f"{self.path.name}/{self.member}")
+
+  @property
+  def facts(self) -> tuple[Any, ...]:
+    """Its size and place, and when the tar was changed: no sum is kept."""
+    return self.size, self.start, self.path.stat().st_mtime_ns
+
+  def read(self) -> bytes:
+    """Copies it out."""
+    try:
+      with self.path.open("rb") as file:
+        file.seek(self.start)
+        data = file.read(self.size)
+    except OSError as error:
+      raise InputError(
+        f"{self.name}: cannot be read ({error.strerror}); copy the archive anew"
+      ) from error
+    if len(data) < self.size:
+      raise InputError(f"{self.name}: cut short; download the archive anew")
+    return data
+
+
+@dataclasses.dataclass(frozen=True)
 class MadePart:
   """A file that is made of others each time that it is read.
 

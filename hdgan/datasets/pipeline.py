@@ -16,6 +16,11 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets.check import rules_of
 from hdgan.datasets.distortion import squash_line
+from hdgan.datasets.downloads.ade20k import Ade20k
+from hdgan.datasets.downloads.ade20k_full import Ade20kFull
+from hdgan.datasets.downloads.cityscapes import Cityscapes
+from hdgan.datasets.downloads.helen import Helen
+from hdgan.datasets.downloads.nyu import Nyu
 from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.files_builder import preparing
 from hdgan.datasets.paired_folder import PairedFolder
@@ -47,6 +52,11 @@ class DataSet(NamedTuple):
 DATA_SETS = {
   "synthetic_streets": DataSet(streets.prepare_config),
   "paired_folder": DataSet(preparing(PairedFolder), from_folders=True),
+  "ade20k": DataSet(preparing(Ade20k)),
+  "ade20k_full": DataSet(preparing(Ade20kFull)),
+  "cityscapes": DataSet(preparing(Cityscapes)),
+  "helen": DataSet(preparing(Helen)),
+  "nyu": DataSet(preparing(Nyu)),
 }
 
 

@@ -1,16 +1,18 @@
 """A data set's folder as one tree of names, whether or not it is unpacked.
 
-The files of zips that lie in the folder are listed as though each had been
-unpacked where it lies, so that a reader need not know which ones were.
+The files of zips that lie in the folder, and of tars that are not compressed,
+are listed as though each had been unpacked where it lies, so that a reader need
+not know which ones were.
 """
 
 import dataclasses
 import fnmatch
 import os
 import pathlib
+import tarfile
 from collections.abc import Iterable, Iterator
 
-from hdgan.datasets.examples import FilePart, Part, ZipPart, open_zip
+from hdgan.datasets.examples import FilePart, Part, TarPart, ZipPart, open_zip
 from hdgan.errors import InputError
 
 # What systems and their file servers leave behind.
@@ -100,6 +102,8 @@ def _walk(root: pathlib.Path) -> Iterator[tuple[str, Part]]:
         continue
       if name.lower().endswith(".zip"):
         yield from _members(here / name, above)
+      if name.lower().endswith(".tar"):
+        yield from _tar_members(here / name, above)
       yield above + name, FilePart(here / name)
 
 
@@ -109,3 +113,19 @@ def _members(path: pathlib.Path, above: str) -> Iterator[tuple[str, Part]]:
     name = info.filename
     if not info.is_dir() and not any(map(is_hidden, name.split("/"))):
       yield above + name, ZipPart(path, name)
+
+
+def _tar_members(path: pathlib.Path, above: str) -> Iterator[tuple[str, Part]]:
+  """Names and parts of the files in a tar without compression."""
+  try:
+    with tarfile.open(path, "r:") as tar:
+      for info in tar:
+        name = info.name.removeprefix("./")
+        if info.isfile() and not any(map(is_hidden, name.split("/"))):
+          start, size = info.offset_data, info.size
+          part = TarPart(path, info.name, start=start, size=size)
+          yield above + name, part
+  except (OSError, tarfile.TarError) as error:
+    raise InputError(
+      f"{path}: cannot be read as a tar ({error}); download or copy it anew"
+    ) from error
