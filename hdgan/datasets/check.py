@@ -9,7 +9,6 @@ import contextlib
 import dataclasses
 import functools
 import hashlib
-import math
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -21,13 +20,11 @@ from ml_collections import ConfigDict
 from hdgan.datasets import files
 from hdgan.datasets.examples import WHAT, ExampleFiles, Part
 from hdgan.datasets.folder import first_names
+from hdgan.datasets.ranges import Range, Ranges
 from hdgan.datasets.reading import reading_of
 from hdgan.datasets.transforms import Geometry, count_objects
 from hdgan.errors import SHOWN_FAULTS, Faults, InputError, counted
 from hdgan.picture_spec import PictureSpec, picture_spec
-
-# What the values of most pictures lie in.
-_RANGES = ((0, 1), (-1, 1), (0, 255), (0, 65535))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +65,7 @@ class Summary:
     classes: pixels per label value; empty where the label is a picture.
     has_instances: whether there are instance maps.
     contents: per split a sum of what its files hold, in their order.
+    notes: what is not wrong but worth a line before a training.
   """
 
   counts: dict[str, int]
@@ -76,6 +74,7 @@ class Summary:
   classes: dict[int, int]
   has_instances: bool
   contents: dict[str, str] = dataclasses.field(default_factory=dict)
+  notes: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass
@@ -87,6 +86,7 @@ class _Found:
   objects: int = 0
   values: dict[int, int] = dataclasses.field(default_factory=dict)
   kinds: dict[str, str] = dataclasses.field(default_factory=dict)
+  ranges: dict[str, Range] = dataclasses.field(default_factory=dict)
   sums: list[int] = dataclasses.field(default_factory=list)
 
 
@@ -137,6 +137,7 @@ def check(
     classes=dict(sorted(told.values.items())),
     has_instances=told.has_instances,
     contents=contents,
+    notes=[note for ranges in told.ranges.values() for note in ranges.notes()],
   )
 
 
@@ -174,6 +175,13 @@ class _Total:
     self._outside: list[tuple[str, dict[int, int]]] = []
     self._more_outside = 0
     self._kinds: dict[str, dict[str, list[Any]]] = {"label": {}, "image": {}}
+    spec = rules.pictures
+    self.ranges = {
+      role: Ranges(role, declared, rules.trained)
+      for role, declared in (
+        ("label", spec.label_range), ("image", spec.image_range)
+      )
+    }  # fmt: skip
 
   def add(self, example: ExampleFiles, one: _Found) -> None:
     """Takes what was found in one example."""
@@ -191,6 +199,7 @@ class _Total:
     for role, kind in one.kinds.items():
       name = example.parts()[role].name
       self._kinds[role].setdefault(kind, [0, name])[0] += 1
+      self.ranges[role].add(name, one.ranges[role], kind)
 
   def finish(self) -> Faults:
     """All faults, with those that only all files together have."""
@@ -199,6 +208,9 @@ class _Total:
       line = _label_fault(values, self.rules, name, outside)
       last = i == len(self._outside)
       self.faults.add(line, 1 + self._more_outside * last)
+    for ranges in self.ranges.values():
+      for line, times in ranges.faults():
+        self.faults.add(line, times)
     for role, kinds in self._kinds.items():
       if len(kinds) > 1:
         mixed = ", ".join(
@@ -268,31 +280,10 @@ def _read(part: Part, role: str, rules: Rules, found: _Found) -> np.ndarray:
     found.values = _value_counts(label)
     return label
   channels = spec.label_channels if role == "label" else spec.image_channels
-  bounds = spec.label_range if role == "label" else spec.image_range
   picture = files.read_picture(data, channels, name)
   found.kinds[role] = str(picture.dtype)
-  low, high = picture.min(), picture.max()
-  # NaN fails every comparison, so that it is a fault too.
-  if not bounds[0] <= low <= high <= bounds[1]:
-    way = range_way(role, float(low), float(high), rules.trained)
-    found.faults.append(
-      f"{name}: values {low:g}..{high:g} leave data.{role}_range = "
-      f"({bounds[0]:g}, {bounds[1]:g}); {way}"
-    )
+  found.ranges[role] = (float(picture.min()), float(picture.max()))
   return picture
-
-
-def range_way(role: str, low: float, high: float, trained: bool) -> str:
-  """What to do about a picture whose values leave the range."""
-  if trained:
-    # Photos are only shown.
-    return "correct it" + (", or take it away" if role == "image" else "")
-  fits = [(a, b) for a, b in _RANGES if a <= low and high <= b]
-  if not math.isfinite(high - low):
-    return "replace what is not finite"
-  a, b = fits[0] if fits else (low, max(high, math.nextafter(low, math.inf)))
-  way = f"--config.data.{role}_range={a},{b}"
-  return f"declare the range of all files, such as {way}"
 
 
 def _value_counts(label: np.ndarray) -> dict[int, int]:

@@ -128,8 +128,9 @@ def prepare(
   record_file = folder / make.name / name / "check.json"
   record = prepared.load_record(record_file)
   # The copy depends on the files alone, the check on the rules as well, and on
-  # what it looks at: damaged PNGs are found since the second edition.
-  told = f"edition 2: {rules!r}"
+  # what it looks at: damaged PNGs are found since the second edition, ranges
+  # that are hardly used since the third.
+  told = f"edition 3: {rules!r}"
   # With faults in any case, so that all are told at once.
   summary = _summary_of(record) if record.get("rules") == told else None
   if found.faults or summary is None:
@@ -197,7 +198,7 @@ def _prepare_config(make: type[FilesBuilder], config: ConfigDict) -> Prepared:
     folder=prepared.copies_folder(config.data.prepared_dir),
     workers=config.data.workers,
   )
-  for note in found.notes:
+  for note in [*found.notes, *summary.notes]:
     prepared.say(note)
   splits = list(found.splits)
   return Prepared(

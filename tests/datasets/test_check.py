@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tiny import scan
 
-from hdgan.datasets.check import Rules, check, range_way
+from hdgan.datasets.check import Rules, check
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.datasets.transforms import Geometry
 from hdgan.errors import InputError
@@ -173,19 +173,6 @@ def test_a_trained_model_s_classes_stay(root):
   )
 
 
-@pytest.mark.parametrize(
-  "low, high, said",
-  [
-    (0, 4095, "--config.data.image_range=0,65535"),
-    (-0.5, 1.0, "--config.data.image_range=-1,1"),
-    (0.0, 70000.5, "--config.data.image_range=0.0,70000.5"),
-    (0.0, float("inf"), "replace what is not finite"),
-  ],
-)
-def test_ranges_that_hold_the_values(low, high, said):
-  assert range_way("image", low, high, trained=False).endswith(said)
-
-
 def test_all_faults_are_told_at_once(root):
   photo = load(root, "train_img/street_00000.png")
   save(root, "train_label/street_00000.png", photo)
@@ -243,6 +230,22 @@ def test_values_outside_the_declared_range(root):
   assert f"..{photo.max()} leave data.image_range = (0, 255)" in outside
   assert "1 uint16 (first train_img/street_00000.npy)" in mixed
   assert "2 uint8 (first train_img/street_00001.png)" in mixed
+
+
+def test_a_range_that_no_photo_uses(root):
+  """Floats of 0..1 under 0..255 would train as black pictures."""
+  for path in (root / "train_img").iterdir():
+    np.save(path.with_suffix(".npy"), np.array(Image.open(path)) / 255)
+    path.unlink()
+  photos = [np.load(path) for path in (root / "train_img").iterdir()]
+  low, high = min(map(np.min, photos)), max(map(np.max, photos))
+  (fault,) = faults_of(root)
+  assert fault.startswith(
+    f"all photos together hold {low:g}..{high:g} (float32), 0."
+  )
+  assert fault.endswith("; say --config.data.image_range=0,1")
+  spec = PictureSpec(num_classes=8, image_range=(0, 1))
+  assert check({"train": scan(root, "train")}, Rules(spec)).notes == []
 
 
 def test_labels_that_are_pictures(root):
