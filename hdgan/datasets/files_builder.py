@@ -8,7 +8,6 @@ and an unchanged one never. What the check found is kept beside the copy.
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -175,17 +174,26 @@ def _summary_of(record: Mapping[str, Any]) -> Summary | None:
     return None
 
 
-def preparing(make: type[FilesBuilder]) -> Callable[[ConfigDict], Prepared]:
+@dataclasses.dataclass(frozen=True)
+class Preparing:
   """How a data set of files is prepared, for the table of data sets.
 
-  Args:
+  Attributes:
     make: the data set.
-
-  Returns:
-    From a config to what is read of it; raises InputError with every fault of
-    the files, one line each.
   """
-  return functools.partial(_prepare_config, make)
+
+  make: type[FilesBuilder]
+
+  def __call__(self, config: ConfigDict) -> Prepared:
+    """From a config to what is read of it.
+
+    Raises:
+      InputError: every fault of the files, one line each.
+    """
+    return _prepare_config(self.make, config)
+
+
+preparing = Preparing  # As the rows of the table call it.
 
 
 def _prepare_config(make: type[FilesBuilder], config: ConfigDict) -> Prepared:

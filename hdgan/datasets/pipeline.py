@@ -21,8 +21,8 @@ from hdgan.datasets.downloads.ade20k_full import Ade20kFull
 from hdgan.datasets.downloads.cityscapes import Cityscapes
 from hdgan.datasets.downloads.helen import Helen
 from hdgan.datasets.downloads.nyu import Nyu
-from hdgan.datasets.examples import ExampleFiles
-from hdgan.datasets.files_builder import preparing
+from hdgan.datasets.examples import ExampleFiles, Found
+from hdgan.datasets.files_builder import Preparing, preparing
 from hdgan.datasets.paired_folder import PairedFolder
 from hdgan.datasets.prepared import Prepared, say
 from hdgan.datasets.reading import Batch, Encoded, decode, place, reading_of
@@ -71,6 +71,22 @@ def find_data_set(config: ConfigDict) -> DataSet:
     hint = near_names(name, list(DATA_SETS))
     raise InputError(f"config.data.name={name!r} is no data set; {hint}")
   return DATA_SETS[name]
+
+
+def find_files(config: ConfigDict) -> Found:
+  """Lists the files that a config names; reads nothing of the pictures.
+
+  Raises:
+    InputError: if nothing can be listed, or the data set has no files.
+  """
+  how = find_data_set(config).prepare
+  if not isinstance(how, Preparing):
+    raise InputError(
+      f"config.data.name={config.data.name!r} is drawn, not read: there are no "
+      "files to look at; name yours by --config.data.name=paired_folder "
+      "--config.data.root=FOLDER"
+    )
+  return how.make.find(config)
 
 
 def prepare(config: ConfigDict) -> Prepared:
