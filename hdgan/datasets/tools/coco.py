@@ -63,7 +63,12 @@ def read_instances(part: Part) -> Instances:
       faults.append(f"{part.name}: annotation {id}: {fault}")
     else:
       annotations[one["image_id"]].append(one)
-  return Instances(images, categories, annotations, tuple(faults))
+  return Instances(
+    images=images,
+    categories=categories,
+    annotations=annotations,
+    faults=tuple(faults),
+  )
 
 
 def paint(
@@ -90,7 +95,7 @@ def paint(
       ids[drawing.runs(_counts(segmentation), height, width)] = i + 1
       continue
     for flat in segmentation:
-      points = np.reshape(flat, (-1, 2))
+      points = list(zip(flat[::2], flat[1::2], strict=True))
       window, mask = drawing.polygon(points, height, width)
       ids[window][mask] = i + 1
   return ids
