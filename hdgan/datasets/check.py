@@ -20,11 +20,16 @@ from ml_collections import ConfigDict
 from hdgan.datasets import files
 from hdgan.datasets.examples import WHAT, ExampleFiles, Part
 from hdgan.datasets.folder import first_names
-from hdgan.datasets.ranges import Range, Ranges
+from hdgan.datasets.palettes import Palettes
+from hdgan.datasets.ranges import Ranges
 from hdgan.datasets.reading import reading_of
-from hdgan.datasets.transforms import Geometry, count_objects
+from hdgan.datasets.survey import Look, Survey, digest
+from hdgan.datasets.transforms import Geometry, object_pairs
 from hdgan.errors import SHOWN_FAULTS, Faults, InputError, counted
 from hdgan.picture_spec import PictureSpec, picture_spec
+
+# Class ids have few values in a map, greys many.
+_MOST_LEVELS = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,19 +82,6 @@ class Summary:
   notes: list[str] = dataclasses.field(default_factory=list)
 
 
-@dataclasses.dataclass
-class _Found:
-  """What was read from one example."""
-
-  faults: list[str]
-  size: tuple[int, int] = (0, 0)
-  objects: int = 0
-  values: dict[int, int] = dataclasses.field(default_factory=dict)
-  kinds: dict[str, str] = dataclasses.field(default_factory=dict)
-  ranges: dict[str, Range] = dataclasses.field(default_factory=dict)
-  sums: list[int] = dataclasses.field(default_factory=list)
-
-
 def check(
   splits: Mapping[str, Sequence[ExampleFiles]],
   rules: Rules,
@@ -97,6 +89,7 @@ def check(
   faults: Sequence[str] = (),
   workers: int = 2,
   progress: Callable[[int, int], None] = lambda done, total: None,
+  survey: Survey | None = None,
 ) -> Summary:
   """Reads every file and raises one InputError with all faults.
 
@@ -109,6 +102,7 @@ def check(
     faults: what was found before, told together with what is found here.
     workers: threads that read.
     progress: called with examples done and their total.
+    survey: takes what every example looks like, also where there are faults.
 
   Returns:
     The Summary of a folder without a fault.
@@ -121,11 +115,15 @@ def check(
   contents, done = {}, 0
   for split, examples in splits.items():
     sums = _SumOfSums()
-    look = functools.partial(_check_example, rules=rules)
+    look = functools.partial(
+      _check_example, rules=rules, photos=survey is not None
+    )
     with contextlib.closing(_in_order(look, examples, workers)) as found:
       for example, one in zip(examples, found, strict=True):
         told.add(example, one)
         sums.add(one.sums)
+        if survey is not None:
+          survey.add(split, example, one)
         done += 1
         progress(done, total)
     contents[split] = sums.text()
@@ -137,19 +135,19 @@ def check(
     classes=dict(sorted(told.values.items())),
     has_instances=told.has_instances,
     contents=contents,
-    notes=[note for ranges in told.ranges.values() for note in ranges.notes()],
+    notes=told.notes(),
   )
 
 
 def _in_order(
-  look: Callable[[ExampleFiles], _Found],
+  look: Callable[[ExampleFiles], Look],
   examples: Sequence[ExampleFiles],
   workers: int,
-) -> Generator[_Found, None, None]:
+) -> Generator[Look, None, None]:
   """What was found in each example, in their order; few are ahead of it."""
   workers = max(1, workers)
   with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-    ahead: deque[concurrent.futures.Future[_Found]] = deque()
+    ahead: deque[concurrent.futures.Future[Look]] = deque()
     try:
       for example in examples:
         if len(ahead) >= 4 * workers:
@@ -168,6 +166,9 @@ class _Total:
 
   def __init__(self, rules: Rules, faults: Faults):
     self.rules, self.faults = rules, faults
+    self.palettes = Palettes()
+    # Labels that are pictures of one channel: how many, and their most values.
+    self.grey, self.levels = 0, 0
     self.values: Counter[int] = Counter()
     self.sizes: Counter[str] = Counter()
     self.max_objects, self.has_instances = 0, False
@@ -183,7 +184,7 @@ class _Total:
       )
     }  # fmt: skip
 
-  def add(self, example: ExampleFiles, one: _Found) -> None:
+  def add(self, example: ExampleFiles, one: Look) -> None:
     """Takes what was found in one example."""
     for line in one.faults:
       self.faults.add(line)
@@ -200,6 +201,13 @@ class _Total:
       name = example.parts()[role].name
       self._kinds[role].setdefault(kind, [0, name])[0] += 1
       self.ranges[role].add(name, one.ranges[role], kind)
+    label = one.facts.get("label")
+    if label is not None and label.palette and one.values:
+      fault = self.palettes.fault(example.label.name, one.values, label.palette)
+      if fault:
+        self.faults.add(fault)
+    self.grey += one.levels > 0
+    self.levels = max(self.levels, one.levels)
 
   def finish(self) -> Faults:
     """All faults, with those that only all files together have."""
@@ -208,8 +216,12 @@ class _Total:
       line = _label_fault(values, self.rules, name, outside)
       last = i == len(self._outside)
       self.faults.add(line, 1 + self._more_outside * last)
-    for ranges in self.ranges.values():
-      for line, times in ranges.faults():
+    ids, wrong = self._class_ids()
+    if wrong:
+      self.faults.add(ids)
+    for role, ranges in self.ranges.items():
+      # Class ids use little of a range that is not meant for them.
+      for line, times in () if ids and role == "label" else ranges.faults():
         self.faults.add(line, times)
     for role, kinds in self._kinds.items():
       if len(kinds) > 1:
@@ -220,6 +232,34 @@ class _Total:
           f"{role} files are of different kinds: {mixed}; save all alike"
         )
     return self.faults
+
+  def notes(self) -> list[str]:
+    """What is worth a line though it is not wrong."""
+    ids, _ = self._class_ids()
+    own = [note for ranges in self.ranges.values() for note in ranges.notes()]
+    return [*own, *([ids] if ids else [])]
+
+  def _class_ids(self) -> tuple[str, bool]:
+    """Says that labels that are taken as pictures look like class ids, or ''.
+
+    They have one channel where three are declared, and few values each. With
+    it whether they can be hardly anything else.
+    """
+    all_grey = 0 < self.grey == self.sizes.total()
+    if not all_grey or self.levels > _MOST_LEVELS or self.rules.trained:
+      return "", False
+    low, high = self.ranges["label"].low, self.ranges["label"].high
+    line = (
+      f"all label maps have one channel and at most {self.levels} values each, "
+      f"in {low:g}..{high:g}, and num_classes = 0 takes them as pictures; say "
+      f"--config.num_classes={high + 1:g} if they are class ids"
+    )
+    if high >= _MOST_LEVELS:
+      return line, False
+    return (
+      f"{line}, or --config.data.label_channels=1 "
+      f"{self.ranges['label'].flag()} if they are pictures"
+    ), True
 
 
 class _SumOfSums:
@@ -241,15 +281,19 @@ class _SumOfSums:
     return whole.hexdigest()[:20]
 
 
-def _check_example(example: ExampleFiles, rules: Rules) -> _Found:
+def _check_example(
+  example: ExampleFiles, rules: Rules, photos: bool = False
+) -> Look:
   """Reads the files of one example; faults are collected, not raised."""
-  found = _Found([])
+  found = Look()
   arrays = {}
   for role, part in example.parts().items():
     try:
       arrays[role] = _read(part, role, rules, found)
     except InputError as error:
       found.faults.append(str(error))
+  if photos and "image" in arrays:
+    found.photo = digest(arrays["image"])
   if "label" not in arrays:
     return found
   found.size = arrays["label"].shape[:2]
@@ -267,11 +311,12 @@ def _check_example(example: ExampleFiles, rules: Rules) -> _Found:
   return found
 
 
-def _read(part: Part, role: str, rules: Rules, found: _Found) -> np.ndarray:
+def _read(part: Part, role: str, rules: Rules, found: Look) -> np.ndarray:
   """Reads one file, [H, W] ids or [H, W, C], and checks its values."""
   name = part.name
   data = files.checked(part.read(), name)
   found.sums.append(zlib.crc32(data))
+  found.facts[role] = files.facts(data, name)
   if role == "instance":
     return files.as_int32(files.read_map(data, name), name)
   spec = rules.pictures
@@ -283,6 +328,8 @@ def _read(part: Part, role: str, rules: Rules, found: _Found) -> np.ndarray:
   picture = files.read_picture(data, channels, name)
   found.kinds[role] = str(picture.dtype)
   found.ranges[role] = (float(picture.min()), float(picture.max()))
+  if role == "label" and channels > found.facts[role].channels == 1:
+    found.levels = len(np.unique(picture[..., 0]))
   return picture
 
 
@@ -348,7 +395,7 @@ def _check_objects(
   example: ExampleFiles,
   arrays: Mapping[str, np.ndarray],
   rules: Rules,
-  found: _Found,
+  found: Look,
 ) -> None:
   """Counts the objects of maps [H, W] and compares with the limit."""
   label = arrays["label"]
@@ -356,7 +403,8 @@ def _check_objects(
   # A picture cannot stand in for ids: all of it is one object.
   if instance.ndim == 3:
     instance = np.zeros(label.shape[:2], np.int32)
-  count = found.objects = count_objects(label, instance)
+  found.pairs = object_pairs(label, instance)
+  count = found.objects = len(found.pairs)
   if 0 < rules.max_instances < count:
     found.faults.append(
       f"{(example.instance or example.label).name}: {count} objects, "

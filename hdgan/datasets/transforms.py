@@ -152,15 +152,24 @@ def dense_objects(
   found, numbers = np.unique(keys, return_inverse=True)
   lengths = np.diff(starts, append=instance.size)
   objects = np.repeat(numbers.astype(np.int32), lengths)
-  # Half a step up: a negative id has borrowed from its label.
-  classes = (found + 2**31) >> 32
-  pairs = np.stack([classes, found - (classes << 32)], axis=-1)
-  return objects.reshape(instance.shape), pairs
+  return objects.reshape(instance.shape), _pairs(found)
 
 
 def count_objects(label: np.ndarray, instance: np.ndarray) -> int:
   """N of `dense_objects`, without the memory for a number per pixel."""
-  return len(np.unique(_runs(label, instance)[0]))
+  return len(object_pairs(label, instance))
+
+
+def object_pairs(label: np.ndarray, instance: np.ndarray) -> np.ndarray:
+  """The pairs of `dense_objects`, without the memory for a number per pixel."""
+  return _pairs(np.unique(_runs(label, instance)[0]))
+
+
+def _pairs(keys: np.ndarray) -> np.ndarray:
+  """[N, 2] int64 of label and instance id, of their keys [N]."""
+  # Half a step up: a negative id has borrowed from its label.
+  classes = (keys + 2**31) >> 32
+  return np.stack([classes, keys - (classes << 32)], axis=-1)
 
 
 def _runs(

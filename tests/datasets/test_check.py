@@ -259,3 +259,56 @@ def test_labels_that_are_pictures(root):
     load(root, f"train_inst/{p.name}") for p in (root / "train_inst").iterdir()
   ]
   assert summary.max_objects == max(len(set(i.ravel().tolist())) for i in ids)
+
+
+def test_class_ids_that_are_taken_as_pictures(root):
+  """Maps of one channel and 8 values with num_classes = 0."""
+  (fault,) = faults_of(root, Rules(PictureSpec(num_classes=0)))
+  most = max(
+    len(np.unique(load(root, f"train_label/{path.name}")))
+    for path in (root / "train_label").iterdir()
+  )
+  assert fault == (
+    f"all label maps have one channel and at most {most} values each, in 0..7, "
+    "and num_classes = 0 takes them as pictures; say --config.num_classes=8 if "
+    "they are class ids, or --config.data.label_channels=1 "
+    "--config.data.label_range=0,7 if they are pictures"
+  )
+  spec = PictureSpec(num_classes=0, label_channels=1, label_range=(0, 7))
+  assert check({"train": scan(root, "train")}, Rules(spec)).notes == []
+
+
+def test_larger_ids_may_be_pictures(root):
+  """Edges of 0 and 255 are pictures: a line, and no fault."""
+  for path in (root / "train_label").iterdir():
+    save(
+      root, f"train_label/{path.name}", 255 * (np.array(Image.open(path)) > 1)
+    )
+  rules = Rules(PictureSpec(num_classes=0))
+  (note,) = check({"train": scan(root, "train")}, rules).notes
+  assert "at most 2 values each, in 0..255" in note
+  spec = PictureSpec(num_classes=0, label_channels=1)
+  assert check({"train": scan(root, "train")}, Rules(spec)).notes == []
+
+
+def test_palettes_that_differ(root):
+  """The same colours, in the order in which a tool met them."""
+  colors = np.array([(i * 30, 0, 255 - i) for i in range(8)], np.uint8)
+  order = np.array([0, 2, 1, 3, 4, 5, 6, 7])
+  for i in range(3):
+    path = root / f"train_label/street_{i:05d}.png"
+    label = np.array(Image.open(path))
+    label[0, :2] = 1, 2
+    turned = i == 1
+    picture = Image.fromarray(
+      order[label].astype(np.uint8) if turned else label
+    )
+    picture = picture.convert("L")
+    picture.putpalette((colors[order] if turned else colors).ravel().tolist())
+    picture.save(path)
+  (fault,) = faults_of(root)
+  assert fault.startswith(
+    "train_label/street_00001.png: index 1 has the colour (60, 0, 253), which "
+    "is index 2 in train_label/street_00000.png, where 1 is (30, 0, 254): "
+  )
+  assert "say --config.data.label_map=FILE" in fault
