@@ -281,9 +281,8 @@ def test_class_ids_that_are_taken_as_pictures(root):
 def test_larger_ids_may_be_pictures(root):
   """Edges of 0 and 255 are pictures: a line, and no fault."""
   for path in (root / "train_label").iterdir():
-    save(
-      root, f"train_label/{path.name}", 255 * (np.array(Image.open(path)) > 1)
-    )
+    mask = np.array(Image.open(path)) > 1
+    save(root, f"train_label/{path.name}", mask * np.uint8(255))
   rules = Rules(PictureSpec(num_classes=0))
   (note,) = check({"train": scan(root, "train")}, rules).notes
   assert "at most 2 values each, in 0..255" in note
@@ -299,12 +298,10 @@ def test_palettes_that_differ(root):
     path = root / f"train_label/street_{i:05d}.png"
     label = np.array(Image.open(path))
     label[0, :2] = 1, 2
-    turned = i == 1
-    picture = Image.fromarray(
-      order[label].astype(np.uint8) if turned else label
-    )
-    picture = picture.convert("L")
-    picture.putpalette((colors[order] if turned else colors).ravel().tolist())
+    # The same pictures, unless the palette is passed over.
+    ids, table = (order[label], colors[order]) if i == 1 else (label, colors)
+    picture = Image.fromarray(ids.astype(np.uint8))
+    picture.putpalette(table.ravel().tolist())
     picture.save(path)
   (fault,) = faults_of(root)
   assert fault.startswith(
