@@ -3,7 +3,8 @@
   python -m hdgan.main --config=configs/cityscapes_512.py --workdir=runs/c512 \
     --config.data.root=DIR --config.loss.vgg_file=vgg19.safetensors
 
-DIR holds train_label/, train_inst/, train_img/ and the same for val. The
+DIR holds train_label/, train_inst/, train_img/ and the same for val; or, with
+--config.data.name=cityscapes, the data set as it is downloaded. The
 original's settings: 100 epochs at the full rate, 100 more down to zero, batch
 of one. Not run yet at full length.
 

@@ -82,6 +82,10 @@ class Ade20kFull(FilesBuilder):
       },
       classes=listing.class_entries(rows),
       faults=tuple(faults),
+      notes=(
+        f"{tree.root}: faces and number plates are blurred in this release, and"
+        " a model learns that",
+      ),
     )
 
 
@@ -164,9 +168,12 @@ def _most_pixels(
     id for row in ade20k.ROWS if not row["has_instances"] for id in row["full"]
   }
   most = sorted(pixels, key=lambda id: (-pixels[id], id))[:count]
+  # Of a name with its synonyms the first, where this is no other's too.
+  short = {id: names.get(id, f"class {id}").split(",")[0] for id in most}
+  times = Counter(short.values())
   return [
     {
-      "name": names.get(id, f"class {id}"),
+      "name": short[id] if times[short[id]] == 1 else names[id],
       "has_instances": id not in stuff,
       "full": [id],
     }

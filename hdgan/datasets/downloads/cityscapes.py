@@ -69,7 +69,7 @@ class Cityscapes(FilesBuilder):
     if config.data.split == "test":
       raise InputError(
         "config.data.split='test': the label maps of Cityscapes' test split "
-        "are dummies, nothing can be made from them; say --config.data.split="
+        "are dummies, nothing can be made from them; say --config.data.split=''"
       )
     listing.choose(config, "split", {"": None})
     count = listing.choose(config, "variant", VARIANTS)

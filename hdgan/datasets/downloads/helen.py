@@ -93,17 +93,16 @@ def _stems(id: str) -> list[str]:
 
 def _listed(tree: Tree, name: str, faults: list[str]) -> list[str]:
   """The ids of a list, in order of names."""
-  found = [part for path, part in tree.parts.items()
-           if path.rpartition("/")[2] == name]  # fmt: skip
-  if not found:
+  found = listing.find_file(tree, name)
+  if found is None:
     faults.append(listing.missing(tree, name, _ARCHIVE))
     return []
-  lines = found[0].read().decode("utf-8", "replace").splitlines()
+  lines = found.read().decode("utf-8", "replace").splitlines()
   ids = [line.rpartition(",")[2].strip() for line in lines if line.strip()]
   bad = [line for line in lines if line.strip() and "," not in line]
   if bad:
     faults.append(
-      f"{found[0].name}: line {bad[0][:40]!r} is not of the form 'NUMBER , "
+      f"{found.name}: line {bad[0][:40]!r} is not of the form 'NUMBER , "
       "ID'; take the file as it was downloaded"
     )
   return sorted(set(ids))

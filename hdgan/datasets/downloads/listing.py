@@ -51,8 +51,15 @@ def open_download(config: ConfigDict, holds: str) -> Tree:
     holds: what has to lie there, for the error.
 
   Raises:
-    InputError: without a root, or for one that cannot be listed.
+    InputError: without a root, for one that cannot be listed, and for a
+      `data.label_map`, which would be passed over.
   """
+  if config.data.label_map:
+    raise InputError(
+      f"config.data.label_map={config.data.label_map}: data.name="
+      f"{config.data.name} knows its own classes; say "
+      "--config.data.label_map=''"
+    )
   if not config.data.root:
     raise InputError(
       f"config.data.root='' must name a folder with {holds}; say "
@@ -119,6 +126,18 @@ def class_faults(
     f"data.name={of} has {classes} classes{void}; {have} does not fit: say "
     f"{say}"
   ]
+
+
+def find_file(tree: Tree, name: str) -> Part | None:
+  """The first file of a name, in whichever folder of a download."""
+  return next(
+    (
+      part
+      for path, part in tree.parts.items()
+      if path.rpartition("/")[2] == name
+    ),
+    None,
+  )
 
 
 def missing(tree: Tree, looks: str, source: str) -> str:

@@ -31,10 +31,10 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets import files
 from hdgan.datasets.downloads import listing
-from hdgan.datasets.examples import ExampleFiles, FilePart, Found, Part
+from hdgan.datasets.examples import ExampleFiles, FilePart, Found
 from hdgan.datasets.files_builder import FilesBuilder
 from hdgan.datasets.tree import Tree
-from hdgan.errors import InputError, visible
+from hdgan.errors import InputError, raise_faults, visible
 
 FILE = "nyu_depth_v2_labeled.mat"
 PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
@@ -104,6 +104,9 @@ class Nyu(FilesBuilder):
     tree = listing.open_download(config, FILE)
     ignored = 65535 if count > 255 else 255
     faults = listing.class_faults(config, count, ignored)
+    gone = _missing(tree, count, crn)
+    if gone:
+      raise_faults([*faults, *gone])
     path = _labelled(tree)
     total = _check(path)
     fold, names = _classes(tree, path, count)
@@ -194,13 +197,26 @@ def _damaged(path: pathlib.Path, error: Exception) -> InputError:
   )
 
 
+def _missing(tree: Tree, count: int, crn: bool) -> list[str]:
+  """Says which of the files that a variant and a split need are not there."""
+  needed = {FILE: f"'Labeled dataset' (2.8 GB) from {PAGE}"}
+  if not crn:
+    needed["splits.mat"] = f"it from {META}"
+  if count <= 40:
+    needed["classMapping40.mat"] = f"it from {META}"
+  if count == 13:
+    needed["class13Mapping.mat"] = f"it from {META}"
+  return [
+    listing.missing(tree, name, source)
+    for name, source in needed.items()
+    if listing.find_file(tree, name) is None
+  ]
+
+
 def _labelled(tree: Tree) -> pathlib.Path:
   """Where the labelled part lies: on a disk, HDF5 reads from no archive."""
-  found = _found(tree, FILE)
-  if found is None:
-    raise InputError(
-      listing.missing(tree, FILE, f"'Labeled dataset' (2.8 GB) from {PAGE}")
-    )
+  found = listing.find_file(tree, FILE)
+  assert found is not None  # `_missing` looked.
   if not isinstance(found, FilePart):
     raise InputError(
       f"{found.path}: unpack it, {FILE} is not read while packed"
@@ -254,7 +270,7 @@ def _classes(
     fold[0] = 65535
     with _open(path) as file:
       names = [
-        "".join(map(chr, np.ravel(file[ref]))) for ref in file["names"][0]
+        "".join(map(chr, np.ravel(file[ref]))) for ref in file["names"][()].flat
       ]
     return fold, names
   forty = _mat(tree, "classMapping40.mat", ("mapClass", "className"))
@@ -269,23 +285,14 @@ def _classes(
   return fold, [str(np.ravel(one)[0]) for one in np.ravel(names)]
 
 
-def _found(tree: Tree, name: str) -> Part | None:
-  """The first file of a name, in whichever folder."""
-  return next(
-    (part for path, part in tree.parts.items()
-     if path.rpartition("/")[2] == name), None
-  )  # fmt: skip
-
-
 def _mat(tree: Tree, name: str, keys: tuple[str, ...]) -> dict[str, Any]:
   """Reads a small .mat file (of MATLAB 5).
 
   Raises:
-    InputError: if it is missing or holds something else.
+    InputError: if it holds something else.
   """
-  part = _found(tree, name)
-  if part is None:
-    raise InputError(listing.missing(tree, name, f"it from {META}"))
+  part = listing.find_file(tree, name)
+  assert part is not None  # `_missing` looked.
   try:
     told = scipy.io.loadmat(io.BytesIO(part.read()))
     return {key: told[key] for key in keys}

@@ -159,7 +159,7 @@ BLUE = np.array([[5, 11, 255], [21, 32, 0]])
 
 def full(tmp_path):
   seg = np.stack([FULL // 256 * 10, FULL % 256, BLUE], -1).astype(np.uint8)
-  objects = [{"name_ndx": i, "name": name} for name, i in IDS.items()]
+  objects = [{"name_ndx": i, "name": f"{name}, so"} for name, i in IDS.items()]
   text = json.dumps({"annotation": {"object": objects}})
   tree = {}
   for split, name in (("training", "ADE_train_00016869"),
@@ -226,6 +226,17 @@ def test_full_by_pixels(tmp_path, monkeypatch):
   config.data.variant = "best"
   with pytest.raises(InputError, match="--config.data.variant=top500 for the"):
     Ade20kFull.find(config)
+
+
+def test_full_names_are_short_where_they_stay_different(tmp_path):
+  tree = full(tmp_path)
+  (name,) = [n for n in tree if n.endswith("16869.json")]
+  tree[name] = tree[name].replace(b'"double door, so"', b'"door, double"')
+  write(tmp_path / "data", tree)
+  config = config_150("ade20k_full", tmp_path)
+  config.data.variant, config.num_classes = "top5", 5
+  names = [c["name"] for c in Ade20kFull.find(config).classes]
+  assert names == ["door, so", "door, double", "sky", "van", "rare"]
 
 
 def test_full_with_more_classes_than_bytes_hold():

@@ -126,7 +126,7 @@ def test_real_frames_as_downloaded(tmp_path, test_data):
     (
       {"split": "test"},
       "config.data.split='test': the label maps of Cityscapes' test split are "
-      "dummies, nothing can be made from them; say --config.data.split=",
+      "dummies, nothing can be made from them; say --config.data.split=''",
     ),
     (
       {"variant": "fine"},
@@ -138,6 +138,11 @@ def test_real_frames_as_downloaded(tmp_path, test_data):
       "config.data.instances='rgb24': data.name=cityscapes has no such "
       "instances; say --config.data.instances=folder or "
       "--config.data.instances=none",
+    ),
+    (
+      {"label_map": "x.json"},
+      "config.data.label_map=x.json: data.name=cityscapes knows its own "
+      "classes; say --config.data.label_map=''",
     ),
     (
       {"root": ""},

@@ -178,9 +178,31 @@ def test_without_h5py(root, tmp_path, monkeypatch):
 )
 def test_what_is_missing(root, tmp_path, name, told):
   (root / name).unlink()
+  config = config_40(tmp_path)
   with pytest.raises(InputError) as error:
-    Nyu.find(config_40(tmp_path))
+    Nyu.find(config)
   assert told in str(error.value) and "\n" not in str(error.value)
+
+
+def test_all_that_is_missing_is_told_at_once(tmp_path):
+  (tmp_path / "data").mkdir()
+  config = config_of("nyu", tmp_path)
+  config.data.variant = "13"
+  with pytest.raises(InputError) as error:
+    Nyu.find(config)
+  lines = str(error.value).splitlines()
+  assert len(lines) == 5 and "13 classes, and 255 where" in lines[0]
+  config.data.variant, config.num_classes, config.ignore_label = (
+    "894",
+    894,
+    65535,
+  )
+  config.data.split = "crn"
+  with pytest.raises(
+    InputError, match="labeled.mat; take 'Labeled data"
+  ) as one:
+    Nyu.find(config)
+  assert len(str(one.value).splitlines()) == 1
 
 
 def test_other_files(root, tmp_path):
