@@ -63,9 +63,14 @@ class Helen(FilesBuilder):
     found = listing.gather(tree, {"image": _IMAGES, "mask": _MASKS}, faults)
     images = found.get("images", {}).get("image", {})
     masks = found.get("labels", {}).get("mask", {})
-    for some, wanted in ((images, _IMAGES), (masks, _MASKS)):
-      if not some:
-        faults.append(listing.missing(tree, wanted.looks, wanted.source))
+    lists = ("exemplars.txt", held_out[0])
+    gone = [
+      *([] if images else [_IMAGES.looks]),
+      *([] if masks else [_MASKS.looks]),
+      *[name for name in lists if listing.find_file(tree, name) is None],
+    ]
+    if gone:
+      faults.append(listing.missing(tree, gone, _ARCHIVE))
     splits = {}
     for name, split in (("exemplars.txt", "train"), held_out):
       ids = _listed(tree, name, faults)
@@ -95,8 +100,7 @@ def _listed(tree: Tree, name: str, faults: list[str]) -> list[str]:
   """The ids of a list, in order of names."""
   found = listing.find_file(tree, name)
   if found is None:
-    faults.append(listing.missing(tree, name, _ARCHIVE))
-    return []
+    return []  # It is told among what is missing.
   lines = found.read().decode("utf-8", "replace").splitlines()
   ids = [line.rpartition(",")[2].strip() for line in lines if line.strip()]
   bad = [line for line in lines if line.strip() and "," not in line]

@@ -140,15 +140,15 @@ def find_file(tree: Tree, name: str) -> Part | None:
   )
 
 
-def missing(tree: Tree, looks: str, source: str) -> str:
+def missing(tree: Tree, looks: Sequence[str], source: str) -> str:
   """The line for what a download lacks.
 
   Args:
     tree: of `data.root`.
-    looks: how the files are called.
+    looks: how the kinds of files are called.
     source: the archive that holds them and where it is to be had.
   """
-  line = f"{tree.root}: no {looks}; take {source}"
+  line = f"{tree.root}: no {first_names(looks, 2)}; take {source}"
   packed = [n for n in tree.parts if n.lower().endswith(_PACKED)]
   if packed:
     return f"{line}; {packed[0]} cannot be read while it is packed: unpack it"
@@ -183,12 +183,13 @@ def pair_splits(
   found = gather(tree, wanted, faults)
   with_instances = any("instance" in found.get(split, {}) for split in splits)
   paired = {}
+  gone: dict[str, list[str]] = {}
   for theirs, ours in splits.items():
     roles = found.get(theirs, {})
     for role, files in wanted.items():
       if role not in roles and (role != "instance" or with_instances):
         looks = files.looks.format(split=theirs)
-        faults.append(missing(tree, looks, files.source))
+        gone.setdefault(files.source, []).append(looks)
     faults += _lonely(tree, roles, theirs)
     paired[ours] = [
       ExampleFiles(
@@ -199,6 +200,8 @@ def pair_splits(
       )
       for stem, part in sorted(roles.get("label", {}).items())
     ]
+  # One line for each archive that has to be got.
+  faults += [missing(tree, looks, source) for source, looks in gone.items()]
   return paired
 
 

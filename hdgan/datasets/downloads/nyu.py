@@ -207,7 +207,7 @@ def _missing(tree: Tree, count: int, crn: bool) -> list[str]:
   if count == 13:
     needed["class13Mapping.mat"] = f"it from {META}"
   return [
-    listing.missing(tree, name, source)
+    listing.missing(tree, [name], source)
     for name, source in needed.items()
     if listing.find_file(tree, name) is None
   ]
