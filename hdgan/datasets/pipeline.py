@@ -32,6 +32,8 @@ from hdgan.datasets.synthesis_inputs import (
   check_inputs,
   find_examples,
 )
+from hdgan.datasets.tools.coco_json import CocoJson
+from hdgan.datasets.tools.voc import Cvat, Voc
 from hdgan.datasets.transforms import centre_placement, random_placement
 from hdgan.errors import InputError, near_names
 
@@ -57,6 +59,9 @@ DATA_SETS = {
   "cityscapes": DataSet(preparing(Cityscapes)),
   "helen": DataSet(preparing(Helen)),
   "nyu": DataSet(preparing(Nyu)),
+  "coco_json": DataSet(preparing(CocoJson)),
+  "cvat": DataSet(preparing(Cvat)),
+  "voc": DataSet(preparing(Voc)),
 }
 
 

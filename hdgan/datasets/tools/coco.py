@@ -30,11 +30,14 @@ class Instances:
   faults: tuple[str, ...]
 
 
-def read_instances(part: Part) -> Instances:
+def read_instances(
+  part: Part, told: Mapping[str, Any] | None = None
+) -> Instances:
   """Reads an instances JSON.
 
   Args:
     part: the file.
+    told: what it holds, if it has been read.
 
   Returns:
     What it lists; what has a fault is left out.
@@ -42,7 +45,7 @@ def read_instances(part: Part) -> Instances:
   Raises:
     InputError: if it is no JSON of that kind.
   """
-  told = parse_json(part.read(), dict, part.name)
+  told = told or parse_json(part.read(), dict, part.name)
   faults: list[str] = []
   images = _listed(told, "images", part.name, faults)
   categories = _listed(told, "categories", part.name, faults)

@@ -1,4 +1,4 @@
-"""Turns outlines and run lengths, as tools write them, into masks."""
+"""Turns outlines, run lengths and colours, as tools write them, into maps."""
 
 import dataclasses
 import hashlib
@@ -110,3 +110,19 @@ def runs(counts: Sequence[int], height: int, width: int) -> np.ndarray:
   """
   inside = np.arange(len(counts)) % 2 == 1
   return np.repeat(inside, counts).reshape(width, height).T
+
+
+def color_codes(colors: np.ndarray) -> np.ndarray:
+  """Numbers [H, W] int32 that tell colours [H, W, 3] apart: COCO's coding.
+
+  Args:
+    colors: uint8 R, G, B; the number is R + 256 G + 65536 B.
+  """
+  return colors.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+
+
+def numbered(codes: np.ndarray) -> np.ndarray:
+  """Numbers what differs in [H, W] codes from 1 in their order; 0 stays 0."""
+  values, inverse = np.unique(codes, return_inverse=True)
+  numbers = np.arange(len(values)) + (values[0] != 0)
+  return numbers[inverse].reshape(codes.shape)
