@@ -237,8 +237,14 @@ def test_all_faults_are_told_the_first_twenty_by_name(tmp_path):
   for path in (root / "train_label").iterdir():
     edit(path, lambda label: label + 50)
   lines = lines_of(tmp_path, *train_words(root, tmp_path))
+  (line,) = lines
+  assert line.startswith("train_label/street_00000.png: label values ")
+  assert " in 23 of 23 files, which hold " in line
+  for path in (root / "train_label").iterdir():
+    path.write_bytes(b"")
+  lines = lines_of(tmp_path, *train_words(root, tmp_path))
   assert len(lines) == 21
-  assert lines[19].startswith("train_label/street_00019.png: label values ")
+  assert lines[19].startswith("train_label/street_00019.png: ")
   assert lines[20] == "... and 3 more faults"
 
 

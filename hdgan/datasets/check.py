@@ -19,13 +19,13 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets import files
 from hdgan.datasets.examples import WHAT, ExampleFiles, Part
-from hdgan.datasets.folder import first_names
+from hdgan.datasets.label_values import LabelValues
 from hdgan.datasets.palettes import Palettes
 from hdgan.datasets.ranges import Ranges
 from hdgan.datasets.reading import reading_of
 from hdgan.datasets.survey import Look, Survey, digest
 from hdgan.datasets.transforms import Geometry, object_pairs
-from hdgan.errors import SHOWN_FAULTS, Faults, InputError, counted
+from hdgan.errors import Faults, InputError
 from hdgan.picture_spec import PictureSpec, picture_spec
 
 # Class ids have few values in a map, greys many.
@@ -132,7 +132,7 @@ def check(
     counts={name: len(split) for name, split in splits.items()},
     sizes=dict(told.sizes),
     max_objects=told.max_objects,
-    classes=dict(sorted(told.values.items())),
+    classes=dict(sorted(told.values.pixels.items())),
     has_instances=told.has_instances,
     contents=contents,
     notes=told.notes(),
@@ -169,12 +169,9 @@ class _Total:
     self.palettes = Palettes()
     # Labels that are pictures of one channel: how many, and their most values.
     self.grey, self.levels = 0, 0
-    self.values: Counter[int] = Counter()
+    self.values = LabelValues(rules.pictures, rules.trained)
     self.sizes: Counter[str] = Counter()
     self.max_objects, self.has_instances = 0, False
-    # Names and values of the first label maps with values that are no class.
-    self._outside: list[tuple[str, dict[int, int]]] = []
-    self._more_outside = 0
     self._kinds: dict[str, dict[str, list[Any]]] = {"label": {}, "image": {}}
     spec = rules.pictures
     self.ranges = {
@@ -188,15 +185,10 @@ class _Total:
     """Takes what was found in one example."""
     for line in one.faults:
       self.faults.add(line)
-    self.values.update(one.values)
+    self.values.add(example.label.name, one.values)
     self.sizes[f"{one.size[0]}x{one.size[1]}"] += 1
     self.max_objects = max(self.max_objects, one.objects)
     self.has_instances |= example.instance is not None
-    if _outside(one.values, self.rules.pictures):
-      if len(self._outside) < SHOWN_FAULTS:
-        self._outside.append((example.label.name, one.values))
-      else:
-        self._more_outside += 1
     for role, kind in one.kinds.items():
       name = example.parts()[role].name
       self._kinds[role].setdefault(kind, [0, name])[0] += 1
@@ -211,11 +203,8 @@ class _Total:
 
   def finish(self) -> Faults:
     """All faults, with those that only all files together have."""
-    outside = set(_outside(self.values, self.rules.pictures))
-    for i, (name, values) in enumerate(self._outside, 1):
-      line = _label_fault(values, self.rules, name, outside)
-      last = i == len(self._outside)
-      self.faults.add(line, 1 + self._more_outside * last)
+    if self.values.fault:
+      self.faults.add(self.values.fault)
     ids, wrong = self._class_ids()
     if wrong:
       self.faults.add(ids)
@@ -343,52 +332,6 @@ def _value_counts(label: np.ndarray) -> dict[int, int]:
   else:
     values, counts = np.unique(label, return_counts=True)
   return dict(zip(values.tolist(), counts.tolist(), strict=True))
-
-
-def _outside(values: Mapping[int, int], spec: PictureSpec) -> dict[int, int]:
-  """Values and their pixels that are no class and are not ignored."""
-  return {
-    value: count
-    for value, count in values.items()
-    if not 0 <= value < spec.num_classes
-    and not (value == spec.ignore_label >= 0)
-  }
-
-
-def _label_fault(
-  values: Mapping[int, int], rules: Rules, name: str, all_values: set[int]
-) -> str:
-  """Names label values outside 0..num_classes-1 and the ways out, or ''.
-
-  Args:
-    values: pixels per value of one file.
-    rules: what it must keep to.
-    name: of the file.
-    all_values: that are outside in any file: a way must serve all.
-  """
-  spec = rules.pictures
-  bad = _outside(values, spec)
-  if not bad:
-    return ""
-  listed = [
-    f"{value} ({counted(count, 'pixel')})" for value, count in bad.items()
-  ]
-  rule = f"{name}: label value{'s' * (len(bad) > 1)} {first_names(listed, 3)} "
-  rule += f"outside 0..{spec.num_classes - 1} (num_classes = "
-  rule += f"{spec.num_classes}); "
-  if rules.trained:
-    ignored = f" and {spec.ignore_label}, which has none"
-    return (
-      f"{rule}the model knows classes 0..{spec.num_classes - 1}"
-      f"{ignored if spec.ignore_label >= 0 else ''}; correct the map"
-    )
-  if min(bad) < 0:
-    return f"{rule}class ids start at 0: number them anew"
-  most, ways = max(all_values), []
-  if len(all_values) == 1 and spec.ignore_label < 0:
-    ways = [f"--config.ignore_label={most} if these pixels have no class"]
-  ways += [f"--config.num_classes={most + 1} if they have one"]
-  return f"{rule}say {', or '.join(ways)}"
 
 
 def _check_objects(

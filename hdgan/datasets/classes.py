@@ -14,7 +14,7 @@ from hdgan.outside import read_json
 # Hues of neighbouring ids are far apart: steps of the golden section.
 _GOLDEN = 0.618033988749895
 FILE = "classes.json"
-_SWITCHES = ("has_instances", "ignore", "background")
+SWITCHES = ("has_instances", "ignore", "background")
 
 
 def load_classes(
@@ -88,7 +88,7 @@ def _read_classes(path: pathlib.Path) -> dict[int, dict[str, Any]]:
     classes[entry["id"]] = class_entry(
       **{
         key: entry[key]
-        for key in ("id", "name", "color", *_SWITCHES)
+        for key in ("id", "name", "color", *SWITCHES)
         if key in entry
       }
     )
@@ -112,7 +112,7 @@ def _entry_fault(entry: Any, before: Mapping[int, Any]) -> str:
     or not all(type(c) is int and 0 <= c <= 255 for c in color)
   ):
     return f"color = {shown(color)} must be three integers of 0..255"
-  for key in _SWITCHES:
+  for key in SWITCHES:
     if type(entry.get(key, False)) is not bool:
       return f"{key} = {shown(entry[key])} must be true or false"
   return ""

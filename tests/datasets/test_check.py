@@ -115,7 +115,7 @@ def test_faults_of_each_kind_are_counted(root):
   lines = str(error.value).split("\n")
   assert [line.split(":")[0] for line in lines] == [
     *["train_label/bad.png"] * 20, "... and 5 more faults of this kind",
-    *["train_label/odd.png"] * 20, "... and 5 more faults of this kind",
+    "train_label/odd.png",  # All values that are no class in one line.
   ]  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def test_label_value_beyond_the_classes(root):
     "(15 pixels)",
     "num_classes = 8",
     "--config.ignore_label=200",
-    "--config.num_classes=201",
+    "--config.num_classes=9",
   ):
     assert words in fault
   allowed = Rules(PictureSpec(num_classes=8, ignore_label=200))
@@ -144,20 +144,12 @@ def test_negative_labels_and_several_values(root):
   label = load(root, "train_label/street_00002.png")
   label[0, :2], label[1, 0] = 9, 30
   save(root, "train_label/street_00002.png", label)
-  one, other = faults_of(root)
-  assert "-3 (1 pixel)" in one and "class ids start at 0" in one
-  assert "9 (2 pixels), 30 (1 pixel)" in other
-  assert "num_classes=31" in other and "ignore_label" not in other
-
-
-def test_a_way_out_serves_all_files(root):
-  """9 in one file and 30 in another: 31 classes, and nothing to ignore."""
-  for name, value in (("00001", 9), ("00002", 30)):
-    label = load(root, f"train_label/street_{name}.png")
-    label[0, 0] = value
-    save(root, f"train_label/street_{name}.png", label)
-  for fault in faults_of(root):
-    assert fault.endswith("; say --config.num_classes=31 if they have one")
+  (fault,) = faults_of(root)
+  assert fault.startswith(
+    "train_label/street_00001.npy: label values -3 (1 pixel), 9 (2 pixels), "
+    "30 (1 pixel) outside 0..7 (num_classes = 8) in 2 of 3 files (also "
+    "train_label/street_00002.png), which hold "
+  )
 
 
 def test_a_trained_model_s_classes_stay(root):
