@@ -11,6 +11,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import subprocess
 from collections.abc import Callable
 
 import jax
@@ -253,7 +254,7 @@ RANGE = "--config.num_classes=0 --config.boundary=False "
 SITUATIONS = [
   # One's own folder.
   Situation("label", "", "label value 11", 2, happens=bad_label(11)),
-  Situation("labels", "", "label value 11", happens=bad_label(11, 30)),
+  Situation("labels", "", "label values 11", happens=bad_label(11, 30)),
   Situation("objects", "--config.max_instances=2", "objects, more than", 2),
   Situation("suffix", "", "have no photo", happens=masks),
   Situation("suffixes", "", "have no photo", 1, "have no instance map",
@@ -416,6 +417,8 @@ def test_advice_works_as_it_is_typed(case, place):
   assert told, lines
   advice = pieces(told[0], typed)
   assert len(advice) == case.advice, (told[0], advice)
+  for made in re.findall(r"echo '[^']*' > \w+\.json", told[0]):
+    subprocess.run(made, shell=True, check=True)
   for kind, words, elsewhere in advice:
     for name, value in case.fill:
       words = [word.replace(name, filled(value)) for word in words]

@@ -19,7 +19,8 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets import files
 from hdgan.datasets.examples import WHAT, ExampleFiles, Part
-from hdgan.datasets.label_values import LabelValues
+from hdgan.datasets.label_map import NotInTable, NotInTables
+from hdgan.datasets.label_values import LabelValues, few_classes
 from hdgan.datasets.palettes import Palettes
 from hdgan.datasets.ranges import Ranges
 from hdgan.datasets.reading import reading_of
@@ -170,6 +171,7 @@ class _Total:
     # Labels that are pictures of one channel: how many, and their most values.
     self.grey, self.levels = 0, 0
     self.values = LabelValues(rules.pictures, rules.trained)
+    self.unknown = NotInTables()
     self.sizes: Counter[str] = Counter()
     self.max_objects, self.has_instances = 0, False
     self._kinds: dict[str, dict[str, list[Any]]] = {"label": {}, "image": {}}
@@ -186,6 +188,8 @@ class _Total:
     for line in one.faults:
       self.faults.add(line)
     self.values.add(example.label.name, one.values)
+    if one.unknown:
+      self.unknown.add(one.unknown)
     self.sizes[f"{one.size[0]}x{one.size[1]}"] += 1
     self.max_objects = max(self.max_objects, one.objects)
     self.has_instances |= example.instance is not None
@@ -203,8 +207,8 @@ class _Total:
 
   def finish(self) -> Faults:
     """All faults, with those that only all files together have."""
-    if self.values.fault:
-      self.faults.add(self.values.fault)
+    for fault in filter(None, (self.values.fault, self.unknown.fault)):
+      self.faults.add(fault)
     ids, wrong = self._class_ids()
     if wrong:
       self.faults.add(ids)
@@ -226,7 +230,8 @@ class _Total:
     """What is worth a line though it is not wrong."""
     ids, _ = self._class_ids()
     own = [note for ranges in self.ranges.values() for note in ranges.notes()]
-    return [*own, *([ids] if ids else [])]
+    few = few_classes(self.values.pixels, self.rules.pictures)
+    return [*own, *(note for note in (ids, few) if note)]
 
   def _class_ids(self) -> tuple[str, bool]:
     """Says that labels that are taken as pictures look like class ids, or ''.
@@ -279,6 +284,8 @@ def _check_example(
   for role, part in example.parts().items():
     try:
       arrays[role] = _read(part, role, rules, found)
+    except NotInTable as error:
+      found.unknown = error
     except InputError as error:
       found.faults.append(str(error))
   if photos and "image" in arrays:

@@ -18,13 +18,16 @@ SWITCHES = ("has_instances", "ignore", "background")
 
 
 def load_classes(
-  root: pathlib.Path | str, num_classes: int
+  root: pathlib.Path | str,
+  num_classes: int,
+  named: Sequence[Mapping[str, Any]] = (),
 ) -> tuple[dict[str, Any], ...]:
   """Loads `classes.json` of a folder, or makes names and colours.
 
   Args:
     root: the folder that may hold classes.json.
     num_classes: how many classes there are.
+    named: classes to take where there is no classes.json.
 
   Returns:
     For each class 0..num_classes-1 its id, name, color (r, g, b),
@@ -35,10 +38,23 @@ def load_classes(
     InputError: a classes.json that cannot be read or breaks the schema.
   """
   path = whole_files.path(root) / FILE
-  given = _read_classes(path) if path.is_file() else {}
+  given: Mapping[int, Any] = {entry["id"]: entry for entry in named}
+  if path.is_file():
+    given = _read_classes(path)
   return tuple(
-    given.get(i) or class_entry(i, str(i)) for i in range(num_classes)
+    dict(given.get(i) or class_entry(i, str(i))) for i in range(num_classes)
   )
+
+
+def class_ids(root: pathlib.Path | str) -> dict[str, int]:
+  """Ids by name as a folder's classes.json gives them; {} without one.
+
+  Raises:
+    InputError: a classes.json that cannot be read or breaks the schema.
+  """
+  path = whole_files.path(root) / FILE
+  given = _read_classes(path) if path.is_file() else {}
+  return {entry["name"]: id for id, entry in given.items()}
 
 
 def to_json(classes: Sequence[Mapping[str, Any]]) -> str:

@@ -12,7 +12,7 @@ import json
 import pathlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,10 @@ from hdgan.errors import InputError, counted, near_names, raise_faults, shown
 from hdgan.outside import parse_json, read_text
 
 IGNORE = "ignore"
+_MIXED = (
+  "names a class while others have ids; write ids in all entries, or names in "
+  "all, or give the folder a classes.json"
+)
 _KEYS = ("color", "from", "id", "name", *SWITCHES)
 _SHOWN = 3
 # From here on colours are blends at borders rather than forgotten classes.
@@ -135,7 +139,10 @@ class LabelMap:
         "so many are blends along borders: export the maps without smoothing "
         "(anti-aliasing) and without scaling, or add them to the table"
       )
-    return line + f"add {'them' if several else 'it'} to the table, or correct"
+    return (
+      line
+      + f"add {'them' if several else 'it'} to the table, or correct the map"
+    )
 
   def _text(self, key: int) -> str:
     return f"#{key:06x}" if self.colors else str(key)
@@ -145,7 +152,7 @@ class LabelMap:
     near = min(self.ids, key=lambda x: (self._distance(x, key), x))
     id = self.ids[near]
     names = {entry["id"]: entry["name"] for entry in self.classes}
-    return f"{self._text(near)}, {names.get(id, f'class {id}')}"
+    return f"{self._text(near)}, class {names.get(id, id)}"
 
   def _distance(self, one: int, two: int) -> int:
     if not self.colors:
@@ -180,13 +187,13 @@ class NotInTables:
 
 
 def load_label_map(
-  config: ConfigDict, named: Sequence[Mapping[str, Any]] = ()
+  config: ConfigDict, names: Mapping[str, int] | None = None
 ) -> LabelMap | None:
   """Loads the table that a config names.
 
   Args:
     config: with data.label_map, num_classes and ignore_label.
-    named: classes of a classes.json, whose names the table may use.
+    names: ids of the classes of a classes.json, whose names the table may use.
 
   Returns:
     The table; None where the config names none.
@@ -201,7 +208,7 @@ def load_label_map(
   text = read_text(path)
   entries = _entries(text, path.name, table.faults)
   for where, entry in entries:
-    table.add(where, entry, {one["name"]: one["id"] for one in named})
+    table.add(where, entry, names or {})
   return table.finish()
 
 
@@ -318,9 +325,9 @@ class _Table:
     raise_faults(self.faults)
     return LabelMap(
       self.name,
-      bool(self._colors),
-      dict(sorted(self._ids.items())),
-      tuple(self._classes[id] for id in sorted(self._classes)),
+      colors=bool(self._colors),
+      ids=dict(sorted(self._ids.items())),
+      classes=tuple(self._classes[id] for id in sorted(self._classes)),
     )
 
   def _key(self, written: Any) -> int:
@@ -339,6 +346,8 @@ class _Table:
   def _id(self, target: Any, names: Mapping[str, int]) -> int:
     """The class that an entry names."""
     if type(target) is int and 0 <= target < 2**31:
+      if self._numbered:
+        raise ValueError(_MIXED)
       return target
     if not isinstance(target, str) or not target:
       raise ValueError(
@@ -358,6 +367,8 @@ class _Table:
         f"classes.json has no class {shown(target, 40)}; "
         f"{near_names(target, list(names))}"
       )
+    if self._ids and not self._numbered:
+      raise ValueError(_MIXED)
     # Numbered as they come; the ignored number is left free.
     number = len(self._numbered)
     number += 0 <= self._ignore <= number

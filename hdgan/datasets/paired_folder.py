@@ -1,14 +1,16 @@
 """One's own data: a folder of maps and photos in the released code's layout."""
 
+import dataclasses
 import os
 import pathlib
 
 from ml_collections import ConfigDict
 
 from hdgan.datasets import folder
-from hdgan.datasets.classes import load_classes
+from hdgan.datasets.classes import class_ids, load_classes
 from hdgan.datasets.examples import Found
 from hdgan.datasets.files_builder import FilesBuilder
+from hdgan.datasets.label_map import load_label_map
 from hdgan.errors import InputError
 
 
@@ -46,6 +48,16 @@ class PairedFolder(FilesBuilder):
         f"{root}: {without}_inst/ is missing, the other split has instance "
         "maps; give both splits instance maps or none"
       )
+    table = load_label_map(config, class_ids(root))
+    if table:
+      splits = {
+        split: [
+          dataclasses.replace(one, label=table.part(one.label))
+          for one in examples
+        ]
+        for split, examples in splits.items()
+      }
+    named = table.classes if table else ()
     notes = []
     if not held_out:
       notes.append(
@@ -60,7 +72,7 @@ class PairedFolder(FilesBuilder):
       )
     return Found(
       splits,
-      classes=load_classes(root, config.num_classes),
+      classes=load_classes(root, config.num_classes, named),
       faults=tuple(faults),
       notes=tuple(notes),
     )

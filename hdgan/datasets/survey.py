@@ -12,6 +12,7 @@ import numpy as np
 
 from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.files import FileFacts
+from hdgan.datasets.label_map import NotInTable
 from hdgan.datasets.ranges import Range
 from hdgan.datasets.transforms import Size
 from hdgan.errors import SHOWN_FAULTS
@@ -23,6 +24,7 @@ class Look:
 
   Attributes:
     faults: what is wrong with its files, one line each.
+    unknown: what its label map holds and data.label_map does not.
     size: (H, W) of its label map.
     objects: how many it has.
     values: pixels per label value; empty where the label is a picture.
@@ -36,6 +38,7 @@ class Look:
   """
 
   faults: list[str] = dataclasses.field(default_factory=list)
+  unknown: NotInTable | None = None
   size: Size = (0, 0)
   objects: int = 0
   values: dict[int, int] = dataclasses.field(default_factory=dict)
