@@ -17,10 +17,10 @@ def png(array, mode=None) -> bytes:
   return _saved(Image.fromarray(np.asarray(array), mode), "PNG")
 
 
-def jpeg(height, width, value=90) -> bytes:
+def jpeg(height, width, mode="RGB") -> bytes:
   """A photo of one colour."""
-  color = (value, 120, 200)
-  return _saved(Image.new("RGB", (width, height), color), "JPEG")
+  color = {"RGB": (90, 120, 200), "L": 90}[mode]
+  return _saved(Image.new(mode, (width, height), color), "JPEG")
 
 
 def _saved(image, kind) -> bytes:

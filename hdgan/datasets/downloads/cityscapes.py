@@ -9,10 +9,10 @@ Reads `gtFine/` and `leftImg8bit/` of the splits train (2,975) and val (500).
 * 'fine19': the 19 scored classes (trainIds, mapped here), 255 for the rest.
 
 An object's id is `id * 1000 + k`, of a group that was not told apart just `id`:
-16 bits, taken as they are. What Cityscapes' scripts write beside them
-(labelTrainIds, instanceTrainIds, color) is never read, the second being wrong
-for some pictures. The label maps of the test split are dummies. The pictures
-of `leftImg8bit_blurred` are meant for figures only.
+16 bits, compared with the label map and taken as they are. What Cityscapes'
+scripts write beside them (labelTrainIds, instanceTrainIds, color) is never
+read, the second being wrong for some pictures. The label maps of the test split
+are dummies. The pictures of `leftImg8bit_blurred` are meant for figures only.
 """
 
 import dataclasses
@@ -79,22 +79,47 @@ class Cityscapes(FilesBuilder):
     splits = listing.pair_splits(
       config, tree, WANTED, splits=names, faults=faults
     )
-    rows = _ROWS
-    if count == 19:
-      splits = {name: _scored(examples) for name, examples in splits.items()}
-      rows = [_ROWS[i] for i in _SCORED]
+    rows = [_ROWS[i] for i in _SCORED] if count == 19 else _ROWS
+    splits = {
+      name: [_made(one, count == 19) for one in examples]
+      for name, examples in splits.items()
+    }
     return Found(
       splits, classes=listing.class_entries(rows), faults=tuple(faults)
     )
 
 
-def _scored(examples: list[ExampleFiles]) -> list[ExampleFiles]:
-  """The same examples with trainIds for labels."""
-  how = "cityscapes trainIds"
-  return [
-    dataclasses.replace(one, label=listing.made(train_ids, one.label, how=how))
-    for one in examples
-  ]
+def _made(example: ExampleFiles, scored: bool) -> ExampleFiles:
+  """The example with ids that are compared, and trainIds where wanted."""
+  label, instance = example.label, example.instance
+  return dataclasses.replace(
+    example,
+    label=listing.made(train_ids, label, how="cityscapes trainIds")
+    if scored
+    else label,
+    instance=instance
+    and listing.made(same_classes, instance, label, how="cityscapes compared"),
+  )
+
+
+def same_classes(name: str, instance: bytes, label: bytes) -> bytes:
+  """Gives back an instance map if its classes are the label map's.
+
+  Raises:
+    InputError: if not: saved in 8 bits, scaled, or of another picture.
+  """
+  ids = files.read_map(instance, name).astype(np.int64)
+  classes = files.read_map(label, f"the label map of {name}")
+  # Sizes that differ are told by the check.
+  if ids.shape == classes.shape:
+    own = np.where(ids >= 1000, ids // 1000, ids)
+    count = int(np.count_nonzero(own != classes))
+    if count:
+      raise InputError(
+        f"{name}: {count} pixels are of another class than in the label map "
+        f"(id // 1000), as after saving in 8 bits; take {_TRUTH} anew"
+      )
+  return instance
 
 
 def train_ids(name: str, label: bytes) -> bytes:

@@ -26,7 +26,9 @@ def scene_parsing():
   for split, name in (("training", "ADE_train_00000001"),
                       ("validation", "ADE_val_00000001")):  # fmt: skip
     tree[f"{TOP}annotations/{split}/{name}.png"] = png(LABEL)
-    tree[f"{TOP}images/{split}/{name}.jpg"] = jpeg(2, 3)
+    # Some photos of the set are grey.
+    mode = "L" if split == "validation" else "RGB"
+    tree[f"{TOP}images/{split}/{name}.jpg"] = jpeg(2, 3, mode)
   tree[f"{TOP}objectInfo150.txt"] = tree[f"{TOP}sceneCategories.txt"] = b"Idx"
   return tree
 

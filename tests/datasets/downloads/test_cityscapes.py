@@ -217,3 +217,25 @@ def test_instances_left_out(tmp_path):
   config.data.instances = "none"
   found = Cityscapes.find(config)
   assert not found.faults and found.splits["train"][0].instance is None
+
+
+@pytest.mark.parametrize(
+  "wrong",
+  [
+    INSTANCE % 256,  # saved in 8 bits: 26000 becomes 144
+    np.array([[0, 13000, 13001, 13], [255, 255, 18012, 5]]),  # TrainIds
+  ],
+)
+def test_instances_that_are_not_the_label_map_s(tmp_path, wrong):
+  tree = download() | photos()
+  name = f"gtFine/train/aachen/{AACHEN}_gtFine_instanceIds.png"
+  tree[name] = png(wrong.astype(np.uint8 if wrong.max() < 256 else np.uint16))
+  write(tmp_path / "data", tree)
+  with pytest.raises(InputError) as error:
+    pipeline.prepare(config_of("cityscapes", tmp_path))
+  count = np.count_nonzero(wrong != INSTANCE)
+  assert str(error.value).startswith(
+    f"aachen/{AACHEN}_gtFine_instanceIds.png: {count} pixels are of another "
+    "class than in the label map (id // 1000), as after saving in 8 bits; take "
+    "gtFine_trainvaltest.zip from https"
+  )

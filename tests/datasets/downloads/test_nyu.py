@@ -220,6 +220,10 @@ def test_other_files(root, tmp_path):
     file["depth"] = np.zeros((480, 640), np.float32)
   with pytest.raises(InputError, match="its dataset 'images' is None, not"):
     Nyu.find(config)
+  with h5py.File(path, "w") as file:  # Turned already.
+    file["images"] = np.zeros((2, 3, 480, 640), np.uint8)
+  with pytest.raises(InputError, match=r"not \(N, 3, 640, 480\); download"):
+    Nyu.find(config)
   path.write_bytes(b"none")
   with pytest.raises(InputError, match="not the HDF5 file of this data set"):
     Nyu.find(config)
