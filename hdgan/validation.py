@@ -155,6 +155,11 @@ def _check_data(config: ConfigDict) -> None:
       f"config.data.load_width={data.load_width} has no effect with "
       f"data.transform = {data.transform!r}; say --config.data.load_width=0"
     )
+  if data.image_channels > 4:
+    raise InputError(
+      f"config.data.image_channels={data.image_channels} must be 1 to "
+      "4, as a PNG has; say --config.data.image_channels=4"
+    )
   if config.loss.vgg > 0 and data.image_channels != 3:
     raise InputError(
       f"config.loss.vgg={config.loss.vgg} needs 3 image channels, not "

@@ -314,14 +314,17 @@ def _read(part: Part, role: str, rules: Rules, found: Look) -> np.ndarray:
   found.sums.append(zlib.crc32(data))
   found.facts[role] = files.facts(data, name)
   if role == "instance":
-    return files.as_int32(files.read_map(data, name), name)
+    ids = files.read_map(data, name, what=WHAT[role], trained=rules.trained)
+    return files.as_int32(ids, name)
   spec = rules.pictures
   if role == "label" and spec.num_classes:
-    label = files.read_map(data, name)
+    label = files.read_map(data, name, what=WHAT[role], trained=rules.trained)
     found.values = _value_counts(label)
     return label
   channels = spec.label_channels if role == "label" else spec.image_channels
-  picture = files.read_picture(data, channels, name)
+  picture = files.read_picture(
+    data, channels, name, role=role, trained=rules.trained
+  )
   found.kinds[role] = str(picture.dtype)
   found.ranges[role] = (float(picture.min()), float(picture.max()))
   if role == "label" and channels > found.facts[role].channels == 1:

@@ -1,84 +1,39 @@
-"""Reads maps and pictures from PNG, JPEG, TIFF and .npy files, bit for bit.
+"""Reads maps and pictures from encoded files, bit for bit.
 
 A map is one channel of integers: class ids (`label`) or object ids
 (`instance`), of up to 32 bits. A picture is a photo or a label that is itself
 a picture. Both come from a path or from the encoded bytes of a prepared data
 set; the kind of file is told by its first bytes, not by its name.
 
-Pillow passes over what a damaged or cut PNG lacks: the sums and the rows of a
-PNG that comes from a path are checked here.
+What a file says besides its samples is applied (rotation, palette, inverted
+grey), or the file is refused (transparency, several pages, lossy maps); colour
+profiles and gamma alone are passed over, as in the released code.
 """
 
 import dataclasses
 import io
 import os
-import struct
-import sys
-import warnings
-import zlib
 
 import numpy as np
 from PIL import Image, ImageFile
 
-from hdgan.errors import InputError, visible
+from hdgan.datasets import image_file, png, tiff
+from hdgan.errors import InputError, counted, visible
 from hdgan.outside import read_bytes
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy")
+SUFFIXES = (
+  ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".webp", ".bmp",
+  ".dib", ".gif", ".npy",
+)  # fmt: skip
+FORMATS = image_file.READ
 Source = str | os.PathLike | bytes
 
 _NPY = b"\x93NUMPY"
-_PNG = b"\x89PNG\r\n\x1a\n"
-# Samples of a pixel by a PNG's kind of colour.
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-# First column and row, steps to the next ones, of the passes of an interlaced
-# PNG (Adam7).
-_PASSES = (
-  (0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
-  (1, 0, 2, 2), (0, 1, 1, 2),
-)  # fmt: skip
 MOST_BYTES = 2**32  # Of an encoded file.
-# Pillow decodes 16-bit colour to its high bytes. Asked for the other byte
-# order it takes the low ones instead, so that two passes give all 16 bits.
-_OTHER_ORDER = {
-  "16B": "16L",
-  "16L": "16B",
-  "16N": "16B" if sys.byteorder == "little" else "16L",
-}
-_LOSSY = (
-  "{name}: a map of ids cannot be a {what} (lossy: it changes ids along every "
-  "border); export it again as PNG, TIFF or .npy"
+_IS_PICTURE = (
+  "--config.num_classes=0 --config.boundary=False if the label is itself a "
+  "picture"
 )
-# ITU-R BT.601 luma, the usual grey of a colour photo.
-_LUMA = (0.299, 0.587, 0.114)
-
-
-def read_map(source: Source, name: str = "") -> np.ndarray:
-  """Reads a map of ids: 1 to 32 bits, grey or palette (read as indices).
-
-  Args:
-    source: a path, or the bytes of an encoded file.
-    name: how errors call the file; the path by default.
-
-  Returns:
-    [H, W] bool, unsigned or signed integers as stored.
-
-  Raises:
-    InputError: unreadable, coloured, lossy, or not integers.
-  """
-  data, name = _fetch(source, name)
-  if data.startswith(_NPY):
-    return _map_of_array(_load_npy(data, name), name)
-  image = _open(data, name)
-  if image.format in ("JPEG", "MPO"):
-    raise InputError(_LOSSY.format(name=name, what="JPEG"))
-  if len(image.getbands()) != 1:
-    raise InputError(_colour_fault(image, name))
-  array = _pixels(image, name)
-  if data.startswith(_PNG) and image.mode == "L":
-    # Pillow spreads 2- and 4-bit greys over 0..255; ids are the bare samples.
-    # Byte 24 of a PNG is the depth of its samples.
-    array = array // np.uint8(255 // (2 ** min(data[24], 8) - 1))
-  return _map_of_array(array, name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,12 +41,12 @@ class FileFacts:
   """What an encoded file says of itself before its samples are decoded.
 
   Attributes:
-    format: 'PNG', 'JPEG', 'TIFF', 'NPY'.
+    format: 'PNG', 'JPEG', 'MPO', 'TIFF', 'WEBP', 'BMP', 'DIB', 'GIF' or 'NPY'.
     mode: what a pixel is, in Pillow's words: '1', 'L', 'LA', 'P', 'RGB',
       'RGBA', 'CMYK', 'F', ...; the dtype of a .npy.
     bits: of a sample, as stored.
     channels: samples of a pixel, its alpha too.
-    size: (H, W).
+    size: (H, W), upright.
     palette: the colour (R, G, B) of each index; () where there is no palette.
   """
 
@@ -117,21 +72,74 @@ def facts(data: bytes, name: str) -> FileFacts:
     array = _load_npy(data, name)
     shape = (*array.shape, 1, 1)[: max(3, array.ndim)]
     return FileFacts(
-      "NPY", str(array.dtype), 8 * array.dtype.itemsize, shape[-1], shape[:2]
+      "NPY",
+      str(array.dtype),
+      bits=8 * array.dtype.itemsize,
+      channels=shape[-1],
+      size=shape[:2],
     )
-  image = _open(data, name)
+  page = tiff.read_page(data, name) if tiff.is_tiff(data) else None
+  if page:
+    colors = _palette(_open(data, page, name)) if page.mode == "P" else ()
+    size = page.size if page.orientation < 5 else page.size[::-1]
+    return FileFacts(
+      "TIFF",
+      page.mode,
+      bits=page.bits,
+      channels=page.samples,
+      size=size,
+      palette=colors,
+    )
+  image = image_file.open_image(data, name)
+  turned = image_file.orientation(image) >= 5
+  bits = png.bits(data) if image.format == "PNG" else 8
   return FileFacts(
     image.format or "",
     image.mode,
-    _bits(image, data),
-    len(image.getbands()),
-    image.size[::-1],
+    bits=1 if image.mode == "1" else bits,
+    channels=len(image.getbands()),
+    size=image.size if turned else image.size[::-1],
     palette=_palette(image),
   )
 
 
+def read_map(
+  source: Source, name: str = "", *, what: str = "map", trained: bool = False
+) -> np.ndarray:
+  """Reads a map of ids: 1 to 32 bits, grey or palette (read as indices).
+
+  Args:
+    source: a path, or the bytes of an encoded file.
+    name: how errors call the file; the path by default.
+    what: it is: 'label map', 'instance map' or another, for the ways out.
+    trained: the model is there: fields of its config are no way out.
+
+  Returns:
+    [H, W] bool, unsigned or signed integers as stored, upright.
+
+  Raises:
+    InputError: unreadable, coloured, lossy, or not integers.
+  """
+  data, name = _fetch(source, name)
+  if data.startswith(_NPY):
+    return _map_of_array(_load_npy(data, name), name)
+  what = "map" if trained else what
+  page = tiff.read_page(data, name) if tiff.is_tiff(data) else None
+  if page:
+    return _map_of_array(_tiff_map(data, page, name, what=what), name)
+  image = image_file.open_image(data, name)
+  if lossy := image_file.lossy(image, data):
+    raise InputError(_lossy_fault(name, lossy, what))
+  array = image_file.pixels(image, name)
+  if len(image.getbands()) != 1:
+    raise InputError(_color_fault(array, image.mode, name, what=what))
+  if image.format == "PNG" and image.mode == "L":
+    array = _bare(array, png.bits(data))
+  return _map_of_array(array, name)
+
+
 def read_colors(source: Source, name: str = "") -> np.ndarray:
-  """Reads a map of classes by their colours, exactly.
+  """Reads a map of classes by their colours, exactly; alpha is left out.
 
   Args:
     source: a path, or the bytes of an encoded file.
@@ -144,46 +152,68 @@ def read_colors(source: Source, name: str = "") -> np.ndarray:
     InputError: unreadable, lossy, or of other than 8 bits.
   """
   data, name = _fetch(source, name)
-  if not data.startswith(_NPY) and _open(data, name).format in ("JPEG", "MPO"):
-    raise InputError(_LOSSY.format(name=name, what="JPEG"))
-  colors = read_picture(data, 3, name)
-  if colors.dtype != np.uint8:
+  samples, has_alpha, lossy = _samples(data, name)
+  if lossy:
+    raise InputError(_lossy_fault(name, lossy, "map"))
+  if has_alpha:
+    samples = samples[..., :-1]
+  if samples.dtype != np.uint8 or samples.shape[-1] not in (1, 3):
     raise InputError(
-      f"{name}: colours of classes have 8 bits, these are {colors.dtype}; "
-      "save them as 8-bit PNG"
+      f"{name}: colours of classes are grey or RGB of 8 bits, these "
+      f"{counted(samples.shape[-1], 'channel')} of {samples.dtype}; save them "
+      "as 8-bit PNG"
     )
-  return colors
+  return np.ascontiguousarray(np.broadcast_to(samples, (*samples.shape[:2], 3)))
 
 
-def read_picture(source: Source, channels: int, name: str = "") -> np.ndarray:
-  """Reads a photo, or a label that is a picture; EXIF rotation is not applied.
+def read_picture(
+  source: Source,
+  channels: int,
+  name: str = "",
+  *,
+  role: str = "image",
+  trained: bool = False,
+) -> np.ndarray:
+  """Reads a photo, or a label that is a picture, upright.
+
+  Grey is repeated where three channels are wanted, and three equal ones are
+  one where one is. An alpha that is opaque everywhere is left out unless it is
+  wanted: the last of two or four channels. Nothing else is added, mixed or left
+  out.
 
   Args:
     source: a path, or the bytes of an encoded file.
-    channels: C, 1 or 3. Grey is repeated, colour is turned into its luma,
-      alpha is dropped, a palette is replaced by its colours.
+    channels: C.
     name: how errors call the file; the path by default.
+    role: 'image' or 'label': whose field declares C.
+    trained: the model is there: that field is no way out.
 
   Returns:
     [H, W, C] uint8, uint16 or float32, as stored.
 
   Raises:
-    InputError: unreadable, or of a kind that is no picture.
+    InputError: unreadable, transparent, of other channels, or of a kind that
+      is no picture.
   """
   data, name = _fetch(source, name)
-  if data.startswith(_NPY):
-    array = _load_npy(data, name)
-  else:
-    array = _picture_pixels(_open(data, name), data, name)
-  if array.ndim == 2:
-    array = array[..., None]
+  array, has_alpha, _ = _samples(data, name)
   array = _picture_dtype(array, name)
-  if array.ndim != 3 or not 1 <= array.shape[-1] <= 4 or not array.size:
+  if has_alpha and array.shape[-1] != channels:
+    if array[..., -1].min() < _opaque(array.dtype):
+      raise InputError(_alpha_fault(array, name, role=role, trained=trained))
+    array = array[..., :-1]
+  have = array.shape[-1]
+  if have == 1 and channels == 3:
+    return np.repeat(array, 3, axis=-1)
+  if have == 3 and channels == 1 and (array == array[..., :1]).all():
+    array = array[..., :1]
+  elif have != channels:
+    way = f"say --config.data.{role}_channels={have}, or save it with "
     raise InputError(
-      f"{name}: a picture is [H, W] or [H, W, C] with 1 to 4 channels, "
-      f"this is {list(array.shape)}; save it in that form"
+      f"{name}: has {counted(have, 'channel')}, data.{role}_channels = "
+      f"{channels}; {'save it with ' if trained else way}{channels}"
     )
-  return _with_channels(array, channels)
+  return np.ascontiguousarray(array)
 
 
 def as_int32(ids: np.ndarray, name: str = "") -> np.ndarray:
@@ -244,7 +274,7 @@ def checked(data: bytes, name: str) -> bytes:
   Raises:
     InputError: for a PNG that is damaged or cut short.
   """
-  fault = _png_fault(data) if data.startswith(_PNG) else ""
+  fault = png.fault(data) if data.startswith(png.SIGNATURE) else ""
   if fault:
     raise InputError(
       f"{name}: damaged or unreadable ({fault}); replace or remove the file"
@@ -293,118 +323,26 @@ def _fetch(source: Source, name: str) -> tuple[bytes, str]:
   return fetch(source, name), name
 
 
-def _png_fault(data: bytes) -> str:
-  """What is wrong with the chunks, their sums or the rows of a PNG, or ''."""
-  place, head, packed = len(_PNG), b"", []
-  while True:
-    if place + 12 > len(data):
-      return "the file is cut short"
-    (size,) = struct.unpack_from(">I", data, place)
-    kind, end = data[place + 4 : place + 8], place + 12 + size
-    if end > len(data):
-      return "the file is cut short"
-    # Those with a small first letter tell nothing of the pixels.
-    if kind[:1].isupper():
-      (told,) = struct.unpack_from(">I", data, end - 4)
-      if zlib.crc32(memoryview(data)[place + 4 : end - 4]) != told:
-        return f"the sum of its {kind.decode('ascii', 'replace')} is wrong"
-    if kind == b"IHDR":
-      head = data[place + 8 : end - 4]
-    elif kind == b"IDAT":
-      packed.append(memoryview(data)[place + 8 : end - 4])
-    elif kind == b"IEND":
-      break
-    place = end
-  if len(head) != 13:
-    return "its header is missing"
-  width, height, bits, colour, *_, interlaced = struct.unpack(">IIBBBBB", head)
-  if colour not in _SAMPLES:
-    return f"it has no kind of colour {colour}"
-  if width * height > _most_pixels():
-    return ""  # It is refused when it is opened, without being unpacked.
-  wanted = sum(
-    rows * (1 + -(-columns * bits * _SAMPLES[colour] // 8))
-    for columns, rows in _passes(width, height, bool(interlaced))
-  )
-  found = _unpacked_size(packed, wanted)
-  return "" if found >= wanted else "rows are missing"
-
-
-def _most_pixels() -> int:
-  """Pillow's bound: twice what it warns of."""
-  return 2 * (Image.MAX_IMAGE_PIXELS or 2**62)
-
-
-def _passes(width: int, height: int, interlaced: bool) -> list[tuple[int, int]]:
-  """Columns and rows of each pass over a picture; most have just one."""
-  if not interlaced:
-    return [(width, height)]
-  sizes = [
-    (-(-(width - x) // dx), -(-(height - y) // dy)) for x, y, dx, dy in _PASSES
-  ]
-  return [(columns, rows) for columns, rows in sizes if min(columns, rows) > 0]
-
-
-def _unpacked_size(packed: list[memoryview], most: int) -> int:
-  """Bytes that a zlib stream holds, up to `most`; none of them is kept."""
-  stream, count = zlib.decompressobj(), 0
-  try:
-    for part in packed:
-      rest: bytes | memoryview = part
-      while rest and count < most and not stream.eof:
-        count += len(stream.decompress(rest, 2**20))
-        rest = stream.unconsumed_tail
-    count += len(stream.flush())
-  except zlib.error:
-    pass  # What came before it counts.
-  return count
-
-
-def _unreadable(name: str, error: Exception) -> InputError:
-  """The error for a file that its decoder refuses."""
-  reason = " ".join(str(error).split()) or type(error).__name__
-  if isinstance(error, Image.DecompressionBombError):
-    return InputError(
-      f"{name}: its header tells of more than the {_most_pixels():,} pixels "
-      "that are read; cut it into smaller pictures"
-    )
-  if isinstance(error, Image.UnidentifiedImageError):
-    reason = "not a PNG, JPEG, TIFF or .npy file"
-  return InputError(
-    f"{name}: damaged or unreadable ({reason}); replace or remove the file"
-  )
-
-
 def _load_npy(data: bytes, name: str) -> np.ndarray:
   """Loads an array of numbers; never unpickles."""
   try:
     array = np.load(io.BytesIO(data), allow_pickle=False)
   except Exception as error:
-    raise _unreadable(name, error) from error
+    raise image_file.unreadable(data, name, error) from error
   # Of an archive, which begins otherwise, it would be something else.
   if not isinstance(array, np.ndarray) or array.dtype.fields:
     raise InputError(f"{name}: holds no plain array; save one with numpy.save")
   return array
 
 
-def _open(data: bytes, name: str) -> ImageFile.ImageFile:
-  """Opens an encoded image; the pixels are decoded later."""
+def _open(data: bytes, page: tiff.Page, name: str) -> ImageFile.ImageFile:
+  """Opens a TIFF; what Pillow does not know of is sound all the same."""
   try:
-    with warnings.catch_warnings():
-      warnings.simplefilter("ignore")  # Large pictures are what this is for.
-      return Image.open(io.BytesIO(data), formats=("PNG", "JPEG", "TIFF"))
-  except Exception as error:  # Decoders raise a dozen kinds on bad bytes.
-    raise _unreadable(name, error) from error
-
-
-def _bits(image: ImageFile.ImageFile, data: bytes) -> int:
-  """Bits of a sample as the file stores it."""
-  if data.startswith(_PNG):
-    return data[24]  # Of its header, IHDR.
-  stored = getattr(image, "tag_v2", {}).get(258, ())
-  if stored:
-    return int(stored[0])
-  return {"1": 1, "I": 32, "F": 32}.get(image.mode, 8)
+    return image_file.open_image(data, name)
+  except InputError as error:
+    if isinstance(error.__cause__, Image.UnidentifiedImageError):
+      raise tiff.strange(page, name) from error
+    raise
 
 
 def _palette(image: Image.Image) -> tuple[tuple[int, int, int], ...]:
@@ -415,15 +353,29 @@ def _palette(image: Image.Image) -> tuple[tuple[int, int, int], ...]:
   return tuple(zip(flat[::3], flat[1::3], flat[2::3], strict=False))
 
 
-def _pixels(image: Image.Image, name: str) -> np.ndarray:
-  """Decodes [H, W] or [H, W, C] pixels in the machine's byte order."""
-  try:
-    with warnings.catch_warnings():
-      warnings.simplefilter("ignore")
-      array = np.array(image)
-  except Exception as error:
-    raise _unreadable(name, error) from error
-  return array.astype(array.dtype.newbyteorder("="), copy=False)
+def _bare(array: np.ndarray, bits: int) -> np.ndarray:
+  """Greys as stored: Pillow spreads those of 2 and 4 bits over 0..255."""
+  return array // np.uint8(255 // (2**bits - 1)) if bits < 8 else array
+
+
+def _tiff_map(
+  data: bytes, page: tiff.Page, name: str, *, what: str
+) -> np.ndarray:
+  """Decodes a TIFF's ids, [H, W] or [H, W, 1]."""
+  if page.lossy:
+    raise InputError(_lossy_fault(name, "TIFF with a lossy compression", what))
+  array = tiff.read_samples(data, page, name)
+  if array is None:
+    array = image_file.pixels(_open(data, page, name), name)
+  if page.samples != 1:
+    raise InputError(_color_fault(array, page.mode, name, what=what))
+  if page.white_is_zero:
+    # Some programs turn the numbers of such a file round, others do not.
+    raise InputError(
+      f"{name}: a TIFF whose 0 is white (PhotometricInterpretation 0): "
+      "programs differ in the ids that they see in it; save the map as PNG"
+    )
+  return _bare(array, page.bits) if page.mode == "L" else array
 
 
 def _map_of_array(array: np.ndarray, name: str) -> np.ndarray:
@@ -445,53 +397,144 @@ def _map_of_array(array: np.ndarray, name: str) -> np.ndarray:
   return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _colour_fault(image: Image.Image, name: str) -> str:
-  """What is wrong with a coloured map, and how to mend it."""
-  bands = "".join(image.getbands())
-  array = _pixels(image, name)
-  way_out = "replace each colour by its class id and save one grey channel"
-  if bands in ("RGB", "RGBA") and ((array[..., :1] == array[..., :3]).all()):
-    way_out = "its three colours are equal: save one of them as grey"
+def _lossy_fault(name: str, format: str, what: str) -> str:
+  """Why a lossy map is none, and how to mend it."""
+  way = "export it again as PNG, TIFF or .npy"
+  if what == "label map":
+    way = (
+      "export it again as PNG (with --config.data.label_map=FILE if its "
+      f"colours are classes), or say {_IS_PICTURE}"
+    )
   return (
-    f"{name}: a map needs one channel of class ids (or object ids), this one "
-    f"is coloured ({bands}, {len(bands)} channels); {way_out}"
+    f"{name}: a map of ids cannot be a {format} (lossy: it changes ids along "
+    f"every border); {way}"
   )
 
 
-def _picture_pixels(
+def _color_fault(array: np.ndarray, mode: str, name: str, *, what: str) -> str:
+  """What is wrong with a coloured map [H, W, C], and how to mend it."""
+  channels = array.shape[-1] if array.ndim == 3 else 1
+  kind = "object" if what == "instance map" else "class"
+  way = f"replace each colour by its {kind} id and save one grey channel"
+  if channels > 2 and (array[..., :1] == array[..., :3]).all():
+    way = "its three colours are equal: save one of them as grey"
+  elif what == "label map":
+    way = (
+      "say --config.data.label_map=FILE, a table of colours and their classes, "
+      f"or {_IS_PICTURE}"
+    )
+  elif what == "instance map":
+    way = (
+      "say --config.data.instances=coco_panoptic if ids are R + 256 G + "
+      "65536 B, or --config.data.instances=rgb24 if each colour is an object"
+    )
+  return (
+    f"{name}: a map needs one channel of {kind} ids, this one is coloured "
+    f"({mode}, {counted(channels, 'channel')}); {way}"
+  )
+
+
+def _samples(data: bytes, name: str) -> tuple[np.ndarray, bool, str]:
+  """Decodes a picture of any kind.
+
+  Returns:
+    [H, W, C] with all its bits, whether the last channel is its alpha, and how
+    it is lossy, '' if it is not.
+  """
+  lossy = ""
+  if data.startswith(_NPY):
+    array, has_alpha = _load_npy(data, name), False
+  elif tiff.is_tiff(data) and (page := tiff.read_page(data, name)):
+    array, has_alpha = _tiff_samples(data, page, name)
+    lossy = "TIFF with a lossy compression" if page.lossy else ""
+  else:
+    image = image_file.open_image(data, name)
+    lossy = image_file.lossy(image, data)
+    array, has_alpha = _image_samples(image, data, name)
+  if array.ndim == 2:
+    array = array[..., None]
+  if array.ndim != 3 or not array.size:
+    raise InputError(
+      f"{name}: a picture is [H, W] or [H, W, C], this is "
+      f"{list(array.shape)}; save it in that form"
+    )
+  return array, has_alpha, lossy
+
+
+def _tiff_samples(
+  data: bytes, page: tiff.Page, name: str
+) -> tuple[np.ndarray, bool]:
+  """Decodes a TIFF, [H, W] or [H, W, C], and tells whether it has an alpha."""
+  array = tiff.read_samples(data, page, name)
+  if array is None:
+    # Pillow inverts these, where 0 is white.
+    return _image_samples(_open(data, page, name), data, name)
+  if page.white_is_zero:
+    if page.kind != "u":
+      raise tiff.strange(page, name)
+    array = np.iinfo(array.dtype).max - array
+  if page.extras == (1,) and array[..., -1].min() < _opaque(array.dtype):
+    raise InputError(
+      f"{name}: its colours are multiplied by its alpha; save it without "
+      "alpha, or with an alpha of its own"
+    )
+  return array, page.has_alpha
+
+
+def _image_samples(
   image: ImageFile.ImageFile, data: bytes, name: str
+) -> tuple[np.ndarray, bool]:
+  """Decodes [H, W] or [H, W, C] of any mode, and tells whether it has alpha."""
+  mode, clear = image.mode, image.info.get("transparency")
+  is_png = image.format == "PNG"
+  if is_png and png.bits(data) == 16 and png.kind(data) != 0:
+    array, has_alpha = png.deep_samples(data, name), png.kind(data) in (4, 6)
+  elif mode in ("LAB", "HSV"):
+    raise InputError(
+      f"{name}: its colours are {mode}, which is not read; save it as RGB"
+    )
+  else:
+    as_mode = {
+      "1": "L", "P": "RGB" if clear is None else "RGBA", "PA": "RGBA",
+      "CMYK": "RGB", "YCbCr": "RGB", "La": "LA", "RGBa": "RGBA",
+    }.get(mode, "")  # fmt: skip
+    array = image_file.pixels(image, name, as_mode)
+    has_alpha = (as_mode or mode) in ("LA", "RGBA")
+  if is_png and clear is not None and not has_alpha:
+    array, has_alpha = _with_clear(array, clear, png.bits(data)), True
+  return array, has_alpha
+
+
+def _with_clear(
+  array: np.ndarray, clear: int | tuple[int, ...], bits: int
 ) -> np.ndarray:
-  """Decodes a picture of any mode to [H, W] or [H, W, C] with all its bits."""
-  mode = image.mode
-  raw = _raw_mode(image)
-  if ";16" in raw and mode in ("RGB", "RGBA"):
-    if raw.split(";")[0] != mode:
-      raise InputError(
-        f"{name}: 16-bit grey with alpha cannot be read; save it without alpha"
-      )
-    twin = _open(data, name)
-    args = twin.tile[0].args
-    order = raw.split(";")[1]
-    swapped = f"{mode};{_OTHER_ORDER[order]}"
-    new = (swapped, *args[1:]) if isinstance(args, tuple) else swapped
-    twin.tile = [tile._replace(args=new) for tile in twin.tile]
-    high, low = _pixels(image, name), _pixels(twin, name)
-    return high.astype(np.uint16) << np.uint16(8) | low
-  if mode in ("1", "P", "PA", "CMYK", "YCbCr", "LAB", "HSV"):
-    try:
-      converted = image.convert("L" if mode == "1" else "RGB")
-    except Exception as error:
-      raise _unreadable(name, error) from error
-    return _pixels(converted, name)
-  return _pixels(image, name)
+  """Adds an alpha to [H, W] or [H, W, 3] that is 0 where a PNG's tRNS fits."""
+  if array.ndim == 2:
+    array = array[..., None]
+  # Greys of 2 and 4 bits are spread over 0..255, the tag's number is not.
+  spread = 255 // (2**bits - 1) if 1 < bits < 8 else 1
+  solid = (array != np.asarray(clear, np.int64) * spread).any(-1, keepdims=True)
+  full = array.dtype.type(_opaque(array.dtype))
+  return np.concatenate([array, solid * full], axis=-1)
 
 
-def _raw_mode(image: ImageFile.ImageFile) -> str:
-  """How the file stores a pixel, as Pillow writes it: e.g. 'RGB;16B'."""
-  if not image.tile:
-    return ""
-  args = image.tile[0].args
-  return str(args if isinstance(args, str) else args[0] if args else "")
+def _opaque(dtype: np.dtype) -> float:
+  """The alpha of what cannot be seen through."""
+  return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
+def _alpha_fault(
+  array: np.ndarray, name: str, *, role: str, trained: bool
+) -> str:
+  """What is wrong with a picture that is seen through, and how to mend it."""
+  clear = int((array[..., -1] < _opaque(array.dtype)).sum())
+  way = "save it without alpha"
+  if not trained:
+    way += (
+      f", or say --config.data.{role}_channels={array.shape[-1]} if alpha is "
+      "to be learned too"
+    )
+  return f"{name}: {counted(clear, 'pixel')} of it can be seen through; {way}"
 
 
 def _picture_dtype(array: np.ndarray, name: str) -> np.ndarray:
@@ -512,18 +555,3 @@ def _picture_dtype(array: np.ndarray, name: str) -> np.ndarray:
     f"{name}: a picture has 8 or 16 bits or is float32, this one is {kind}"
     f"{'' if kind.kind not in 'iu' else ' beyond 0..65535'}; convert it"
   )
-
-
-def _with_channels(array: np.ndarray, channels: int) -> np.ndarray:
-  """Turns [H, W, 1 to 4] into [H, W, C]; an even count means alpha is last."""
-  if array.shape[-1] in (2, 4):
-    array = array[..., :-1]
-  have = array.shape[-1]
-  if have == channels:
-    return np.ascontiguousarray(array)
-  if have == 1:
-    return np.repeat(array, channels, axis=-1)
-  luma = array.astype(np.float64) @ np.asarray(_LUMA)
-  if array.dtype.kind == "u":
-    luma = np.rint(luma)
-  return luma.astype(array.dtype)[..., None]

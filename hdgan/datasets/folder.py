@@ -148,7 +148,7 @@ def _stems(
   known = [p for p in names if p.suffix.lower() in files.SUFFIXES]
   if not known:
     faults.append(
-      f"{folder.name}/: no {WHAT[role]} found (PNG, JPEG, TIFF or .npy); "
+      f"{folder.name}/: no {WHAT[role]} found ({files.FORMATS}); "
       f"it holds {_listing(folder)}"
     )
   for path in known:

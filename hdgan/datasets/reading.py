@@ -94,7 +94,9 @@ def decode_maps(encoded: Encoded, reading: Reading, name: str) -> Batch:
     label = files.as_int32(files.read_map(encoded["label"], name), name)
     ids = label
   else:
-    label = files.read_picture(encoded["label"], spec.label_channels, name)
+    label = files.read_picture(
+      encoded["label"], spec.label_channels, name, role="label"
+    )
     ids = np.zeros(label.shape[:2], np.int32)
   if encoded["instance"]:
     ids = files.as_int32(files.read_map(encoded["instance"], name), name)

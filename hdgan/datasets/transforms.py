@@ -114,17 +114,21 @@ def _bicubic(picture: np.ndarray, size: Size) -> np.ndarray:
   """Scales [H, W, C] uint8, uint16 or float32; clips what overshoots."""
   shape = (size[1], size[0])
   method = Image.Resampling.BICUBIC
-  if picture.dtype == np.uint8:
+  # Two and four channels would be weighted with the last one, as an alpha.
+  if picture.dtype == np.uint8 and picture.shape[-1] in (1, 3):
     whole = Image.fromarray(
       picture.squeeze(-1) if picture.shape[-1] == 1 else picture
     )
     return np.asarray(whole.resize(shape, method)).reshape(*size, -1)
   # Pillow scales several channels at once in 8 bits only.
+  deep = picture if picture.dtype == np.uint8 else picture.astype(np.float32)
   planes = [
     np.asarray(Image.fromarray(plane).resize(shape, method))
-    for plane in np.moveaxis(picture.astype(np.float32), -1, 0)
+    for plane in np.moveaxis(deep, -1, 0)
   ]
   scaled = np.stack(planes, -1)
+  if picture.dtype == np.uint8:
+    return scaled
   if picture.dtype == np.uint16:
     return np.clip(np.rint(scaled), 0, 65535).astype(np.uint16)
   return np.clip(scaled, picture.min(), picture.max())

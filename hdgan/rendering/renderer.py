@@ -49,11 +49,14 @@ def to_levels(
       bits.
 
   Returns:
-    [H, W, 1 or 3] uint8, or [H, W] uint16.
+    [H, W, 1 to 4] uint8, or [H, W] uint16.
   """
   low, high = image_range
   if high <= 255 or image.shape[-1] != 1:
-    return pictures.to_uint8(image)
+    if image.shape[-1] not in (2, 4):
+      return pictures.to_uint8(image)
+    bands = np.split(image, image.shape[-1], axis=-1)
+    return np.concatenate([pictures.to_uint8(band) for band in bands], -1)
   values = (image[..., 0].astype(np.float64) + 1) / 2 * (high - low) + low
   return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 

@@ -200,14 +200,14 @@ def save_png(path: str | os.PathLike, picture: np.ndarray) -> None:
 
   Args:
     path: the file.
-    picture: [H, W], [H, W, 1] or [H, W, 3] uint8, or [H, W] uint16.
+    picture: [H, W] or [H, W, 1 to 4] uint8, or [H, W] uint16.
   """
   with whole_file(path) as draft:
     _to_pil(picture).save(draft, format="PNG")
 
 
 def _to_pil(picture: np.ndarray) -> Image.Image:
-  """[H, W], [H, W, 1] or [H, W, 3] uint8, or [H, W] uint16, for Pillow."""
+  """[H, W] or [H, W, 1 to 4] uint8, or [H, W] uint16, for Pillow."""
   picture = np.asarray(picture)
   if picture.dtype not in (np.uint8, np.uint16):
     raise ValueError(f"picture is {picture.dtype}, must be uint8 or uint16")

@@ -132,8 +132,8 @@ RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
     (encode(RGB, "NPY"), ["[5, 7, 3]", "one channel"]),
     (encode(RGB, "PNG")[:120], ["damaged or unreadable"]),
     (encode(IDS, "NPY")[:90], ["damaged or unreadable"]),
-    (b"hello", ["not a PNG, JPEG, TIFF or .npy file"]),
-    (b"", ["not a PNG, JPEG, TIFF or .npy file"]),
+    (b"hello", ["none of PNG, JPEG, TIFF, WebP, BMP, GIF or .npy"]),
+    (b"", ["the file is empty; replace or remove it"]),
   ],
 )
 def test_bad_maps_are_refused_in_one_line(data, words):
@@ -165,21 +165,23 @@ def test_ids_beyond_32_bits_are_refused():
 @pytest.mark.parametrize("kind", ["PNG", "TIFF", "NPY"])
 def test_pictures_of_8_bits(kind):
   np.testing.assert_array_equal(files.read_picture(encode(RGB, kind), 3), RGB)
-  # Luma by hand for one pixel: 0.299 R + 0.587 G + 0.114 B.
-  r, g, b = (int(v) for v in RGB[2, 3])
-  grey = files.read_picture(encode(RGB, kind), 1)
-  assert grey.shape == (5, 7, 1)
-  assert grey[2, 3, 0] == round(0.299 * r + 0.587 * g + 0.114 * b)
-  alpha = np.concatenate([RGB, RGB[..., :1]], -1)
-  np.testing.assert_array_equal(files.read_picture(encode(alpha, kind), 3), RGB)
+  # Colours are not mixed to grey; three that are equal are one.
+  with pytest.raises(InputError, match="has 3 channels, data.image_channels"):
+    files.read_picture(encode(RGB, kind), 1)
+  grey = RGB[..., :1]
+  equal = files.read_picture(encode(np.repeat(grey, 3, -1), kind), 1)
+  np.testing.assert_array_equal(equal, grey)
+  np.testing.assert_array_equal(
+    files.read_picture(encode(grey[..., 0], kind), 3), np.repeat(grey, 3, -1)
+  )
 
 
-@pytest.mark.parametrize("channels", [1, 3, 4])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_png_of_16_bits_keeps_all_of_them(channels):
   deep = np.random.default_rng(1).integers(0, 2**16, (5, 7, channels))
-  read = files.read_picture(png(deep, 16), 1 if channels == 1 else 3)
+  read = files.read_picture(png(deep, 16), channels)
   assert read.dtype == np.uint16
-  np.testing.assert_array_equal(read, deep[..., :3])
+  np.testing.assert_array_equal(read, deep)
 
 
 def test_pictures_of_other_types():
@@ -194,21 +196,56 @@ def test_pictures_of_other_types():
   assert double.dtype == np.float32
 
 
-def test_jpeg_rotation_tag_is_ignored():
+# What a viewer shows of the stored [[1, 2, 3], [4, 5, 6]], by the tag: EXIF
+# 2.32 says where its first row and column belong.
+UPRIGHT = {
+  1: [[1, 2, 3], [4, 5, 6]],
+  2: [[3, 2, 1], [6, 5, 4]],
+  3: [[6, 5, 4], [3, 2, 1]],
+  4: [[4, 5, 6], [1, 2, 3]],
+  5: [[1, 4], [2, 5], [3, 6]],
+  6: [[4, 1], [5, 2], [6, 3]],
+  7: [[6, 3], [5, 2], [4, 1]],
+  8: [[3, 6], [2, 5], [1, 4]],
+}
+TURNED = [("PNG", {}), ("TIFF", {}), ("WEBP", {"lossless": True})]
+
+
+@pytest.mark.parametrize("tag", UPRIGHT)
+@pytest.mark.parametrize(("kind", "options"), [*TURNED, ("JPEG", {})])
+def test_pictures_and_maps_are_turned_upright(kind, options, tag):
   exif = Image.Exif()
-  exif[0x0112] = 6  # A quarter turn.
-  data = encode(RGB, "JPEG", exif=exif.tobytes())
-  assert files.read_picture(data, 3).shape == (5, 7, 3)
+  exif[0x0112] = tag
+  wanted = np.array(UPRIGHT[tag]) * 40
+  stored = np.array(UPRIGHT[1], np.uint8) * 40
+  if kind == "JPEG":  # Blocks of one colour come through it nearly whole.
+    stored = stored.repeat(16, 0).repeat(16, 1)
+    data = encode(stored, kind, exif=exif.tobytes(), quality=100)
+    read = files.read_picture(data, 3)[8::16, 8::16].astype(int)
+    assert read.shape == (*wanted.shape, 3)
+    assert abs(read - wanted[..., None]).max() <= 1
+  else:
+    rgb = np.stack([stored, 255 - stored, stored // 2], -1)
+    data = encode(rgb, kind, exif=exif.tobytes(), **options)
+    read = files.read_picture(data, 3)
+    colors = np.stack([wanted, 255 - wanted, wanted // 2], -1)
+    np.testing.assert_array_equal(read, colors)
+    np.testing.assert_array_equal(files.read_colors(data), colors)
+  assert files.facts(data, "x").size == files.read_picture(data, 3).shape[:2]
+  if kind in ("PNG", "TIFF"):
+    for dtype in (np.uint8, np.uint16):
+      data = encode(stored.astype(dtype), kind, exif=exif.tobytes())
+      np.testing.assert_array_equal(files.read_map(data), wanted)
 
 
 @pytest.mark.parametrize(
   ("data", "words"),
   [
-    (encode(np.zeros((5, 7, 6), np.uint8), "NPY"), "[5, 7, 6]"),
+    (encode(np.zeros((5, 7, 6, 1), np.uint8), "NPY"), "[5, 7, 6, 1]"),
     (encode(np.full((5, 7), 2**20), "NPY"), "beyond 0..65535"),
     (encode(np.zeros((5, 7), complex), "NPY"), "complex128"),
     (encode(RGB, "JPEG")[:200], "damaged or unreadable"),
-    (png(np.zeros((5, 7, 2)), 16), "without alpha"),
+    (png(np.zeros((5, 7, 2)), 16), "35 pixels of it can be seen through"),
   ],
 )
 def test_bad_pictures_are_refused(data, words):

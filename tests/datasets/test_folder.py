@@ -98,7 +98,7 @@ def test_missing_partners_are_named_and_counted_both_ways(tmp_path):
   [
     ([], "no such folder"),
     (["images/a.png"], "no train_label/ (or train_A/); found images/"),
-    (["train_label/a.bmp"], "no label map found (PNG, JPEG, TIFF or .npy)"),
+    (["train_label/a.psd"], "no label map found (PNG, JPEG, TIFF, WebP, BMP"),
     (["train_label/a.png", "train_A/a.png"], "both train_label/ and train_A/"),
     (["train_label/a.png", "train_label/a.npy"], "same name as a.npy"),
   ],
