@@ -33,6 +33,7 @@ from hdgan.datasets.synthesis_inputs import (
   find_examples,
 )
 from hdgan.datasets.tools.coco_json import CocoJson
+from hdgan.datasets.tools.labelme import Labelme
 from hdgan.datasets.tools.voc import Cvat, Voc
 from hdgan.datasets.transforms import centre_placement, random_placement
 from hdgan.errors import InputError, near_names
@@ -61,6 +62,7 @@ DATA_SETS = {
   "nyu": DataSet(preparing(Nyu)),
   "coco_json": DataSet(preparing(CocoJson)),
   "cvat": DataSet(preparing(Cvat)),
+  "labelme": DataSet(preparing(Labelme)),
   "voc": DataSet(preparing(Voc)),
 }
 

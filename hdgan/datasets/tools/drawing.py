@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from hdgan.datasets import files
+from hdgan.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,8 +36,15 @@ class DrawnPart:
     return self.draw.__name__, hashlib.sha256(text.encode()).hexdigest()
 
   def read(self) -> bytes:
-    """Draws it."""
-    return files.encode_map(self.draw(*self.told))
+    """Draws it.
+
+    Raises:
+      InputError: if what was told cannot be drawn.
+    """
+    try:
+      return files.encode_map(self.draw(*self.told))
+    except InputError as error:
+      raise InputError(f"{self.name}: {error}") from error
 
 
 def polygon(

@@ -152,7 +152,7 @@ def class_names(
       f"{lists[0].name}: lacks the label {visible(one)!r} "
       f"({near_names(one, names)}); add it, or rename it in the tool"
       for one in used
-      if one not in names and one not in BACKGROUND
+      if not class_of(one, names) and one not in BACKGROUND
     ]
   else:
     names = [one for one in used if one not in BACKGROUND]
@@ -163,6 +163,16 @@ def class_names(
   if not any(one.lower() in BACKGROUND for one in names):
     names.insert(0, "background")
   return names
+
+
+def class_of(label: str, names: Sequence[str]) -> str:
+  """The class of a label: itself, the background, or cat for cat-1; or ''."""
+  if label in names:
+    return label
+  if label in BACKGROUND:
+    return next((one for one in names if one.lower() in BACKGROUND), "")
+  plain = re.sub(r"-\d+$", "", label)
+  return plain if plain in names else ""
 
 
 def void_of(count: int) -> int:
