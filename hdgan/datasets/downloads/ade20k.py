@@ -103,4 +103,10 @@ def from_zero(name: str, label: bytes) -> bytes:
 
 def object_numbers(name: str, picture: bytes) -> bytes:
   """Takes the green channel [H, W] of an instance annotation."""
-  return files.encode_map(files.read_picture(picture, 3, name)[..., 1])
+  rgb = files.read_picture(picture, 3, name)
+  if rgb[..., 0].max() > 100:
+    raise InputError(
+      f"{name}: red value {rgb[..., 0].max()} is above 100, the last class of "
+      f"instances; take {INSTANCES} as it is"
+    )
+  return files.encode_map(rgb[..., 1])

@@ -69,8 +69,10 @@ class Ade20kFull(FilesBuilder):
     )
     if config.data.variant:
       raise_faults(faults)
-      stems = listing.gather(tree, _JSON, [])["training"].get("json", {})
-      rows = _most_pixels(config, splits["train"], stems, count)
+      jsons = listing.gather(tree, _JSON, []).get("training", {})
+      rows = _most_pixels(
+        config, splits["train"], jsons.get("json", {}), count=count
+      )
     else:
       rows = ade20k.ROWS
     kinds = tuple(tuple(row["full"]) for row in rows)
@@ -97,6 +99,11 @@ def ignored_of(count: int) -> int:
 def class_ids(name: str, picture: bytes) -> np.ndarray:
   """Reads the classes [H, W] int32 of a `*_seg.png`; 0 is none."""
   rgb = files.read_picture(picture, 3, name).astype(np.int32)
+  if (rgb[..., 0] % 10).any():
+    raise InputError(
+      f"{name}: red values that are not of tens are no classes of this "
+      "release; take the file as it was downloaded"
+    )
   return rgb[..., 0] // 10 * 256 + rgb[..., 1]
 
 
@@ -150,6 +157,7 @@ def _most_pixels(
   config: ConfigDict,
   examples: Sequence[ExampleFiles],
   jsons: Mapping[str, Part],
+  *,
   count: int,
 ) -> list[dict[str, Any]]:
   """Rows of the classes with most pixels, as in the table of the 150.

@@ -8,15 +8,15 @@ transposed, and cut as the toolbox's get_projection_mask.m does: it keeps rows
 read.
 
 `data.variant`: '' for the 40 classes of Gupta et al. (CVPR 2013), '13' for
-those of Couprie et al. as SceneNet has them, '894' for the raw ones. Pixels
+those of nyuv2-meta-data (SceneNet's), '894' for the raw ones. Pixels
 without a class are 255, of '894', where 255 is a class, 65535. An object is a
 pair of raw class and instance, so that objects of different raw classes stay
 apart where these are folded into one.
 
 `data.split`: '' for the official 795 / 654 of splits.mat; 'crn' for the 1,200 /
 249 of Chen and Koltun (ICCV 2017), to whose pictures the pix2pixHD paper
-compares. Neither paper's classes nor that CRN's 1,200 are the first ones could
-be verified: 40 classes and the first 1,200 are what is likely.
+compares. Which classes either paper used could not be verified, nor that CRN's
+1,200 are the first ones: 40 classes and the first 1,200 are what is likely.
 """
 
 import dataclasses

@@ -7,7 +7,7 @@ import pytest
 from archives import config_of, jpeg, maps, png, write
 
 from hdgan.datasets import files, pipeline
-from hdgan.datasets.downloads import ade20k_full
+from hdgan.datasets.downloads import ade20k, ade20k_full
 from hdgan.datasets.downloads.ade20k import Ade20k
 from hdgan.datasets.downloads.ade20k_full import Ade20kFull
 from hdgan.errors import InputError
@@ -176,6 +176,15 @@ def full(tmp_path):
       f"{start}.json": text.encode(),
     }
   return tree
+
+
+def test_pictures_of_another_coding():
+  """Grey maps, and objects of another set: never misread."""
+  grey = png(np.array([[3, 20]], np.uint8))
+  with pytest.raises(InputError, match="x: red values that are not of tens"):
+    ade20k_full.index_classes("x", grey, kinds=[[1]])
+  with pytest.raises(InputError, match="x: red value 101 is above 100, the"):
+    ade20k.object_numbers("x", png(np.full((1, 2, 3), 101, np.uint8)))
 
 
 @pytest.mark.parametrize("packed", ["", "ADE20K_2021_17_01.zip"])
