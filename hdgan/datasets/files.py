@@ -355,7 +355,8 @@ def _palette(image: Image.Image) -> tuple[tuple[int, int, int], ...]:
 
 def _bare(array: np.ndarray, bits: int) -> np.ndarray:
   """Greys as stored: Pillow spreads those of 2 and 4 bits over 0..255."""
-  return array // np.uint8(255 // (2**bits - 1)) if bits < 8 else array
+  spread = 255 // (2**bits - 1) if 1 < bits < 8 else 1
+  return array // np.uint8(spread) if spread > 1 else array
 
 
 def _tiff_map(
