@@ -14,8 +14,6 @@ looked at, which are the three that the authors show, not all. 'topK', such as
 read for that, once; names come from the JSON files.
 """
 
-import concurrent.futures
-import contextlib
 import dataclasses
 import re
 import zlib
@@ -26,14 +24,14 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from hdgan.datasets import files, prepared
+from hdgan.datasets import files
 from hdgan.datasets.downloads import ade20k, listing
 from hdgan.datasets.downloads.ade20k import SPLITS
+from hdgan.datasets.downloads.ade20k_census import class_ids, count_classes
 from hdgan.datasets.downloads.listing import Wanted
 from hdgan.datasets.examples import ExampleFiles, Found, Part
-from hdgan.datasets.files_builder import FilesBuilder, fingerprint
+from hdgan.datasets.files_builder import FilesBuilder
 from hdgan.errors import InputError, raise_faults
-from hdgan.outside import parse_json
 
 PAGE = "http://groups.csail.mit.edu/vision/datasets/ADE20K/request_data/"
 _NAME = (
@@ -96,17 +94,6 @@ def ignored_of(count: int) -> int:
   return 255 if count <= 255 else 65535
 
 
-def class_ids(name: str, picture: bytes) -> np.ndarray:
-  """Reads the classes [H, W] int32 of a `*_seg.png`; 0 is none."""
-  rgb = files.read_picture(picture, 3, name).astype(np.int32)
-  if (rgb[..., 0] % 10).any():
-    raise InputError(
-      f"{name}: red values that are not of tens are no classes of this "
-      "release; take the file as it was downloaded"
-    )
-  return rgb[..., 0] // 10 * 256 + rgb[..., 1]
-
-
 def index_classes(
   name: str, picture: bytes, *, kinds: Sequence[Sequence[int]]
 ) -> bytes:
@@ -165,7 +152,7 @@ def _most_pixels(
   Raises:
     InputError: for fewer classes than asked for, or a picture that is damaged.
   """
-  pixels, names = _census(config, examples, jsons)
+  pixels, names = count_classes(config, examples, jsons)
   if len(pixels) < count:
     raise InputError(
       f"{config.data.root}: {len(pixels)} classes occur, not {count}; say "
@@ -187,62 +174,3 @@ def _most_pixels(
     }
     for id in most
   ]
-
-
-def _census(
-  config: ConfigDict,
-  examples: Sequence[ExampleFiles],
-  jsons: Mapping[str, Part],
-) -> tuple[dict[int, int], dict[int, str]]:
-  """Counts the pixels of each class and collects names; kept for next time."""
-  folder = prepared.copies_folder(config.data.prepared_dir)
-  path = folder / "ade20k_classes" / f"{fingerprint({'': examples})}.json"
-  record = prepared.load_record(path)
-  if not record:
-    pixels: Counter[int] = Counter()
-    names: dict[int, str] = {}
-    tell = prepared.progress_line(f"counting the classes of {config.data.root}")
-    with concurrent.futures.ThreadPoolExecutor(
-      max(1, config.data.workers)
-    ) as pool:
-      jobs = ((one.label, jsons.get(one.stem)) for one in examples)
-      for i, (some, called) in enumerate(pool.map(_look, jobs)):
-        pixels.update(some)
-        names |= called
-        tell(i + 1, len(examples))
-    record = {
-      "pixels": {str(id): n for id, n in sorted(pixels.items())},
-      "names": {str(id): name for id, name in sorted(names.items())},
-    }
-    # A place that is only read is no reason to stop.
-    with contextlib.suppress(InputError):
-      prepared.save_record(path, record)
-  return (
-    {int(id): n for id, n in record["pixels"].items()},
-    {int(id): name for id, name in record["names"].items()},
-  )
-
-
-def _look(job: tuple[Part, Part | None]) -> tuple[dict[int, int], dict]:
-  """Counts the pixels of one picture's classes and names them."""
-  seg, described = job
-  ids, counts = np.unique(class_ids(seg.name, seg.read()), return_counts=True)
-  pixels = dict(zip(ids.tolist(), counts.tolist(), strict=True))
-  pixels.pop(0, None)
-  return pixels, _names(described) if described else {}
-
-
-def _names(described: Part) -> dict[int, str]:
-  """Names of the classes that a picture's JSON file tells of.
-
-  They are for people: of a file that cannot be read there are none.
-  """
-  try:
-    text = described.read().decode("utf-8", "replace")
-    found = parse_json(text, dict, described.name)
-    return {
-      int(one["name_ndx"]): str(one["name"])
-      for one in found["annotation"]["object"]
-    }
-  except (InputError, KeyError, TypeError, ValueError):
-    return {}

@@ -19,7 +19,6 @@ compares. Which classes either paper used could not be verified, nor that CRN's
 1,200 are the first ones: 40 classes and the first 1,200 are what is likely.
 """
 
-import dataclasses
 import io
 import pathlib
 import zlib
@@ -31,10 +30,11 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets import files
 from hdgan.datasets.downloads import listing
+from hdgan.datasets.downloads.hdf5 import H5Part, open_hdf5
 from hdgan.datasets.examples import ExampleFiles, FilePart, Found
 from hdgan.datasets.files_builder import FilesBuilder
 from hdgan.datasets.tree import Tree
-from hdgan.errors import InputError, raise_faults, visible
+from hdgan.errors import InputError, raise_faults
 
 FILE = "nyu_depth_v2_labeled.mat"
 PAGE = "https://cs.nyu.edu/~fergus/datasets/nyu_depth_v2.html"
@@ -46,45 +46,6 @@ CRN_TRAIN = 1200
 VARIANTS = {"": 40, "13": 13, "894": 894}
 # What a room consists of has no objects.
 _STUFF = ("wall", "floor", "ceiling")
-
-
-@dataclasses.dataclass(frozen=True)
-class H5Part:
-  """One row of a dataset in an HDF5 file, as an .npy file.
-
-  It is opened for each read: handles are neither for threads nor for forks.
-
-  Attributes:
-    path: of the file.
-    key: of the dataset.
-    index: of the row, from 0.
-  """
-
-  path: pathlib.Path
-  key: str
-  index: int
-
-  @property
-  def name(self) -> str:
-    """The file, the dataset and the row, counted from 1 as splits.mat does."""
-    return visible(f"{self.path.name}/{self.key}/{self.index + 1}")
-
-  @property
-  def facts(self) -> tuple[Any, ...]:
-    """The file's size and time."""
-    found = self.path.stat()
-    return found.st_size, found.st_mtime_ns
-
-  def read(self) -> bytes:
-    """The row as `numpy.save` writes it."""
-    buffer = io.BytesIO()
-    with _open(self.path) as file:
-      try:
-        row = file[self.key][self.index]
-      except (KeyError, OSError, RuntimeError, ValueError) as error:
-        raise _damaged(self.path, error) from error
-    np.save(buffer, row)
-    return buffer.getvalue()
 
 
 class Nyu(FilesBuilder):
@@ -170,33 +131,6 @@ def photo(name: str, image: bytes) -> bytes:
   return files.encode_png(np.ascontiguousarray(cut))
 
 
-def _open(path: pathlib.Path) -> Any:
-  """Opens an HDF5 file.
-
-  Raises:
-    InputError: without h5py, or for another kind of file.
-  """
-  try:
-    import h5py
-  except ImportError as error:
-    raise InputError(
-      f"{path.name} is read by h5py: pip install 'hdgan[data]', in a clone "
-      "pip install -e '.[data]'"
-    ) from error
-  try:
-    return h5py.File(path, "r")
-  except OSError as error:
-    raise _damaged(path, error) from error
-
-
-def _damaged(path: pathlib.Path, error: Exception) -> InputError:
-  reason = " ".join(str(error).split())[:150]
-  return InputError(
-    f"{path}: not the HDF5 file of this data set, or cut short ({reason}); "
-    f"download it anew from {PAGE}"
-  )
-
-
 def _missing(tree: Tree, count: int, crn: bool) -> list[str]:
   """Says which of the files that a variant and a split need are not there."""
   needed = {FILE: f"'Labeled dataset' (2.8 GB) from {PAGE}"}
@@ -226,7 +160,7 @@ def _labelled(tree: Tree) -> pathlib.Path:
 
 def _check(path: pathlib.Path) -> int:
   """Compares the shapes with those of the set and counts the pictures."""
-  with _open(path) as file:
+  with open_hdf5(path) as file:
     shapes = {
       key: getattr(file.get(key), "shape", None)
       for key in ("images", "labels", "instances")
@@ -268,7 +202,7 @@ def _classes(
   if count == 894:
     fold = np.arange(-1, 894)
     fold[0] = 65535
-    with _open(path) as file:
+    with open_hdf5(path) as file:
       names = [
         "".join(map(chr, np.ravel(file[ref]))) for ref in file["names"][()].flat
       ]

@@ -7,7 +7,7 @@ import pytest
 from archives import config_of, jpeg, maps, png, write
 
 from hdgan.datasets import files, pipeline
-from hdgan.datasets.downloads import ade20k, ade20k_full
+from hdgan.datasets.downloads import ade20k, ade20k_census, ade20k_full
 from hdgan.datasets.downloads.ade20k import Ade20k
 from hdgan.datasets.downloads.ade20k_full import Ade20kFull
 from hdgan.errors import InputError
@@ -222,7 +222,7 @@ def test_full_by_pixels(tmp_path, monkeypatch):
   def forbidden(job):
     raise AssertionError("read again")
 
-  monkeypatch.setattr(ade20k_full, "_look", forbidden)
+  monkeypatch.setattr(ade20k_census, "_look", forbidden)
   config.data.variant, config.num_classes = "top5", 5
   classes = Ade20kFull.find(config).classes
   assert [c["name"] for c in classes[2:]] == ["door", "double door", "sky"]

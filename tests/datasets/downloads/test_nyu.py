@@ -11,7 +11,8 @@ from archives import config_of, maps, write
 
 from hdgan.datasets import files, pipeline
 from hdgan.datasets.downloads import nyu
-from hdgan.datasets.downloads.nyu import H5Part, Nyu
+from hdgan.datasets.downloads.hdf5 import H5Part
+from hdgan.datasets.downloads.nyu import Nyu
 from hdgan.errors import InputError
 
 h5py = pytest.importorskip("h5py")
@@ -225,7 +226,7 @@ def test_other_files(root, tmp_path):
   with pytest.raises(InputError, match=r"not \(N, 3, 640, 480\); download"):
     Nyu.find(config)
   path.write_bytes(b"none")
-  with pytest.raises(InputError, match="not the HDF5 file of this data set"):
+  with pytest.raises(InputError, match="not an HDF5 file, or damaged"):
     Nyu.find(config)
   path.unlink()
   write(root, {nyu.FILE: b"none"}, "rooms.zip")
