@@ -33,6 +33,7 @@ from hdgan.datasets.synthesis_inputs import (
   find_examples,
 )
 from hdgan.datasets.tools.coco_json import CocoJson
+from hdgan.datasets.tools.label_studio import LabelStudio
 from hdgan.datasets.tools.labelme import Labelme
 from hdgan.datasets.tools.voc import Cvat, Voc
 from hdgan.datasets.transforms import centre_placement, random_placement
@@ -62,6 +63,7 @@ DATA_SETS = {
   "nyu": DataSet(preparing(Nyu)),
   "coco_json": DataSet(preparing(CocoJson)),
   "cvat": DataSet(preparing(Cvat)),
+  "label_studio": DataSet(preparing(LabelStudio)),
   "labelme": DataSet(preparing(Labelme)),
   "voc": DataSet(preparing(Voc)),
 }

@@ -43,7 +43,7 @@ def cvat_files():
     ("a", LABEL, OBJECT),
     ("night/b.1", LABEL[::-1], OBJECT[::-1]),
   ):
-    files[f"JPEGImages/{name}.jpg"] = jpeg(3, 4, 90 + len(name))
+    files[f"JPEGImages/{name}.jpg"] = jpeg(3, 4)
     colors = [(0, 0, 0), ROAD, CAR]
     files[f"SegmentationClass/{name}.png"] = colored(ids, colors)
     colors = [(0, 0, 0), (128, 0, 0), (0, 128, 0), (128, 128, 0)]
