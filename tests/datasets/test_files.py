@@ -352,3 +352,227 @@ def test_facts_and_colours_of_a_palette():
   np.testing.assert_array_equal(grey, np.stack([IDS] * 3, -1))
   with pytest.raises(InputError, match="x: a map of ids cannot be a JPEG"):
     files.read_colors(encode(RGB, "JPEG"), "x")
+
+
+def shown(read: np.ndarray, wanted: np.ndarray, most: int = 0) -> None:
+  """Arrays are equal, or differ by little."""
+  assert read.shape == wanted.shape
+  assert abs(read.astype(int) - wanted.astype(int)).max() <= most
+
+
+# Cyan, a dark red and white in inks (0 to 255), and by hand in light: each is
+# (255 - ink) (255 - black) / 255.
+INKS = np.array([[[255, 0, 0, 0], [0, 255, 255, 128], [0, 0, 0, 0]]], np.uint8)
+LIGHT = np.array([[[0, 255, 255], [127, 0, 0], [255, 255, 255]]], np.uint8)
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "JPEG"])
+def test_inks_become_light(kind):
+  inks = INKS.repeat(16, 0).repeat(16, 1)
+  image = Image.fromarray(inks, "CMYK")
+  # A JPEG of four inks is stored inverted, as Adobe does.
+  data = saved(image, kind, **({"quality": 100} if kind == "JPEG" else {}))
+  assert files.facts(data, "x").mode == "CMYK"
+  shown(files.read_picture(data, 3)[8::16, 8::16], LIGHT, 2)
+
+
+def test_an_opaque_alpha_is_left_out_and_another_told():
+  alpha = np.full((5, 7, 1), 255, np.uint8)
+  for colors in (RGB, RGB[..., :1]):
+    whole = np.concatenate([colors, alpha], -1)
+    data = encode(whole, "PNG")
+    wanted = np.broadcast_to(colors, RGB.shape)
+    np.testing.assert_array_equal(files.read_picture(data, 3), wanted)
+    channels = whole.shape[-1]
+    np.testing.assert_array_equal(files.read_picture(data, channels), whole)
+    whole[2, 3, -1] = 254
+    data = encode(whole, "PNG")
+    np.testing.assert_array_equal(files.read_picture(data, channels), whole)
+    with pytest.raises(InputError) as error:
+      files.read_picture(data, 3, "x.png", role="label")
+    assert str(error.value) == (
+      "x.png: 1 pixel of it can be seen through; save it without alpha, or say "
+      f"--config.data.label_channels={channels} if alpha is to be learned too"
+    )
+    with pytest.raises(InputError, match="through; save it without alpha$"):
+      files.read_picture(data, 3, "x.png", trained=True)
+
+
+def test_the_last_band_of_an_array_is_no_alpha():
+  for channels in (2, 4, 6):
+    bands = np.full((5, 7, channels), 255, np.uint8)
+    data = encode(bands, "NPY")
+    np.testing.assert_array_equal(files.read_picture(data, channels), bands)
+    with pytest.raises(InputError) as error:
+      files.read_picture(data, 3, "x.npy")
+    assert str(error.value) == (
+      f"x.npy: has {channels} channels, data.image_channels = 3; say "
+      f"--config.data.image_channels={channels}, or save it with 3"
+    )
+
+
+def test_channels_are_not_made_up():
+  with pytest.raises(InputError, match=r"has 3 channels, .* = 4; save it with"):
+    files.read_picture(encode(RGB, "PNG"), 4, "x.png", trained=True)
+  with pytest.raises(InputError) as error:
+    files.read_picture(encode(RGB, "JPEG"), 1, "x.jpg", role="label")
+  assert str(error.value) == (
+    "x.jpg: has 3 channels, data.label_channels = 1; say "
+    "--config.data.label_channels=3, or save it with 1"
+  )
+
+
+def test_colours_that_a_png_calls_transparent():
+  """Its chunk tRNS: of a palette an alpha each, of others one colour."""
+  clear = saved(Image.fromarray(RGB), "PNG", transparency=(1, 2, 3))
+  np.testing.assert_array_equal(files.read_picture(clear, 3), RGB)
+  color = tuple(RGB[2, 3].tolist())
+  clear = saved(Image.fromarray(RGB), "PNG", transparency=color)
+  with pytest.raises(InputError, match="x: 1 pixel of it can be seen through"):
+    files.read_picture(clear, 3, "x")
+  assert files.read_picture(clear, 4)[2, 3].tolist() == [*color, 0]
+  np.testing.assert_array_equal(files.read_colors(clear), RGB)
+  # Ids are ids whatever can be seen through; the border keeps its index.
+  ids = np.where(IDS % 2, 255, IDS % 3).astype(np.uint8)
+  colors = np.zeros((256, 3), np.uint8)
+  colors[:3], colors[255] = COLORS, (224, 224, 192)
+  border = saved(indexed(ids, colors), "PNG", transparency=255)
+  np.testing.assert_array_equal(files.read_map(border), ids)
+  np.testing.assert_array_equal(files.read_colors(border), colors[ids])
+  with pytest.raises(InputError, match="17 pixels of it can be seen through"):
+    files.read_picture(border, 3)
+  grey = saved(Image.fromarray(ids), "PNG", transparency=255)
+  np.testing.assert_array_equal(files.read_map(grey), ids)
+  with pytest.raises(InputError, match="17 pixels of it can be seen through"):
+    files.read_picture(grey, 3)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_transparent_grey_of_few_bits(bits):
+  """Its number is a sample as stored, not a brightness."""
+  levels = np.arange(2**bits).reshape(1, -1, 1)
+  data = png(levels, bits)
+  clear = b"tRNS" + struct.pack(">H", 1)
+  chunk = struct.pack(">I", 2) + clear + struct.pack(">I", zlib.crc32(clear))
+  data = data[:33] + chunk + data[33:]
+  spread = 255 // (2**bits - 1)
+  alpha = np.where(levels == 1, 0, 255)
+  np.testing.assert_array_equal(
+    files.read_picture(data, 2), np.concatenate([levels * spread, alpha], -1)
+  )
+  np.testing.assert_array_equal(files.read_map(data), levels[..., 0])
+
+
+def test_masks_of_one_bit_and_of_two_numbers():
+  mask = IDS % 2
+  for kind in ("PNG", "TIFF", "BMP"):
+    data = saved(Image.fromarray(mask.astype(bool)), kind)
+    np.testing.assert_array_equal(files.read_map(data), mask)
+    shown(files.read_picture(data, 1), 255 * mask[..., None])
+    data = encode((255 * mask).astype(np.uint8), kind)
+    np.testing.assert_array_equal(files.read_map(data), 255 * mask)
+
+
+@pytest.mark.parametrize(
+  ("kind", "options"), [("BMP", {}), ("DIB", {}), ("GIF", {}), ("TIFF", {})]
+)
+def test_palettes_of_other_formats(kind, options):
+  data = saved(indexed(IDS % 3, COLORS), kind, **options)
+  np.testing.assert_array_equal(files.read_map(data), IDS % 3)
+  np.testing.assert_array_equal(files.read_colors(data), COLORS[IDS % 3])
+  np.testing.assert_array_equal(files.read_picture(data, 3), COLORS[IDS % 3])
+  assert files.facts(data, "x").palette[:3] == tuple(
+    map(tuple, COLORS.tolist())
+  )
+
+
+def test_photos_of_other_formats():
+  for kind, options in (("WEBP", {"lossless": True}), ("BMP", {})):
+    data = encode(RGB, kind, **options)
+    np.testing.assert_array_equal(files.read_picture(data, 3), RGB)
+    np.testing.assert_array_equal(files.read_colors(data), RGB)
+  flat = np.full((32, 32, 3), (90, 120, 60), np.uint8)
+  shown(files.read_picture(encode(flat, "WEBP"), 3), flat, 3)
+  two = Image.fromarray(RGB)
+  data = saved(two, "MPO", save_all=True, append_images=[two])
+  assert files.facts(data, "x").format == "MPO"
+  assert files.read_picture(data, 3).shape == RGB.shape
+
+
+def alpha_webp() -> bytes:
+  """A lossy picture with an alpha: a file of several chunks."""
+  return encode(np.dstack([RGB, RGB[..., 0]]), "WEBP")
+
+
+@pytest.mark.parametrize(
+  ("data", "what"),
+  [
+    (encode(RGB, "WEBP"), "lossy WebP"),
+    (alpha_webp(), "lossy WebP"),
+    (saved(Image.fromarray(RGB), "MPO"), "JPEG"),
+  ],
+)
+def test_lossy_maps_are_told_both_ways_out(data, what):
+  for read in (files.read_map, files.read_colors):
+    with pytest.raises(InputError, match=f"x: a map of ids cannot be a {what}"):
+      read(data, "x")
+  with pytest.raises(InputError) as error:
+    files.read_map(data, "x", what="label map")
+  assert str(error.value).endswith(
+    "; export it again as PNG (with --config.data.label_map=FILE if its "
+    "colours are classes), or say --config.num_classes=0 "
+    "--config.boundary=False if the label is itself a picture"
+  )
+  with pytest.raises(InputError, match="as PNG, TIFF or .npy$"):
+    files.read_map(data, "x", what="label map", trained=True)
+
+
+@pytest.mark.parametrize(
+  ("what", "way"),
+  [
+    ("label map", "say --config.data.label_map=FILE, a table of colours and"),
+    ("label map", "--config.num_classes=0 --config.boundary=False if the"),
+    ("instance map", "channel of object ids, this one is coloured (RGB, 3"),
+    ("instance map", "say --config.data.instances=coco_panoptic if ids are"),
+    ("mask", "replace each colour by its class id and save one grey channel"),
+  ],
+)
+def test_coloured_maps_are_told_the_way_of_their_kind(what, way):
+  with pytest.raises(InputError) as error:
+    files.read_map(encode(RGB, "PNG"), "x", what=what)
+  assert way in str(error.value)
+  assert ("class" in str(error.value)) == (what != "instance map")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF"])
+def test_animations_are_refused(kind):
+  frames = [Image.fromarray(RGB), Image.fromarray(255 - RGB)]
+  data = saved(frames[0], kind, save_all=True, append_images=frames[1:])
+  for read in (files.read_map, lambda d, n: files.read_picture(d, 3, n)):
+    with pytest.raises(InputError, match="x: an animation of 2 frames; save"):
+      read(data, "x")
+
+
+@pytest.mark.parametrize(
+  ("data", "what"),
+  [
+    (b"\0\0\0\x20ftypheic\0\0\0\0mif1", "is an HEIC photo, which is not read"),
+    (b"\0\0\0\x20ftypavif\0\0\0\0mif1", "is an AVIF photo"),
+    (b"\0\0\0\x18ftypcrx \0\0\0\x01", "is a camera's raw file"),
+    (b"\0\0\0\x18ftypmp42\0\0\0\x01", "is a film or another ISO media file"),
+    (b"8BPS\0\1", "is a Photoshop file"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "is a JPEG 2000 picture"),
+    (b"\n <!DOCTYPE HTML><p>404", "is a web page"),
+    (b"version https://git-lfs.github.com/spec/v1", "run git lfs pull"),
+  ],
+)
+def test_other_kinds_are_named(data, what):
+  with pytest.raises(InputError) as error:
+    files.read_picture(data, 3, "x.png")
+  assert what in str(error.value)
+  assert "damaged" not in str(error.value)
+
+
+def test_facts_of_an_array():
+  fact = files.facts(encode(np.zeros((5, 7, 4), np.float32), "NPY"), "x")
+  assert fact == files.FileFacts("NPY", "float32", 32, 4, (5, 7))
