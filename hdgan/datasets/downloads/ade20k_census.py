@@ -50,18 +50,9 @@ def count_classes(
   folder = prepared.copies_folder(config.data.prepared_dir)
   path = folder / "ade20k_classes" / f"{fingerprint({'': examples})}.json"
   record = prepared.load_record(path)
-  if not record:
-    pixels: Counter[int] = Counter()
-    names: dict[int, str] = {}
-    tell = prepared.progress_line(f"counting the classes of {config.data.root}")
-    with concurrent.futures.ThreadPoolExecutor(
-      max(1, config.data.workers)
-    ) as pool:
-      jobs = ((one.label, jsons.get(one.stem)) for one in examples)
-      for i, (some, called) in enumerate(pool.map(_look, jobs)):
-        pixels.update(some)
-        names |= called
-        tell(i + 1, len(examples))
+  if record.keys() != {"pixels", "names"}:
+    jobs = [(one.label, jsons.get(one.stem)) for one in examples]
+    pixels, names = _counted(config, jobs)
     record = {
       "pixels": {str(id): n for id, n in sorted(pixels.items())},
       "names": {str(id): name for id, name in sorted(names.items())},
@@ -73,6 +64,27 @@ def count_classes(
     {int(id): n for id, n in record["pixels"].items()},
     {int(id): name for id, name in record["names"].items()},
   )
+
+
+def _counted(
+  config: ConfigDict, jobs: Sequence[tuple[Part, Part | None]]
+) -> tuple[Counter[int], dict[int, str]]:
+  """Reads all the pictures: sums of pixels, and names."""
+  pixels: Counter[int] = Counter()
+  names: dict[int, str] = {}
+  tell = prepared.progress_line(f"counting the classes of {config.data.root}")
+  workers = max(1, config.data.workers)
+  with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+    try:
+      for i, (some, called) in enumerate(pool.map(_look, jobs)):
+        pixels.update(some)
+        names |= called
+        tell(i + 1, len(jobs))
+    except BaseException:
+      # Leaving the block would wait for every picture that is queued.
+      pool.shutdown(cancel_futures=True)
+      raise
+  return pixels, names
 
 
 def _look(job: tuple[Part, Part | None]) -> tuple[dict[int, int], dict]:
