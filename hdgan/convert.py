@@ -4,6 +4,7 @@
   export  --workdir=W --to=DIR              to files for the released code
   release --workdir=W --to=DIR              to safetensors, with a model card
   vgg     --from=FILE.pth --to=FILE.safetensors
+  hed     --from=FILE.pth --to=FILE.safetensors
 
 What is wrong with the input ends in one line and exit status 2; nothing is left
 half-written. `import` makes a workdir for `--mode=synthesize` and for further
@@ -12,8 +13,9 @@ training by `--config.init_from=W`, which is another run with its own workdir.
 
 import argparse
 import pathlib
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -38,22 +40,62 @@ def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
   Raises:
     InputError: if the source is something else, or the target is there.
   """
-  if target.exists():
-    raise InputError(
-      f"--to={target} is there already; name another file, or delete it"
-    )
-  state_dict, table = pth.read(source), names.vgg_table()
+  _refuse_overwriting(target)
+  state_dict = pth.read(source)
   if "0.weight" in state_dict:  # Of `vgg19().features` alone.
     state_dict = {f"features.{k}": v for k, v in state_dict.items()}
-  expected = names.shapes_of(table)
   # Five more convolutions and the classifier follow, which nothing here needs.
-  kept = {k: v.shape for k, v in state_dict.items() if k in expected}
+  table = names.vgg_table()
+  known = names.shapes_of(table)
+  kept = {k: v for k, v in state_dict.items() if k in known}
   if not kept:
     raise InputError(
       f"{source}: not torchvision's VGG19: it has no 'features.0.weight'; save "
       "torchvision.models.vgg19(weights='IMAGENET1K_V1').state_dict()"
     )
-  recognise.check(kept, expected, str(source))
+  _write_frozen(table, kept, source, target)
+
+
+def convert_hed(source: pathlib.Path, target: pathlib.Path) -> None:
+  """Turns HED's PyTorch port into the file that `--method=hed:FILE` names.
+
+  Args:
+    source: the state dict of pytorch-hed; its layers are called `netVggOne.0`
+      and so on, in the file that is handed out `moduleVggOne.0`.
+    target: a new safetensors file.
+
+  Raises:
+    InputError: if the source is something else, or the target is there.
+  """
+  _refuse_overwriting(target)
+  state_dict = {
+    re.sub("^module", "net", name): array
+    for name, array in pth.read(source).items()
+  }
+  if "netCombine.0.weight" not in state_dict:
+    raise InputError(
+      f"{source}: not HED as pytorch-hed has it: it has no "
+      "'netCombine.0.weight'; give its network-bsds500.pytorch"
+    )
+  _write_frozen(names.hed_table(), state_dict, source, target)
+
+
+def _refuse_overwriting(target: pathlib.Path) -> None:
+  if target.exists():
+    raise InputError(
+      f"--to={target} is there already; name another file, or delete it"
+    )
+
+
+def _write_frozen(
+  table: list[names.Layer],
+  state_dict: Mapping[str, np.ndarray],
+  source: pathlib.Path,
+  target: pathlib.Path,
+) -> None:
+  """Checks the weights of a network that is not trained, and writes them."""
+  found = {name: array.shape for name, array in state_dict.items()}
+  recognise.check(found, names.shapes_of(table), str(source))
   params = names.to_params(table, state_dict)
   arrays = {
     f"{name}.{leaf}": np.ascontiguousarray(array)
@@ -108,10 +150,12 @@ def parser() -> argparse.ArgumentParser:
       "export": "a workdir's weights to the released code's files",
       "release": "a workdir's weights to safetensors with a model card",
       "vgg": "torchvision's VGG19 to a file for loss.vgg_file",
+      "hed": "HED from PyTorch to a file for edges' --method=hed:FILE",
     }.items()
   }
-  add["vgg"]("--from", dest="source", type=path, required=True)
-  add["vgg"]("--to", type=path, required=True)
+  for name in ("vgg", "hed"):
+    add[name]("--from", dest="source", type=path, required=True)
+    add[name]("--to", type=path, required=True)
   for name in ("export", "release"):
     add[name]("--workdir", required=True)
     add[name]("--to", type=path, required=True)
@@ -165,6 +209,8 @@ def run(args: argparse.Namespace) -> None:
     check_path(source, "--from")
   if args.command == "vgg":
     convert_vgg(args.source, args.to)
+  elif args.command == "hed":
+    convert_hed(args.source, args.to)
   elif args.command == "import":
     _import(args)
   else:

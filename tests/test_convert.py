@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from hdgan import convert
-from hdgan.networks import vgg
+from hdgan.networks import hed, vgg
 from hdgan.weights import pth, state_dict
 from hdgan.weights.state_dict import GeneratorSpec, generator_table, shapes_of
 
@@ -75,6 +75,27 @@ def test_vgg_that_is_none(vgg_weights, tmp_path, capsys):
   line = fails(capsys, *flags)
   assert "[64, 1, 3, 3], must have [64, 3, 3, 3]" in line
   assert not target.exists()
+
+
+@pytest.mark.parametrize("prefix", ["net", "module"])
+def test_hed_is_read_back(tmp_path, capsys, prefix):
+  """In the names of the network, and of the file that is handed out."""
+  given = {
+    name.replace("net", prefix): array
+    for name, array in weights(state_dict.hed_table()).items()
+  }
+  source, target = tmp_path / "hed.pth", tmp_path / "hed.safetensors"
+  pth.write(source, given)
+  flags = ("hed", f"--from={source}", f"--to={target}")
+  assert run(*flags) == 0
+  assert "19 convolutions written" in capsys.readouterr().out
+  np.testing.assert_array_equal(
+    hed.load(str(target))["conv4_2"]["kernel"][2, 1, 5, 7],
+    given[f"{prefix}VggFou.3.weight"][7, 5, 2, 1],
+  )
+  target.unlink()
+  pth.write(source, {"conv1.weight": np.zeros((1, 1), np.float32)})
+  assert "it has no 'netCombine.0.weight'" in fails(capsys, *flags)
 
 
 def test_vgg_is_written_over_nothing(tmp_path, capsys):

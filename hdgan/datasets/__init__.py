@@ -2,5 +2,5 @@
 
 A builder per data set (`paired_folder`, `streets/`), what all of them share,
 and `pipeline`, which knows them all. May import the ground rooms only: nothing
-here knows a network.
+here knows a network but `edges/`, which makes a data set with one.
 """

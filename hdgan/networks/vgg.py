@@ -6,6 +6,8 @@ deviation that the network was trained with; so does this.
 """
 
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,7 +57,7 @@ def vgg_features(
   maps, x = [], image.astype(dtype)
   for block, (count, _) in enumerate(BLOCKS, start=1):
     if block > 1:
-      x = _max_pool(x)
+      x = max_pool(x)
     for i in range(1, count + 1):
       layer = params[f"conv{block}_{i}"]
       bias = layer["bias"].astype(dtype)[None, None, None, :]
@@ -65,7 +67,7 @@ def vgg_features(
   return maps
 
 
-def _max_pool(
+def max_pool(
   x: Float[Array, "b h w c"],
 ) -> Float[Array, "b h//2 w//2 c"]:
   """Takes the largest of every 2x2 pixels of [B, H, W, C]."""
@@ -91,28 +93,48 @@ def load(path: str) -> Params:
     "make one with `python -m hdgan.convert vgg --from=FILE.pth "
     f"--to={path}` from torchvision's vgg19 weights"
   )
+  name = f"config.loss.vgg_file={path!r}"
+  return read_params(path, shapes(), name=name, how=how)
+
+
+def read_params(
+  path: str, expected: Mapping[str, Any], *, name: str, how: str
+) -> Params:
+  """Reads the parameters of a frozen network.
+
+  Args:
+    path: of a safetensors file.
+    expected: shapes of its arrays by layer and leaf, as from `shapes`.
+    name: how errors call the file.
+    how: the way out that they tell.
+
+  Returns:
+    Float32 arrays by layer and leaf.
+
+  Raises:
+    InputError: if there is no such file or it holds something else.
+  """
   if not pathlib.Path(path).is_file():
-    raise InputError(f"config.loss.vgg_file={path!r}: no such file; {how}")
+    raise InputError(f"{name}: no such file; {how}")
   try:
     flat = safetensors.flax.load_file(path)
   except Exception as error:  # Damaged files raise half a dozen kinds.
     raise InputError(
-      f"config.loss.vgg_file={path!r}: not a safetensors file ({error}); {how}"
+      f"{name}: not a safetensors file ({error}); {how}"
     ) from error
   params: Params = {}
-  for name, leaves in shapes().items():
+  for layer, leaves in expected.items():
     for leaf, shape in leaves.items():
-      found = flat.get(f"{name}.{leaf}")
+      found = flat.get(f"{layer}.{leaf}")
       if found is None or found.shape != shape:
         got = "missing" if found is None else f"of shape {found.shape}"
         raise InputError(
-          f"config.loss.vgg_file={path!r}: {name}.{leaf} is {got}, must be of "
-          f"shape {shape}; {how}"
+          f"{name}: {layer}.{leaf} is {got}, must be of shape {shape}; {how}"
         )
       if found.dtype != jnp.float32 or not np.isfinite(found).all():
         raise InputError(
-          f"config.loss.vgg_file={path!r}: {name}.{leaf} ({found.dtype}) holds "
-          f"other than finite float32 numbers; {how}"
+          f"{name}: {layer}.{leaf} ({found.dtype}) holds other than finite "
+          f"float32 numbers; {how}"
         )
-      params.setdefault(name, {})[leaf] = jnp.asarray(found)
+      params.setdefault(layer, {})[leaf] = jnp.asarray(found)
   return params

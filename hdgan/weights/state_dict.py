@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from hdgan.networks import vgg
+from hdgan.networks import hed, vgg
 from hdgan.networks.discriminator import MAX_WIDTH
 
 
@@ -191,6 +191,23 @@ def vgg_table() -> list[Layer]:
     )
     # The convolution and its ReLU.
     place += 2
+  return table
+
+
+def hed_table() -> list[Layer]:
+  """Lists HED's layers under the names of its PyTorch port (pytorch-hed)."""
+  numbers, table = ("One", "Two", "Thr", "Fou", "Fiv"), []
+  for layer, leaves in hed.shapes().items():
+    kind, _, i = layer.partition("_")
+    name = "netCombine.0"
+    if layer.startswith("score"):
+      name = f"netScore{numbers[int(layer[-1]) - 1]}"
+    elif layer.startswith("conv"):
+      block = int(kind[-1])
+      # A pooling layer, then each convolution with its ReLU.
+      name = f"netVgg{numbers[block - 1]}.{2 * int(i) - 2 + (block > 1)}"
+    k, _, c, d = leaves["kernel"]
+    table.append(Layer(name, (layer,), kind="conv", kernel=(k, k, c, d)))
   return table
 
 

@@ -60,7 +60,7 @@ def test_first_map_is_a_rectified_convolution(weights):
 
 def test_max_pool_by_hand():
   x = jnp.asarray([[1, 5, -1, -2], [2, 3, -4, -3]], jnp.float32)
-  y = vgg._max_pool(x[None, :, :, None])
+  y = vgg.max_pool(x[None, :, :, None])
   np.testing.assert_array_equal(y[0, :, :, 0], [[5, -1]])
 
 
