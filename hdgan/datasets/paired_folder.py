@@ -11,6 +11,8 @@ from hdgan.datasets.classes import class_ids, load_classes
 from hdgan.datasets.examples import Found
 from hdgan.datasets.files_builder import FilesBuilder
 from hdgan.datasets.label_map import load_label_map
+from hdgan.datasets.tools.guess import guess
+from hdgan.datasets.tree import open_tree
 from hdgan.errors import InputError
 
 
@@ -48,6 +50,8 @@ class PairedFolder(FilesBuilder):
         f"{root}: {without}_inst/ is missing, the other split has instance "
         "maps; give both splits instance maps or none"
       )
+    if not splits["train"]:
+      faults = _other_tool(root) or faults
     table = load_label_map(config, class_ids(root))
     if table:
       splits = {
@@ -76,3 +80,17 @@ class PairedFolder(FilesBuilder):
       faults=tuple(faults),
       notes=tuple(notes),
     )
+
+
+def _other_tool(root: pathlib.Path) -> list[str]:
+  """Says which data set reads what an annotation tool exported, if it did."""
+  try:
+    name = guess(open_tree(root))
+  except InputError:
+    return []
+  if not name:
+    return []
+  return [
+    f"{root}: no train_label/ (or train_A/), but what an annotation tool "
+    f"exports; say --config.data.name={name}"
+  ]

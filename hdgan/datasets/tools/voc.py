@@ -66,8 +66,12 @@ class Voc(FilesBuilder):
     }
     use_objects = listing.wants_instances(config) and bool(objects)
     rows = [
-      {**row, "has_instances": use_objects and i > 0}
-      for i, row in enumerate(rows)
+      {
+        **row,
+        "has_instances": use_objects
+        and row["name"].lower() not in export.BACKGROUND,
+      }
+      for row in rows
     ]
     photos = export.Photos(
       tree,
@@ -148,11 +152,13 @@ def mask_folder(tree: Tree) -> tuple[str, str]:
   """
   # Beside a folder of PNGs labelme2voc's other one holds .npy files.
   for folder in reversed(CLASS_FOLDERS):
-    found = [
-      name.removesuffix(folder)
-      for name in tree.folders()
-      if f"/{name}".endswith(f"/{folder}")
-    ]
+    found = sorted(
+      {
+        f"/{name}".partition(f"/{folder}/")[0][1:]
+        for name in tree.parts
+        if f"/{folder}/" in f"/{name}"
+      }
+    )
     if found:
       break
   if not found:
@@ -163,9 +169,9 @@ def mask_folder(tree: Tree) -> tuple[str, str]:
   if len(found) > 1:
     raise InputError(
       f"{tree.root}: {len(found)} exports, in {first_names(found)}; say "
-      f"--config.data.root={tree.root}/{found[0].rstrip('/')}, or merge them"
+      f"--config.data.root={tree.root}/{found[0]}, or merge them"
     )
-  return found[0], folder
+  return f"{found[0]}/" if found[0] else "", folder
 
 
 def palette() -> np.ndarray:

@@ -73,6 +73,15 @@ def test_cvat(tmp_path, packed):
   assert note.endswith(f"one a line, in {tmp_path}/data/val.txt")
 
 
+def test_all_pictures_in_sub_folders(tmp_path):
+  files = {n: data for n, data in cvat_files().items() if "/a." not in n}
+  files["ImageSets/Segmentation/default.txt"] = b"night/b.1\n"
+  write(tmp_path / "data", files)
+  found = Cvat.find(config_of("cvat", tmp_path, num_classes=3))
+  assert found.faults == ()
+  assert [one.stem for one in found.splits["train"]] == ["night_b.1"]
+
+
 def test_val_txt_holds_pictures_out(tmp_path):
   write(tmp_path / "data", cvat_files(), "task.zip")
   (tmp_path / "data/val.txt").write_text("night/b.1.jpg\n")
@@ -213,6 +222,6 @@ def test_no_export_or_two(tmp_path):
     write(tmp_path / "data", voc_files(top))
   with pytest.raises(
     InputError,
-    match="2 exports, in one/, two/; say --config.data.root=.*/data/one, or",
+    match="2 exports, in one, two; say --config.data.root=.*/data/one, or",
   ):
     Voc.find(config)
