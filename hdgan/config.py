@@ -11,7 +11,7 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
@@ -52,6 +52,21 @@ class Field:
   free: bool = False
   local: bool = False
   shapes: bool = False
+
+
+class Typed(NamedTuple):
+  """What a command line says of its config.
+
+  Attributes:
+    file: the config's, as typed or as it was filled in.
+    fields: those that were typed, with their values.
+    start: whether the file is the one to start from with data of one's own:
+      what it says of the data nobody has decided yet.
+  """
+
+  file: str
+  fields: Mapping[str, Any]
+  start: bool
 
 
 # fmt: off

@@ -7,6 +7,7 @@ a full disk or a folder that is gone end in one line and exit status 2.
 import ast
 import dataclasses
 import importlib
+import os
 import pathlib
 import re
 import sys
@@ -179,11 +180,13 @@ class Mode:
     door: module of hdgan whose `run` takes the flags below by name.
     needs: flags that must be set.
     may: flags that may be set too.
+    typed: whether `run` also takes, as `typed`, what was typed of the config.
   """
 
   door: str
   needs: tuple[str, ...] = ()
   may: tuple[str, ...] = ()
+  typed: bool = False
 
   @property
   def flags(self) -> tuple[str, ...]:
@@ -227,6 +230,7 @@ MODES = {
     needs=("workdir", "input", "output", "edits"),
     may=("config", "step", "size", *_STYLE_FLAGS, "overwrite"),
   ),
+  "check": Mode("check_data", needs=("config",), may=("output",), typed=True),
   "benchmark": Mode(
     "benchmark",
     needs=("config",),
@@ -287,10 +291,33 @@ def add_config(argv: Sequence[str]) -> list[str]:
     _config_of_step(config)  # Its faults are told before absl's.
   if not config and workdir and path.is_file():
     config = str(path)
+  if not config and take_flag("mode", argv)[0] == "check":
+    config = start_config()
   if is_json(config):
     config_lib.get_config(config)  # Its faults are told before absl's.
   # In front: a field may be typed before the file that it is a field of.
   return [rest[0], *([f"--config={config}"] if config else []), *rest[1:]]
+
+
+# The config to start from with data of one's own, in a clone.
+_START = pathlib.Path("configs/paired_folder.py")
+
+
+def start_config() -> str:
+  """The path of the config to start from, '' where there is none."""
+  clone = pathlib.Path(__file__).parents[1] / _START
+  return str(next((p for p in (_START, clone) if p.is_file()), ""))
+
+
+def typed_config() -> config_lib.Typed:
+  """What the command line says of the config."""
+  file, _ = take_flag("config", _ARGV)
+  fields = config_flags.get_override_values(FLAGS["config"])
+  start = start_config()
+  here = all(map(os.path.isfile, (start, file))) and os.path.samefile(
+    start, file
+  )
+  return config_lib.Typed(file, fields, start=here)
 
 
 def is_json(config: str) -> bool:
@@ -440,6 +467,8 @@ def main(_: Sequence[str]) -> int | None:
     place: list[Any] = [given.pop(f) for f in _PROCESS_FLAGS if f in given]
     if place:
       processes.start(find_place(*place))
+    if mode.typed:
+      given["typed"] = typed_config()
     status: int | None = door.run(**given)
     processes.finish()
     return status

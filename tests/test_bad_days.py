@@ -266,7 +266,10 @@ def test_every_mode_ends_in_the_same_way(mode, tmp_path, monkeypatch):
   entry = main.MODES[mode]
   words = [f"--mode={mode}", *(f"--{k}={given[k]}" for k in entry.needs)]
   door = importlib.import_module(f"hdgan.{entry.door}")
-  where = given["output" if "output" in entry.needs else "workdir"]
+  where = given["output" if "output" in entry.flags else "workdir"]
+  words += [
+    f"--{k}={given[k]}" for k in ("workdir", "output") if k in entry.may
+  ]
   told = f"error: {where}: the disk is full; make room, then run the same "
   for error, expected, line in (
     (KeyboardInterrupt(), 130, "stopped by Ctrl-C; files that are there"),
@@ -274,17 +277,12 @@ def test_every_mode_ends_in_the_same_way(mode, tmp_path, monkeypatch):
     (OSError(errno.ENOSPC, "No space left on device"), 2, told),
   ):
     monkeypatch.setattr(door, "run", raises(error))
-    status, out, err = command(*words, *given_workdir(entry, workdir))
+    status, out, err = command(*words)
     assert (status, out) == (expected, "")
     assert err.startswith(line) and err.count("\n") == 1
   monkeypatch.setattr(door, "run", raises(KeyError("forgotten")))
   with pytest.raises(KeyError, match="forgotten"):
     command(*words)
-
-
-def given_workdir(entry, workdir):
-  """The benchmark may have one too."""
-  return [f"--workdir={workdir}"] if "workdir" in entry.may else []
 
 
 def raises(error):

@@ -319,7 +319,7 @@ def _read(part: Part, role: str, rules: Rules, found: Look) -> np.ndarray:
   spec = rules.pictures
   if role == "label" and spec.num_classes:
     label = files.read_map(data, name, what=WHAT[role], trained=rules.trained)
-    found.values = _value_counts(label)
+    found.values = value_counts(label)
     return label
   channels = spec.label_channels if role == "label" else spec.image_channels
   picture = files.read_picture(
@@ -332,7 +332,7 @@ def _read(part: Part, role: str, rules: Rules, found: Look) -> np.ndarray:
   return picture
 
 
-def _value_counts(label: np.ndarray) -> dict[int, int]:
+def value_counts(label: np.ndarray) -> dict[int, int]:
   """Counts the pixels of each value of a label [H, W]."""
   # Counting is ten times quicker than sorting, and most labels have 8 bits.
   if label.dtype == np.uint8:

@@ -52,9 +52,17 @@ def class_ids(root: pathlib.Path | str) -> dict[str, int]:
   Raises:
     InputError: a classes.json that cannot be read or breaks the schema.
   """
+  return {entry["name"]: id for id, entry in given_classes(root).items()}
+
+
+def given_classes(root: pathlib.Path | str) -> dict[int, dict[str, Any]]:
+  """The entries of a folder's `classes.json` by their ids, {} without one.
+
+  Raises:
+    InputError: a classes.json that cannot be read or breaks the schema.
+  """
   path = whole_files.path(root) / FILE
-  given = _read_classes(path) if path.is_file() else {}
-  return {entry["name"]: id for id, entry in given.items()}
+  return _read_classes(path) if path.is_file() else {}
 
 
 def to_json(classes: Sequence[Mapping[str, Any]]) -> str:

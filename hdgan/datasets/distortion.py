@@ -7,6 +7,8 @@ from ml_collections import ConfigDict
 
 from hdgan.validation import size_unit
 
+_SHAPES = 12
+
 
 def squash_line(config: ConfigDict, sizes: Mapping[str, int]) -> str:
   """Says that training distorts pictures, and what to type against it.
@@ -48,6 +50,39 @@ def squash_line(config: ConfigDict, sizes: Mapping[str, int]) -> str:
     f"by more than a quarter: {name} pictures become {became[0]}x{became[1]} "
     f"(height x width); {way}"
   )
+
+
+def best_sizes(
+  config: ConfigDict, sizes: Mapping[str, int]
+) -> dict[int, tuple[int, int]]:
+  """Sizes of stages of about the same area that fit the pictures better.
+
+  Args:
+    config: of the experiment, validated.
+    sizes: pictures of each (height)x(width).
+
+  Returns:
+    By stage the (height, width) with which the fewest pictures change their
+    shape by more than a quarter; none where the config's own is as good.
+  """
+  if config.data.transform != "resize":
+    return {}
+  # The shapes that most pictures have, and the one between high and wide.
+  common = sorted(sizes, key=lambda name: -sizes[name])[:_SHAPES]
+  best = {}
+  for i, stage in enumerate(config.stages):
+    unit = size_unit(config, i)
+    own = (int(stage.size[0]), int(stage.size[1]))
+    shapes = [*map(size_of, common), (1, 1)]
+    candidates = [own, *(fitting_size(s, own, unit) for s in shapes)]
+
+    def squashed(target: tuple[int, int]) -> int:
+      return sum(c for name, c in sizes.items() if not _keeps(name, target))
+
+    size = min(candidates, key=squashed)
+    if size != own:
+      best[i] = size
+  return best
 
 
 def size_of(name: str) -> tuple[int, int]:

@@ -61,7 +61,7 @@ def draw_objects(
   plane = objects.repeat(factor, 0).repeat(factor, 1)
   shown = np.broadcast_to(picture, (height, width, 3))
   shown = shown.repeat(factor, 0).repeat(factor, 1)
-  whole = Image.fromarray(_with_borders(shown, plane))
+  whole = Image.fromarray(with_borders(shown, plane))
   _write_keys(ImageDraw.Draw(whole), objects, entries, factor, font)
   sizes = np.bincount(objects.ravel(), minlength=len(entries))
   listed = _list(entries, sizes, _colours(picture, objects), font, whole.height)
@@ -116,8 +116,16 @@ def outline(
   return out
 
 
-def _with_borders(shown: np.ndarray, plane: np.ndarray) -> np.ndarray:
-  """Draws a white and a dark line between objects: [H, W, 3], [H, W]."""
+def with_borders(shown: np.ndarray, plane: np.ndarray) -> np.ndarray:
+  """Draws a white and a dark line between objects.
+
+  Args:
+    shown: [H, W, 3] uint8.
+    plane: [H, W] numbers of the objects.
+
+  Returns:
+    [H, W, 3] uint8.
+  """
   out = np.array(shown)
   # Once by rows, once by columns: views of the same pixels.
   for lines, ids in ((out, plane), (out.swapaxes(0, 1), plane.T)):
