@@ -79,10 +79,11 @@ class Labelme(FilesBuilder):
       except InputError as error:
         faults.append(f"{part.name}: {error}")
         continue
-      split = export.split_of(name.partition("/")[0]) if "/" in name else ""
+      top, _, below = name.partition("/")
+      split = export.split_of(top) if below else ""
       label, instance = _maps(part, value, names)
       example = ExampleFiles(
-        export.stem_of(name.rpartition(".")[0]),
+        export.stem_of((below if split else name).rpartition(".")[0]),
         label=label,
         instance=instance if keep else None,
         image=image,
