@@ -12,7 +12,7 @@ import hashlib
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from ml_collections import ConfigDict
@@ -29,6 +29,12 @@ from hdgan.datasets.transforms import Geometry, object_pairs
 from hdgan.errors import Faults, InputError
 from hdgan.picture_spec import PictureSpec, picture_spec
 
+T = TypeVar("T")
+# From a split, the check of one example and all examples to what is found.
+Copying = Callable[
+  [str, Callable[[ExampleFiles], Look], Sequence[ExampleFiles]],
+  Generator[Look, None, None],
+]
 # Class ids have few values in a map, greys many.
 _MOST_LEVELS = 64
 
@@ -91,6 +97,7 @@ def check(
   workers: int = 2,
   progress: Callable[[int, int], None] = lambda done, total: None,
   survey: Survey | None = None,
+  copy: Copying | None = None,
 ) -> Summary:
   """Reads every file and raises one InputError with all faults.
 
@@ -104,6 +111,7 @@ def check(
     workers: threads that read.
     progress: called with examples done and their total.
     survey: takes what every example looks like, also where there are faults.
+    copy: gives what is found in the examples of a split, and copies them.
 
   Returns:
     The Summary of a folder without a fault.
@@ -119,7 +127,12 @@ def check(
     look = functools.partial(
       _check_example, rules=rules, photos=survey is not None
     )
-    with contextlib.closing(_in_order(look, examples, workers)) as found:
+    looks = (
+      copy(split, look, examples)
+      if copy is not None
+      else in_order(look, examples, workers)
+    )
+    with contextlib.closing(looks) as found:
       for example, one in zip(examples, found, strict=True):
         told.add(example, one)
         sums.add(one.sums)
@@ -140,18 +153,18 @@ def check(
   )
 
 
-def _in_order(
-  look: Callable[[ExampleFiles], Look],
+def in_order(
+  look: Callable[[ExampleFiles], T],
   examples: Sequence[ExampleFiles],
   workers: int,
-) -> Generator[Look, None, None]:
+) -> Generator[T, None, None]:
   """What was found in each example, in their order; few are ahead of it."""
   workers = max(1, workers)
   with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-    ahead: deque[concurrent.futures.Future[Look]] = deque()
+    ahead: deque[concurrent.futures.Future[T]] = deque()
     try:
       for example in examples:
-        if len(ahead) >= 4 * workers:
+        if len(ahead) >= 2 * workers:
           yield ahead.popleft().result()
         ahead.append(pool.submit(look, example))
       while ahead:

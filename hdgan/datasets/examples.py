@@ -48,7 +48,7 @@ class Part(Protocol):
     """
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class FilePart:
   """A file on a disk."""
 
@@ -61,9 +61,9 @@ class FilePart:
 
   @property
   def facts(self) -> tuple[Any, ...]:
-    """Its size, and when it was changed."""
+    """Its size, and when it was changed, of which only one can be set."""
     found = self.path.stat()
-    return found.st_size, found.st_mtime_ns
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
   def read(self) -> bytes:
     """All of the file."""
@@ -128,7 +128,8 @@ class TarPart:
   @property
   def facts(self) -> tuple[Any, ...]:
     """Its size and place, and when the tar was changed: no sum is kept."""
-    return self.size, self.start, self.path.stat().st_mtime_ns
+    found = self.path.stat()
+    return self.size, self.start, found.st_mtime_ns, found.st_ctime_ns
 
   def read(self) -> bytes:
     """Copies it out."""
@@ -180,7 +181,7 @@ class MadePart:
     return self.make(*read)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class ExampleFiles:
   """The files of one scene; `stem` is the name that they share."""
 

@@ -1,15 +1,21 @@
 """Prepares data sets that are files, whichever data set it is.
 
 Each of them is a builder that says where its files lie; the check, the copy and
-what is told are the same for all. The prepared copy is named by a hash over
-the files' names, sizes and times, so that a changed folder is prepared again
-and an unchanged one never. What the check found is kept beside the copy.
+what is told are the same for all. A copy is named by what the files hold, so
+that no two data sets ever share one. What the check found is kept beside it.
+
+An index tells, for each place that data came from, which copy was made of it
+and how its files were named, sized and dated then: while none of that changes,
+the copy is found without reading a picture. Where it changes the files are
+read; if they hold the same, so does the copy.
 """
 
 import contextlib
 import dataclasses
 import hashlib
+import os
 import pathlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,28 +25,25 @@ from ml_collections import ConfigDict
 from hdgan.datasets import prepared
 from hdgan.datasets.check import Rules, Summary, check, rules_of
 from hdgan.datasets.distortion import size_of
-from hdgan.datasets.examples import ExampleFiles, Found
+from hdgan.datasets.examples import ExampleFiles, FilePart, Found, Part
 from hdgan.datasets.prepared import Prepared
 from hdgan.datasets.reading import reading_of
+from hdgan.datasets.shards import Shard, Shards, split_info
 from hdgan.errors import InputError
 
 
 @dataclasses.dataclass(eq=False)
 class FilesConfig(tfds.core.BuilderConfig):
-  """Which files a prepared copy is made of.
+  """What a prepared copy is made of.
 
   Attributes:
-    splits: the examples of each split; needed to prepare, not to read.
-    progress: called with examples done and their total.
+    fill: gives the shards of each split; needed to prepare, not to read.
   """
 
-  splits: Mapping[str, Sequence[ExampleFiles]] = dataclasses.field(
-    default_factory=dict
-  )
-  progress: Callable[[int, int], None] = lambda done, total: None
+  fill: Callable[[], Mapping[str, Sequence[Shard]]] = dict
 
 
-class FilesBuilder(tfds.core.GeneratorBasedBuilder):
+class FilesBuilder(tfds.core.dataset_builder.FileReaderBuilder):
   """TFDS builder over the checked files of a data set; each is a subclass."""
 
   VERSION = tfds.core.Version(prepared.VERSION)
@@ -63,25 +66,30 @@ class FilesBuilder(tfds.core.GeneratorBasedBuilder):
       disable_shuffling=True,
     )
 
-  def _split_generators(self, dl_manager: Any) -> dict[str, Iterator]:
-    del dl_manager
-    splits = self.builder_config.splits
-    total, done = sum(map(len, splits.values())), 0
-    generators = {}
-    for split, examples in splits.items():
-      generators[split] = self._generate_examples(examples, done, total)
-      done += len(examples)
-    return generators
-
-  def _generate_examples(
-    self, examples: Sequence[ExampleFiles], done: int, total: int
-  ) -> Iterator[tuple[int, dict[str, str | bytes]]]:
-    for i, example in enumerate(examples):
-      yield i, example.read()
-      self.builder_config.progress(done + i + 1, total)
+  def _download_and_prepare(
+    self, dl_manager: Any, download_config: Any = None
+  ) -> None:
+    """Takes over shards that are filled already; nothing is downloaded."""
+    del dl_manager, download_config
+    shards = self.builder_config.fill()
+    self.info.set_splits(
+      tfds.core.splits.SplitDict(
+        [
+          split_info(split, some, self._get_filename_template(split))
+          for split, some in shards.items()
+        ]
+      )
+    )
 
 
-def fingerprint(splits: Mapping[str, Sequence[ExampleFiles]]) -> str:
+def _facts(part: Part) -> tuple[Any, ...]:
+  return part.facts
+
+
+def fingerprint(
+  splits: Mapping[str, Sequence[ExampleFiles]],
+  facts: Callable[[Part], tuple[Any, ...]] = _facts,
+) -> str:
   """Hashes how the files are named and paired, their sizes and their times."""
   digest = hashlib.sha256()
   for split, examples in splits.items():
@@ -91,11 +99,77 @@ def fingerprint(splits: Mapping[str, Sequence[ExampleFiles]]) -> str:
         line.append(part.name)
         # Of a link to nowhere the check says more.
         with contextlib.suppress(OSError):
-          line += map(str, part.facts)
+          line += map(str, facts(part))
       # No name holds a NUL, so no two lists of files give one text.
       told = "\0".join([*line, "\n"])
       digest.update(told.encode("utf-8", "surrogateescape"))
   return digest.hexdigest()[:20]
+
+
+class _Place:
+  """Where data comes from, and what the index tells of it.
+
+  Attributes:
+    home: the folder of all copies of a data set.
+    root: where its files lie.
+    unfinished: where shards are filled.
+  """
+
+  def __init__(self, home: pathlib.Path, root: pathlib.Path, settings: str):
+    self.home, self.root = home, root
+    told = f"{root}\0{settings}".encode("utf-8", "surrogateescape")
+    name = hashlib.sha256(told).hexdigest()[:20]
+    self._entry = home / "index" / f"{name}.json"
+    self._lock = self._entry.with_suffix(".lock")
+    self.unfinished = home / f"incomplete.{name}"
+
+  @contextlib.contextmanager
+  def locked(self) -> Iterator[None]:
+    """Holds the lock on all that is made of this place."""
+    while True:
+      with prepared.locked(self._lock) as held:
+        # Who held it before may have removed it, where data was bad.
+        if not held or os.path.exists(self._lock):
+          yield
+          return
+
+  def entry(self) -> dict[str, Any]:
+    """Listing and copy of the last time; {} where there is none."""
+    return prepared.load_record(self._entry)
+
+  def copy_of(self, listing: str) -> str:
+    """Name of the copy that was made of just these files, or ''."""
+    entry = self.entry()
+    return str(entry.get("copy", "")) if entry.get("listing") == listing else ""
+
+  def record(self, listing: str, copy: str) -> None:
+    """Keeps which copy was made, and removes those before it."""
+    entry = self.entry()
+    used = {copy} | {
+      prepared.load_record(path).get("copy")
+      for path in self._entry.parent.glob("*.json")
+      if path != self._entry
+    }
+    before = [entry.get("copy"), *entry.get("before", [])]
+    left = [
+      one
+      for one in dict.fromkeys(map(str, before))
+      if one not in used
+      and (self.home / one / prepared.VERSION).exists()
+      # What is read now goes after a later change.
+      and not prepared.remove_stale(self.home / one, f"of {self.root} before")
+    ]
+    record = {"root": str(self.root), "listing": listing, "copy": copy}
+    prepared.save_record(self._entry, {**record, "before": left})
+
+  def leave_nothing(self) -> None:
+    """Removes what was begun, after faults of the data."""
+    shutil.rmtree(self.unfinished, ignore_errors=True)
+    with contextlib.suppress(OSError):
+      if not self._entry.exists():
+        self._lock.unlink(missing_ok=True)
+      for folder in (self._entry.parent, self.home, self.home.parent):
+        folder.rmdir()
 
 
 def prepare(
@@ -105,17 +179,17 @@ def prepare(
   rules: Rules,
   *,
   folder: pathlib.Path,
-  workers: int = 2,
+  settings: str = "",
 ) -> tuple[dict[str, Sequence[dict[str, Any]]], Summary]:
   """Checks the files and prepares a copy, each only if it has not been done.
 
   Args:
     make: the data set.
-    root: where its files lie, for what is told.
+    root: where its files lie.
     found: what `make.find` gave.
     rules: what the files must keep to.
     folder: where prepared copies are kept.
-    workers: threads that read for the check.
+    settings: tell what else of one root is another place for data.
 
   Returns:
     Per split a random-access sequence of encoded examples, and the Summary.
@@ -123,42 +197,168 @@ def prepare(
   Raises:
     InputError: all faults of the files, or a folder that cannot be written.
   """
-  splits, name = found.splits, fingerprint(found.splits)
-  record_file = folder / make.name / name / "check.json"
-  record = prepared.load_record(record_file)
-  # The copy depends on the files alone, the check on the rules as well, and on
-  # what it looks at: damaged PNGs are found since the second edition, ranges
-  # that are hardly used since the third.
-  told = f"edition 3: {rules!r}"
-  # With faults in any case, so that all are told at once.
-  summary = _summary_of(record) if record.get("rules") == told else None
-  if found.faults or summary is None:
-    summary = check(
-      splits,
-      rules,
-      faults=found.faults,
-      workers=workers,
-      progress=prepared.progress_line(f"checking {root}"),
+  place = _Place(folder / make.name, _absolute(root), settings)
+  work = _Work(make, place, found, rules)
+  done = work.found_again()
+  if done is not None:
+    return done
+  with contextlib.ExitStack() as stack:
+    may_write = not prepared.opens_only()
+    if may_write:
+      try:
+        stack.enter_context(place.locked())
+      except OSError as error:
+        # A copy that is whole serves, also in a folder that is only read.
+        may_write = False
+        if not any(place.home.glob(f"*/{prepared.VERSION}")):
+          raise InputError(
+            f"{folder}: cannot be written ({error.strerror}); say "
+            "--config.data.prepared_dir=FOLDER"
+          ) from error
+      else:
+        # Another process may have been first while this one waited.
+        done = work.found_again()
+    with prepared.writing(folder):
+      return done or work.run(may_write)
+
+
+class _Work:
+  """The way from files to a copy of them."""
+
+  def __init__(
+    self, make: type[FilesBuilder], place: _Place, found: Found, rules: Rules
+  ):
+    self._make, self._place, self._found = make, place, found
+    self._rules, self._splits = rules, found.splits
+    # The copy depends on the files alone, the check on the rules as well, and
+    # on what it looks at: damaged PNGs are found since the second edition,
+    # ranges that are hardly used since the third, palettes since the fourth.
+    self._told = f"edition 4: {rules!r}"
+    self._listing = fingerprint(found.splits)
+    self._shards: dict[str, list[Shard]] | None = None
+
+  def found_again(
+    self,
+  ) -> tuple[dict[str, Sequence[dict[str, Any]]], Summary] | None:
+    """What the index tells of, if all of it is still so; reads no picture."""
+    name = self._place.copy_of(self._listing)
+    # With faults in any case, so that all are told at once.
+    if not name or self._found.faults:
+      return None
+    summary = self._known_summary(name)
+    if summary is None:
+      return None
+    folder = self._place.home / name
+    sources = prepared.open_whole(self._builder(name), self._splits, folder)
+    return None if sources is None else (sources, summary)
+
+  def run(
+    self, may_write: bool
+  ) -> tuple[dict[str, Sequence[dict[str, Any]]], Summary]:
+    """Checks the files, and makes a copy unless what they hold has one."""
+    home, place = self._place.home, self._place
+    last = str(place.entry().get("copy", ""))
+    older = fingerprint(self._splits, _old_facts)
+    # Where there is a copy the files most likely hold the same as it does:
+    # then nothing need be written.
+    there = [one for one in (last, older) if one and (home / one).exists()]
+    summary = self._check(fill=may_write and not there)
+    name = _content_name(self._splits, summary)
+    folder, known = home / name, home / name / prepared.VERSION
+    if may_write and not folder.exists():
+      _take_over(home / older, folder, summary)
+    made = not known.exists()
+    if made and name == last:
+      prepared.say(f"{known}: gone; it is prepared again")
+    sources = prepared.prepare(self._builder(name), self._splits, folder)
+    if may_write:
+      if made:
+        size = prepared.size_text(folder)
+        prepared.say(f"prepared copy in {folder} ({size})")
+      facts = dataclasses.asdict(summary)
+      facts["classes"] = {str(k): n for k, n in summary.classes.items()}
+      record = {"rules": self._told, "summary": facts}
+      prepared.save_record(folder / "check.json", record)
+      place.record(self._listing, name)
+      shutil.rmtree(place.unfinished, ignore_errors=True)
+    return sources, summary
+
+  def _known_summary(self, name: str) -> Summary | None:
+    """What the check found in a copy by the same rules, if it looked."""
+    record = prepared.load_record(self._place.home / name / "check.json")
+    return _summary_of(record) if record.get("rules") == self._told else None
+
+  def _builder(self, name: str) -> Callable[[], FilesBuilder]:
+    """Makes the builder of a copy; what it is made of is there by then."""
+    config = FilesConfig(name=name, fill=self._fill)
+    return lambda: self._make(
+      data_dir=self._place.home.parent,
+      config=config,
+      file_format="array_record",
     )
-    facts = dataclasses.asdict(summary)
-    facts["classes"] = {str(k): n for k, n in summary.classes.items()}
+
+  def _fill(self) -> Mapping[str, Sequence[Shard]]:
+    """The shards that the check filled; if it did not, it does now."""
+    if self._shards is None:
+      self._check(fill=True)
+    return self._shards or {}
+
+  def _check(self, fill: bool) -> Summary:
+    """Reads all files; raises every fault of them."""
+    workers, shards, copy = prepared.cores(), None, None
+    if fill:
+      unfinished = self._place.unfinished
+      # What was filled of other files serves nobody.
+      for path in unfinished.glob("*"):
+        if path.name != self._listing:
+          shutil.rmtree(path, ignore_errors=True)
+      shards = Shards(unfinished / self._listing, self._told, workers)
+      copy = shards.look
+    what = "preparing" if fill else "checking"
     try:
-      prepared.save_record(record_file, {"rules": told, "summary": facts})
+      summary = check(
+        self._splits,
+        self._rules,
+        faults=self._found.faults,
+        workers=workers,
+        progress=prepared.progress_line(f"{what} {self._place.root}"),
+        copy=copy,
+      )
     except InputError:
-      # Beside a copy that is only read, the check is made at every start.
-      if not any(record_file.parent.glob("*/dataset_info.json")):
-        raise
-  config = FilesConfig(
-    name=name,
-    splits=splits,
-    progress=prepared.progress_line(f"preparing {root}"),
-  )
-  sources = prepared.prepare(
-    lambda: make(data_dir=folder, config=config, file_format="array_record"),
-    splits,
-    record_file.parent,
-  )
-  return sources, summary
+      self._place.leave_nothing()
+      raise
+    self._shards = shards.done if shards else None
+    return summary
+
+
+def _absolute(root: pathlib.Path | str) -> pathlib.Path:
+  return pathlib.Path(os.path.expanduser(root)).absolute()
+
+
+def _old_facts(part: Part) -> tuple[Any, ...]:
+  """What copies were named by up to version 1.0."""
+  return part.facts[:2] if isinstance(part, FilePart) else part.facts
+
+
+def _take_over(old: pathlib.Path, new: pathlib.Path, summary: Summary) -> None:
+  """Gives a copy of an older version its new name, if it holds the same."""
+  record = prepared.load_record(old / "check.json").get("summary")
+  if isinstance(record, dict) and record.get("contents") == summary.contents:
+    with contextlib.suppress(OSError):
+      old.rename(new)
+
+
+def _content_name(
+  splits: Mapping[str, Sequence[ExampleFiles]], summary: Summary
+) -> str:
+  """Hashes how examples are named, which files they have, what these hold."""
+  digest = hashlib.sha256()
+  for split, examples in splits.items():
+    digest.update(f"{split}\0{summary.contents[split]}\0".encode())
+    for example in examples:
+      told = "\0".join([example.stem, *example.parts(), "\n"])
+      digest.update(told.encode("utf-8", "surrogateescape"))
+  return digest.hexdigest()[:20]
 
 
 def _summary_of(record: Mapping[str, Any]) -> Summary | None:
@@ -196,6 +396,16 @@ class Preparing:
 preparing = Preparing  # As the rows of the table call it.
 
 
+def _settings(config: ConfigDict) -> str:
+  """The fields by which one folder is read as several data sets."""
+  data = config.data
+  fields = (
+    data.variant, data.split, data.label_map, data.instances, data.store_size,
+    dict(data.suffixes),
+  )  # fmt: skip
+  return repr(fields)
+
+
 def _prepare_config(make: type[FilesBuilder], config: ConfigDict) -> Prepared:
   found = make.find(config)
   sources, summary = prepare(
@@ -204,7 +414,7 @@ def _prepare_config(make: type[FilesBuilder], config: ConfigDict) -> Prepared:
     found,
     rules_of(config),
     folder=prepared.copies_folder(config.data.prepared_dir),
-    workers=config.data.workers,
+    settings=_settings(config),
   )
   for note in [*found.notes, *summary.notes]:
     prepared.say(note)

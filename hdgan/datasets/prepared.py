@@ -11,6 +11,7 @@ is read, by its sum; then it is prepared again by the next start.
 import contextlib
 import contextvars
 import dataclasses
+import fcntl
 import io
 import json
 import os
@@ -18,6 +19,8 @@ import pathlib
 import shutil
 import sys
 import time
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -117,6 +120,16 @@ def opening_only() -> Iterator[None]:
     _opens_only.reset(token)
 
 
+def opens_only() -> bool:
+  """Whether this process is one that prepares nothing."""
+  return _opens_only.get()
+
+
+def cores() -> int:
+  """How many threads preparation may keep busy."""
+  return len(os.sched_getaffinity(0))
+
+
 # What every copy is called below its folder; the builders' VERSION.
 VERSION = "1.0.0"
 # In a copy: the sizes of its files, and why it must be prepared again.
@@ -128,7 +141,7 @@ class _Damaged(Exception):
 
 
 def prepare(
-  make_builder: Callable[[], tfds.core.GeneratorBasedBuilder],
+  make_builder: Callable[[], tfds.core.DatasetBuilder],
   splits: Iterable[str],
   folder: pathlib.Path,
 ) -> dict[str, Sequence[dict[str, Any]]]:
@@ -146,52 +159,83 @@ def prepare(
     InputError: the folder cannot be written or the disk is full.
   """
   final, splits, damage = folder / VERSION, list(splits), ""
-  with _quiet():
-    if _opens_only.get() and not final.exists():
-      raise InputError(
-        f"{final}: the copy of the data that process 0 prepared is not to be "
-        "seen here; name a folder that all hosts share by "
-        "--config.data.prepared_dir=FOLDER, or say --prepare=each"
-      )
-    try:
-      # What is there is whole, and may be in a folder that is only read.
+  if _opens_only.get() and not final.exists():
+    raise InputError(
+      f"{final}: the copy of the data that process 0 prepared is not to be "
+      "seen here; name a folder that all hosts share by "
+      "--config.data.prepared_dir=FOLDER, or say --prepare=each"
+    )
+  with _quiet(), writing(folder, lambda: damage):
+    # What is there is whole, and may be in a folder that is only read.
+    if final.exists():
+      try:
+        return _open(make_builder, splits, final)
+      except _Damaged as error:
+        damage = f"the copy is damaged ({error}) and "
+        if _opens_only.get():
+          raise InputError(
+            f"{final}: damaged ({error}); run the same command again"
+          ) from error
+    with locked(folder / ".lock"):
+      _remove_unfinished(folder)
       if final.exists():
+        # Another process may have been first while this one waited.
         try:
           return _open(make_builder, splits, final)
         except _Damaged as error:
-          damage = f"the copy is damaged ({error}) and "
-          if _opens_only.get():
-            raise InputError(
-              f"{final}: damaged ({error}); run the same command again"
-            ) from error
-      with locked(folder / ".lock"):
+          say(f"{final}: damaged ({error}); it is prepared again")
+        _put_away(final)
         _remove_unfinished(folder)
-        if final.exists():
-          # Another process may have been first while this one waited.
-          try:
-            return _open(make_builder, splits, final)
-          except _Damaged as error:
-            say(f"{final}: damaged ({error}); it is prepared again")
-          _put_away(final)
-          _remove_unfinished(folder)
-        make_builder().download_and_prepare()
-        write_text(final / SIZES, json.dumps(_sizes(final)))
-        return _open(make_builder, splits, final)
-    except Exception as error:
-      fault = machine_fault(error)
-      place = pathlib.Path(fault.path if fault else "")
-      # Not of a file of the user's that cannot be read.
-      ours = place.is_relative_to(folder) or folder.is_relative_to(place)
-      if fault is None or (fault.path and not ours):
-        raise
-      raise InputError(
-        f"{folder}: {damage}cannot be written ({fault.why}); {fault.way}, or "
-        "say --config.data.prepared_dir=FOLDER"
-      ) from error
+      make_builder().download_and_prepare()
+      write_text(final / SIZES, json.dumps(_sizes(final)))
+      return _open(make_builder, splits, final)
+
+
+@contextlib.contextmanager
+def writing(
+  folder: pathlib.Path, damage: Callable[[], str] = str
+) -> Iterator[None]:
+  """Tells what a folder of copies cannot take, in one line.
+
+  Args:
+    folder: that is written to.
+    damage: gives half a sentence on what is there.
+
+  Raises:
+    InputError: the folder cannot be written or the disk is full.
+  """
+  try:
+    yield
+  except InputError:
+    raise
+  except Exception as error:
+    fault = machine_fault(error)
+    place = pathlib.Path(fault.path if fault else "")
+    # Not of a file of the user's that cannot be read.
+    ours = place.is_relative_to(folder) or folder.is_relative_to(place)
+    if fault is None or (fault.path and not ours):
+      raise
+    raise InputError(
+      f"{folder}: {damage()}cannot be written ({fault.why}); {fault.way}, or "
+      "say --config.data.prepared_dir=FOLDER"
+    ) from error
+
+
+def open_whole(
+  make_builder: Callable[[], tfds.core.DatasetBuilder],
+  splits: Iterable[str],
+  folder: pathlib.Path,
+) -> dict[str, Sequence[dict[str, Any]]] | None:
+  """Opens a copy; None where it is not there, or damaged."""
+  try:
+    with _quiet():
+      return _open(make_builder, list(splits), folder / VERSION)
+  except (_Damaged, OSError):
+    return None
 
 
 def _open(
-  make_builder: Callable[[], tfds.core.GeneratorBasedBuilder],
+  make_builder: Callable[[], tfds.core.DatasetBuilder],
   splits: Sequence[str],
   copy: pathlib.Path,
 ) -> dict[str, Sequence[dict[str, Any]]]:
@@ -201,6 +245,7 @@ def _open(
     _Damaged: if anything of it is missing, or of another size than it was.
     OSError: if it may not be read.
   """
+  used = _Use(copy.parent)
   if (copy / DAMAGED).exists():
     raise _Damaged((copy / DAMAGED).read_text(errors="replace"))
   now = _sizes(copy)
@@ -215,14 +260,30 @@ def _open(
     if machine_fault(error) is not None:
       raise
     raise _Damaged(_in_short(error)) from error
-  return {split: _Records(source, copy) for split, source in opened.items()}
+  return {
+    split: _Records(source, copy, used) for split, source in opened.items()
+  }
+
+
+class _Use:
+  """Keeps a copy from being removed for as long as this object lives."""
+
+  def __init__(self, folder: pathlib.Path):
+    number = os.open(folder, os.O_RDONLY)
+    weakref.finalize(self, os.close, number)
+    # Where the file system knows no locks nothing is removed either.
+    with contextlib.suppress(OSError):
+      fcntl.flock(number, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
 
 class _Records(Sequence):
   """Encoded examples; a damaged one ends the command and marks the copy."""
 
-  def __init__(self, source: Sequence[dict[str, Any]], copy: pathlib.Path):
+  def __init__(
+    self, source: Sequence[dict[str, Any]], copy: pathlib.Path, used: _Use
+  ):
     self._source, self._copy, self._count = source, copy, len(source)
+    self._used = used
 
   def __len__(self) -> int:
     return self._count
@@ -258,15 +319,59 @@ def _sizes(copy: pathlib.Path) -> dict[str, int]:
   }
 
 
+def _foreign(copy: pathlib.Path) -> bool:
+  """Whether a copy's folder holds what is not hdgan's."""
+  own = ("dataset_info.json", "features.json", SIZES, DAMAGED)
+  return any(
+    path.name not in own and ".array_record-" not in path.name
+    for path in copy.iterdir()
+  )
+
+
+def remove_stale(folder: pathlib.Path, what: str) -> bool:
+  """Removes a copy that nothing refers to, unless somebody reads it; tells it.
+
+  Args:
+    folder: of the copy.
+    what: it was made of, for the line that is told.
+
+  Returns:
+    Whether it is gone.
+  """
+  copy = folder / VERSION
+  try:
+    number = os.open(folder, os.O_RDONLY)
+  except OSError:
+    return False
+  try:
+    fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    if _foreign(copy):
+      return False
+    size = size_text(folder)
+    # Whoever opens it from here on finds none.
+    copy.rename(copy.with_name(f"incomplete.stale_{VERSION}"))
+    shutil.rmtree(folder, ignore_errors=True)
+    say(f"removed {folder}: the copy {what} ({size})")
+    return True
+  except OSError:
+    return False  # In use, or in a folder that is only read.
+  finally:
+    os.close(number)
+
+
+def size_text(folder: pathlib.Path) -> str:
+  """How much room a folder takes, for people: 1.2 GB."""
+  size = float(sum(p.stat().st_size for p in folder.rglob("*") if p.is_file()))
+  for unit in ("bytes", "kB", "MB"):
+    if size < 1000:
+      return f"{size:.3g} {unit}"
+    size /= 1000
+  return f"{size:,.3g} GB" if size < 1000 else f"{size:,.0f} GB"
+
+
 def _put_away(copy: pathlib.Path) -> None:
   """Frees the name of a copy; it is only removed if all of it is ours."""
-  own = ("dataset_info.json", "features.json", SIZES, DAMAGED)
-  foreign = [
-    path
-    for path in copy.iterdir()
-    if path.name not in own and ".array_record-" not in path.name
-  ]
-  if foreign:
+  if _foreign(copy):
     copy.rename(f"{copy}.damaged{time.time_ns()}")
   else:
     copy.rename(copy.with_name(f"incomplete.damaged_{VERSION}"))
@@ -321,24 +426,44 @@ def say(line: str) -> None:
 
 
 def progress_line(what: str) -> Callable[[int, int], None]:
-  """Makes a function that tells (done, total) on stderr.
+  """Makes a function that tells (done, total) and the time left on stderr.
 
   A terminal gets one line that is rewritten; a log gets a line every ten
   seconds, so that small folders stay silent until they are done.
   """
   last = time.monotonic()
+  # A minute of times: what was done before a kill comes in a moment.
+  marks: deque[tuple[float, int]] = deque([(last, 0)], maxlen=60)
 
   def tell(done: int, total: int) -> None:
     nonlocal last
     now, end = time.monotonic(), done == total
+    if now - marks[-1][0] > 1:
+      marks.append((now, done))
     if sys.stderr.isatty():
       if end or now - last > 0.1:
-        tail = "\n" if end else ""
-        sys.stderr.write(f"\r{what}: {done} of {total}{tail}")
+        tail = "\n" if end else _time_left(marks, done, total)
+        # What a longer line left is cleared.
+        sys.stderr.write(f"\r{what}: {done} of {total}{tail:20}")
         sys.stderr.flush()
         last = now
     elif end or now - last > 10:
-      say(f"{what}: {done} of {total}")
+      left = "" if end else _time_left(marks, done, total)
+      say(f"{what}: {done} of {total}{left}")
       last = now
 
   return tell
+
+
+def _time_left(
+  marks: Sequence[tuple[float, int]], done: int, total: int
+) -> str:
+  """`, 5 min left`, or '' before there is anything to go by."""
+  (start, before), (now, _) = marks[0], marks[-1]
+  if done <= before or now - start < 1:
+    return ""
+  seconds = (now - start) * (total - done) / (done - before)
+  for unit, size in (("h", 3600), ("min", 60)):
+    if seconds >= 1.5 * size:
+      return f", {seconds / size:.0f} {unit} left"
+  return f", {seconds:.0f} s left"

@@ -1,6 +1,7 @@
 """Prepared copies: whole, once, again when the folder has changed."""
 
 import contextlib
+import gc
 import os
 import pathlib
 import shutil
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from tiny import scan
 
-from hdgan.datasets import files, files_builder, prepared
+from hdgan.datasets import examples, files, files_builder, prepared, shards
 from hdgan.datasets.check import Rules
 from hdgan.datasets.examples import Found
 from hdgan.datasets.paired_folder import PairedFolder
@@ -112,25 +113,174 @@ def test_other_rules_are_checked_on_the_same_copy(root, tmp_path):
     prepare(root, tmp_path / "copies", Rules(PictureSpec(num_classes=3)))
 
 
-@pytest.mark.parametrize("change", ["time", "size", "name"])
-def test_a_changed_folder_is_prepared_again(root, tmp_path, change):
-  splits = {"train": scan(root, "train")}
-  before = files_builder.fingerprint(splits)
+def copies_in(folder):
+  """Names of all copies."""
+  return sorted(p.parent.name for p in folder.glob("*/*/1.0.0"))
+
+
+def grow(root):
+  """A photo of another size, of the same pixels."""
   photo = root / "train_img/street_00001.png"
-  if change == "time":
-    os.utime(photo, (1, 1))
-  elif change == "size":
-    photo.write_bytes(photo.read_bytes() + b"\0")
+  photo.write_bytes(photo.read_bytes() + b"\0")
+
+
+def rename(root):
+  for role in ("label", "inst", "img"):
+    path = root / f"train_{role}/street_00001.png"
+    path.rename(path.with_name("street_x.png"))
+
+
+def exchange(root):
+  """Two photos, of one size and time."""
+  one, two = (root / f"train_img/street_0000{i}.png" for i in (0, 1))
+  data = one.read_bytes(), two.read_bytes()
+  for path, other in ((one, data[1]), (two, data[0])):
+    path.write_bytes(other)
+    os.utime(path, (1, 1))
+
+
+@pytest.mark.parametrize("change", [grow, rename, exchange])
+def test_a_changed_folder_is_prepared_again(root, tmp_path, change, capsys):
+  """The copy before it goes, but not from under whoever reads it."""
+  copies = tmp_path / "copies"
+  sources, _ = prepare(root, copies)
+  (first,) = copies_in(copies)
+  assert f"prepared copy in {copies}/paired_folder/{first} (" in (
+    capsys.readouterr().err
+  )
+  change(root)
+  again, _ = prepare(root, copies)
+  both = copies_in(copies)
+  assert len(both) == 2 and first in both
+  assert "removed" not in capsys.readouterr().err
+  assert names(sources, "train") == [f"street_{i:05d}" for i in range(4)]
+  del sources, again
+  gc.collect()
+  photo = root / "train_img/street_00003.png"
+  photo.write_bytes(photo.read_bytes() + b"\0")
+  prepare(root, copies)
+  told = capsys.readouterr().err
+  for name in both:
+    assert f"removed {copies}/paired_folder/{name}: the copy of {root} " in told
+  (third,) = copies_in(copies)
+  assert third not in both
+
+
+@pytest.mark.parametrize("change", ["touched", "moved", "another place"])
+def test_the_same_files_are_the_same_copy(root, tmp_path, change, capsys):
+  """Read once more, but nothing grows."""
+  copies = tmp_path / "copies"
+  prepare(root, copies)
+  before = copies_in(copies)
+  if change == "touched":
+    os.utime(root / "train_img/street_00001.png", (1, 1))
+  elif change == "moved":
+    root = root.rename(tmp_path / "moved")
   else:
-    for role in ("label", "inst", "img"):
-      path = root / f"train_{role}/street_00001.png"
-      path.rename(path.with_name("street_x.png"))
-  splits = {"train": scan(root, "train")}
-  assert files_builder.fingerprint(splits) != before
-  # The name of the whole folder does not matter, those of its files do.
-  moved = shutil.copytree(root, tmp_path / "moved")
-  again = {"train": scan(moved, "train")}
-  assert files_builder.fingerprint(again) == (files_builder.fingerprint(splits))
+    root = shutil.copytree(root, tmp_path / "moved")
+  capsys.readouterr()
+  sources, _ = prepare(root, copies)
+  assert names(sources, "val") == ["street_00004", "street_00005"]
+  assert copies_in(copies) == before
+  assert not list(copies.rglob("*incomplete*"))
+  assert "6 of 6" in capsys.readouterr().err
+  prepare(root, copies)
+  assert capsys.readouterr().err == ""
+
+
+def test_other_data_of_the_same_names_sizes_and_times(root, tmp_path):
+  """At another place and at the same one, with all times of an archive."""
+  copies, size = tmp_path / "copies", (32, 64)
+  for place, value in (("a", 1), ("b", 2)):
+    shutil.copytree(root, tmp_path / place)
+    for path in (tmp_path / place).glob("*_label/*.png"):
+      path.unlink()
+      np.save(path.with_suffix(".npy"), np.full(size, value, np.uint8))
+    for path in (tmp_path / place).rglob("*"):
+      os.utime(path, (315532800, 315532800))
+  for place, value in (("a", 1), ("b", 2), ("a", 1)):
+    sources, _ = prepare(tmp_path / place, copies)
+    assert files.read_map(sources["train"][0]["label"])[0, 0] == value
+  (tmp_path / "a").rename(tmp_path / "c")
+  (tmp_path / "b").rename(tmp_path / "a")
+  sources, _ = prepare(tmp_path / "a", copies)
+  assert files.read_map(sources["train"][0]["label"])[0, 0] == 2
+
+
+def test_each_file_is_read_once_and_a_kill_costs_one_shard(
+  root, tmp_path, monkeypatch
+):
+  """Shards of two; the third start finds all."""
+  read, file_read = [], examples.FilePart.read
+
+  def reading(part):
+    read.append(part.name)
+    return file_read(part)
+
+  monkeypatch.setattr(examples.FilePart, "read", reading)
+  monkeypatch.setattr(shards, "MOST_EXAMPLES", 2)
+  monkeypatch.setattr(prepared, "cores", lambda: 1)
+  whole, summary = prepare(root, tmp_path / "whole")
+  assert len(read) == len(set(read)) == 18
+  read.clear()
+  finish, calls = shards.Shards._finish, []
+
+  def killed(*args):
+    calls.append(1)
+    if len(calls) == 2:
+      raise KeyboardInterrupt
+    return finish(*args)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(shards.Shards, "_finish", killed)
+    with pytest.raises(KeyboardInterrupt):
+      prepare(root, tmp_path / "copies")
+  read.clear()
+  sources, again = prepare(root, tmp_path / "copies")
+  assert sorted({name.split("_0")[-1] for name in read}) == [
+    "0002.png", "0003.png", "0004.png", "0005.png",
+  ]  # fmt: skip
+  assert again == summary
+  for split in ("train", "val"):
+    assert list(sources[split]) == list(whole[split])
+  assert len(list((tmp_path / "copies").rglob("*train*array_record-*"))) == 2
+  assert not list((tmp_path / "copies").rglob("*incomplete*"))
+
+
+def test_a_copy_that_was_purged(root, tmp_path, capsys):
+  copies = tmp_path / "copies"
+  prepare(root, copies)
+  (name,) = copies_in(copies)
+  shutil.rmtree(copies / "paired_folder" / name)
+  capsys.readouterr()
+  sources, _ = prepare(root, copies)
+  assert len(sources["train"]) == 4 and copies_in(copies) == [name]
+  assert f"{name}/1.0.0: gone; it is prepared again" in capsys.readouterr().err
+
+
+def test_a_copy_of_an_older_version_is_taken_over(root, tmp_path):
+  """They were named by names, sizes and times, and are trusted by content."""
+  copies = tmp_path / "copies"
+  prepare(root, copies)
+  (name,) = copies_in(copies)
+  home = copies / "paired_folder"
+  shutil.rmtree(home / "index")
+  splits = {split: scan(root, split) for split in ("train", "val")}
+  old = files_builder.fingerprint(splits, lambda part: part.facts[:2])
+  (home / name).rename(home / old)
+  record = next((home / old).glob("1.0.0/*train*"))
+  facts = record.stat()
+  sources, _ = prepare(root, copies)
+  assert copies_in(copies) == [name] and len(sources["val"]) == 2
+  assert next((home / name).glob("1.0.0/*train*")).stat() == facts
+  # One of other data, which only looks the same, is left alone.
+  (home / name).rename(home / old)
+  text = (home / old / "check.json").read_text()
+  contents = sources["train"] and prepare(root, tmp_path / "x")[1].contents
+  other = text.replace(contents["train"], "0" * 20)
+  (home / old / "check.json").write_text(other)
+  prepare(root, copies)
+  assert copies_in(copies) == sorted([name, old])
 
 
 def test_bad_folders_leave_nothing_behind(root, tmp_path):
