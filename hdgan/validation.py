@@ -150,6 +150,7 @@ def _check_data(config: ConfigDict) -> None:
       f"config.ignore_label={config.ignore_label} has no effect with "
       "num_classes = 0 (label is a picture); say --config.ignore_label=-1"
     )
+  _check_folder_fields(config)
   if data.load_width and data.transform != "scale_width":
     raise InputError(
       f"config.data.load_width={data.load_width} has no effect with "
@@ -165,6 +166,28 @@ def _check_data(config: ConfigDict) -> None:
       f"config.loss.vgg={config.loss.vgg} needs 3 image channels, not "
       f"data.image_channels = {data.image_channels}; say --config.loss.vgg=0"
     )
+
+
+def _check_folder_fields(config: ConfigDict) -> None:
+  """Refuses what the data set would pass over; published ones say it too."""
+  data, drawn = config.data, config.data.name == "synthetic_streets"
+  by_name = f"data.name = {data.name!r}"
+  by_label = "num_classes = 0 (label is a picture)"
+  without: list[tuple[str, str, str]] = []
+  if drawn or data.name == "paired_folder":
+    without += [("variant", "", by_name), ("split", "", by_name)]
+  if drawn:
+    without += [("label_map", "", by_name), ("instances", "folder", by_name)]
+  if not config.num_classes:
+    without.append(("label_map", "", by_label))
+    if data.instances in ("components", "label*1000+id"):
+      without.append(("instances", "folder", by_label))
+  for field, default, why in without:
+    if data[field] != default:
+      raise InputError(
+        f"config.data.{field}={data[field]!r} has no effect with {why}; say "
+        f"--config.data.{field}={default}"
+      )
 
 
 def _check_stage(config: ConfigDict, i: int) -> None:

@@ -50,6 +50,22 @@ def fault(files=True, **changes) -> str:
     ({"num_classes": 0, "ignore_label": 255},
      "config.ignore_label=255 has no effect with num_classes = 0 (label is a "
      "picture); say --config.ignore_label=-1"),
+    ({"data.label_map": "a.json"},
+     "config.data.label_map='a.json' has no effect with data.name = 'synthetic_"
+     "streets'; say --config.data.label_map="),
+    ({"data.instances": "rgb24"},
+     "config.data.instances='rgb24' has no effect with data.name = 'synthetic_"
+     "streets'; say --config.data.instances=folder"),
+    ({"data.name": "paired_folder", "data.variant": "top500"},
+     "config.data.variant='top500' has no effect with data.name = 'paired_fold"
+     "er'; say --config.data.variant="),
+    ({"data.name": "paired_folder", "data.split": "a"},
+     "config.data.split='a' has no effect with data.name = 'paired_folder'"),
+    ({"data.name": "paired_folder", "num_classes": 0, "data.label_map": "a"},
+     "config.data.label_map='a' has no effect with num_classes = 0 (label is"),
+    ({"data.name": "paired_folder", "num_classes": 0,
+      "data.instances": "components"},
+     "config.data.instances='components' has no effect with num_classes = 0"),
     ({"loss.vgg": 10.0},
      "config.loss.vgg=10.0 needs weights: make a file with `python -m "
      "hdgan.convert vgg "),

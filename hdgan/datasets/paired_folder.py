@@ -1,8 +1,8 @@
 """One's own data: a folder of maps and photos in the released code's layout."""
 
-import dataclasses
 import os
 import pathlib
+from collections.abc import Mapping
 
 from ml_collections import ConfigDict
 
@@ -10,6 +10,7 @@ from hdgan.datasets import folder
 from hdgan.datasets.classes import class_ids, load_classes
 from hdgan.datasets.examples import Found
 from hdgan.datasets.files_builder import FilesBuilder
+from hdgan.datasets.instances import OF_FOLDERS, recode, things_of
 from hdgan.datasets.label_map import load_label_map
 from hdgan.datasets.tools.guess import guess
 from hdgan.datasets.tree import open_tree
@@ -44,30 +45,35 @@ class PairedFolder(FilesBuilder):
         )
       splits[split] = folder.pair(found, config.data.suffixes, faults)
       instances[split] = "instance" in found
-    if len(set(instances.values())) > 1:
-      without = min(instances, key=lambda split: instances[split])
-      faults.append(
-        f"{root}: {without}_inst/ is missing, the other split has instance "
-        "maps; give both splits instance maps or none"
-      )
+    coding = config.data.instances
+    faults += _instance_faults(root, coding, instances)
     if not splits["train"]:
       faults = _other_tool(root) or faults
     table = load_label_map(config, class_ids(root))
-    if table:
-      splits = {
-        split: [
-          dataclasses.replace(one, label=table.part(one.label))
-          for one in examples
-        ]
-        for split, examples in splits.items()
-      }
     named = table.classes if table else ()
+    classes = load_classes(root, config.num_classes, named)
+    if coding == "components" and not things_of(classes):
+      faults.append(
+        f"{root}: config.data.instances='components' numbers objects of classes"
+        ' with "has_instances": true, but classes.json has none (or is not '
+        'there); write it there, such as [{"id": 2, "name": "car", '
+        '"has_instances": true}], or say --config.data.instances=none'
+      )
+    splits = {
+      split: recode(examples, config, table, classes)
+      for split, examples in splits.items()
+    }
     notes = []
     if not held_out:
       notes.append(
         f"{root}: no val or test split with photos: nothing is held out"
       )
-    if not any(instances.values()):
+    if coding not in OF_FOLDERS and any(instances.values()):
+      notes.append(
+        f"{root}: the instance maps are left aside (data.instances = "
+        f"'{coding}')"
+      )
+    if not any(instances.values()) and coding != "components":
       notes.append(
         f"{root}: no instance maps: boundaries are taken from the labels"
         if config.num_classes
@@ -76,7 +82,7 @@ class PairedFolder(FilesBuilder):
       )
     return Found(
       splits,
-      classes=load_classes(root, config.num_classes, named),
+      classes=classes,
       faults=tuple(faults),
       notes=tuple(notes),
     )
@@ -94,3 +100,25 @@ def _other_tool(root: pathlib.Path) -> list[str]:
     f"{root}: no train_label/ (or train_A/), but what an annotation tool "
     f"exports; say --config.data.name={name}"
   ]
+
+
+def _instance_faults(
+  root: pathlib.Path, coding: str, there: Mapping[str, bool]
+) -> list[str]:
+  """Says which splits lack the instance maps that a coding is of."""
+  if coding not in OF_FOLDERS:
+    return []
+  without = [split for split in there if not there[split]]
+  if coding != "folder":
+    return [
+      f"{root}: config.data.instances='{coding}' needs {split}_inst/; add it, "
+      "or say --config.data.instances=none"
+      for split in without
+    ]
+  if 0 < len(without) < len(there):
+    return [
+      f"{root}: {without[0]}_inst/ is missing, the other split has instance "
+      "maps; give both splits instance maps, or say "
+      "--config.data.instances=none"
+    ]
+  return []
