@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import math
+import threading
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from hdgan.outside import read_bytes
 
 __all__ = ["Method", "clean_sketch", "edges_of", "method"]
 
+# A network takes all cores and much memory: threads run it in turn.
+_turn = threading.Lock()
 SMALLEST = 16  # Pixels of a photo's side.
 _POST = ("threshold", "min_pixels")
 # The settings that each method has.
@@ -66,6 +69,17 @@ class Method:
   order: str = Feeding.order
   logits: bool = Feeding.logits
   size: tuple[int, int] = (0, 0)
+
+  def open(self) -> None:
+    """Reads the weights, so that what is wrong with them is told once.
+
+    Raises:
+      InputError: if they, or the extra that they need, are not there.
+    """
+    if self.name == "hed":
+      hed.load(self.file)
+    elif self.name == "onnx":
+      _onnx_model(self)
 
   def record(self) -> dict[str, Any]:
     """What its edges depend on, as JSON has it; reads the file's sum."""
@@ -163,11 +177,12 @@ def edges_of(
   if how.name == "canny":
     found = canny(grey_of(photo), how.sigma, how.low, how.high)
   elif how.name == "hed":
-    edge = hed.edge_map(hed.load(how.file), photo)
+    with _turn:
+      edge = hed.edge_map(hed.load(how.file), photo)
     found = lines.lines_of(edge, how.threshold, how.min_pixels)
   else:
-    feeding = Feeding(how.mean, how.std, order=how.order, logits=how.logits)
-    edge = _onnx_model(how.file, feeding).edge_map(photo)
+    with _turn:
+      edge = _onnx_model(how).edge_map(photo)
     found = lines.lines_of(edge, how.threshold, how.min_pixels)
   if faces:
     found = draw_faces(found, faces)
@@ -175,5 +190,6 @@ def edges_of(
 
 
 @functools.lru_cache(maxsize=1)
-def _onnx_model(path: str, feeding: Feeding) -> OnnxModel:
-  return OnnxModel(path, feeding)
+def _onnx_model(how: Method) -> OnnxModel:
+  feeding = Feeding(how.mean, how.std, order=how.order, logits=how.logits)
+  return OnnxModel(how.file, feeding)

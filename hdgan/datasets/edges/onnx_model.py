@@ -1,7 +1,6 @@
 """Edge detectors in ONNX files, by ONNX Runtime; needs the extra `edges`."""
 
 import dataclasses
-import threading
 from typing import Any
 
 import numpy as np
@@ -29,7 +28,7 @@ class Feeding:
 
 
 class OnnxModel:
-  """One model with one photo as its input; threads take turns."""
+  """One model with one photo as its input."""
 
   def __init__(self, path: str, feeding: Feeding):
     """Opens it.
@@ -50,7 +49,6 @@ class OnnxModel:
         "a clone pip install -e '.[edges]'"
       ) from error
     self._name, self._feeding = f"--method=onnx:{path}", feeding
-    self._turn = threading.Lock()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     try:
@@ -107,9 +105,8 @@ class OnnxModel:
     x = x[..., ::-1] if feeding.order == "bgr" else x
     x = (x.transpose(2, 0, 1) if self._first else x)[None].astype(np.float32)
     try:
-      with self._turn:
-        name = self._session.get_inputs()[0].name
-        found = self._session.run(None, {name: np.ascontiguousarray(x)})[-1]
+      name = self._session.get_inputs()[0].name
+      found = self._session.run(None, {name: np.ascontiguousarray(x)})[-1]
     except Exception as error:
       said = " ".join(str(error).split())[:200]
       raise InputError(

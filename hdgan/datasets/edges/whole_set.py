@@ -60,7 +60,14 @@ def make_edges(
   photos, left_out = find_photos(source, target)
   table = landmarks.read_landmarks(points) if points else {}
   faces = _faces(photos, table) if points else dict.fromkeys(photos)
+  how.open()
   told = _settings(how, points, value_range)
+  try:
+    target.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise InputError(
+      f"--to={target}: cannot be made ({error.strerror}); name another folder"
+    ) from error
   try:
     with whole_files.locked(target / ".lock", wait=False):
       _record(target, told)

@@ -99,6 +99,13 @@ def test_maps_of_other_settings_never_mix(tmp_path, photos, capsys):
   assert list(json.loads((tmp_path / "edges.json").read_text())) == ["val_A"]
 
 
+def test_weights_that_are_none_are_told_once(tmp_path, photos, capsys):
+  flags = (f"--from={photos}", f"--to={tmp_path / 'train_A'}")
+  line = fails(capsys, *flags, f"--method=hed:{tmp_path / 'x'}")
+  assert "no such file; make one with `python -m hdgan.convert hed" in line
+  assert not (tmp_path / "edges.json").exists()
+
+
 def test_landmarks_are_drawn_and_asked_of_every_photo(tmp_path, photos, capsys):
   columns = [f"{axis}{i}" for i in range(68) for axis in "xy"]
   row = ",".join(["12,10"] * 68)
@@ -145,6 +152,7 @@ def test_samples_of_other_ranges_are_asked_for(tmp_path, photos, capsys):
     ("none", "no photo found"),
     ("inside", "train_A: lies in --from="),
     ("gone", "there is no such folder"),
+    ("file", "train_A: cannot be made .File exists.; name another folder"),
   ],
 )
 def test_what_is_refused(tmp_path, photos, capsys, change, says):
@@ -160,6 +168,8 @@ def test_what_is_refused(tmp_path, photos, capsys, change, says):
     photos.mkdir()
   elif change == "inside":
     target = photos / "train_A"
+  elif change == "file":
+    target.write_text("")
   else:
     photos = photos.parent / "other"
   line = fails(capsys, f"--from={photos}", f"--to={target}", "--method=canny")
