@@ -143,10 +143,13 @@ def _ending(name: str) -> str:
 def _faces(
   photos: dict[str, Part], table: dict[str, list[np.ndarray]]
 ) -> dict[str, Any]:
+  """The faces of each photo, by the name of its map."""
   found, faults = {}, []
-  for name in photos:
+  for name, part in photos.items():
+    ending = pathlib.PurePosixPath(part.name).suffix
+    own = name.removesuffix(".png") + ending
     try:
-      found[name] = landmarks.faces_of(table, name)
+      found[name] = landmarks.faces_of(table, own)
     except InputError as error:
       faults.append(str(error))
   raise_faults(faults)

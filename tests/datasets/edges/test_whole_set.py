@@ -109,7 +109,7 @@ def test_weights_that_are_none_are_told_once(tmp_path, photos, capsys):
 def test_landmarks_are_drawn_and_asked_of_every_photo(tmp_path, photos, capsys):
   columns = [f"{axis}{i}" for i in range(68) for axis in "xy"]
   row = ",".join(["12,10"] * 68)
-  lines = [f"name,{','.join(columns)}", *(f"{n},{row}" for n in "ab")]
+  lines = [f"name,{','.join(columns)}", *(f"{n},{row}" for n in ("a", "b.tif"))]
   (tmp_path / "l.csv").write_text("\n".join(lines))
   flags = (f"--from={photos}", f"--to={tmp_path / 'train_A'}",
            "--method=canny", f"--landmarks={tmp_path / 'l.csv'}")  # fmt: skip
