@@ -18,8 +18,14 @@ from hdgan.datasets.check import rules_of
 from hdgan.datasets.distortion import squash_line
 from hdgan.datasets.downloads.ade20k import Ade20k
 from hdgan.datasets.downloads.ade20k_full import Ade20kFull
+from hdgan.datasets.downloads.aligned_pairs import AlignedPairs
+from hdgan.datasets.downloads.celebamask import Celebamask
 from hdgan.datasets.downloads.cityscapes import Cityscapes
+from hdgan.datasets.downloads.cmp_facades import CmpFacades
+from hdgan.datasets.downloads.coco import CocoPanoptic, CocoStuff
+from hdgan.datasets.downloads.edge_pairs import Edges
 from hdgan.datasets.downloads.helen import Helen
+from hdgan.datasets.downloads.mapillary import Mapillary
 from hdgan.datasets.downloads.nyu import Nyu
 from hdgan.datasets.examples import ExampleFiles, Found
 from hdgan.datasets.files_builder import Preparing, preparing
@@ -58,8 +64,15 @@ DATA_SETS = {
   "paired_folder": DataSet(preparing(PairedFolder), from_folders=True),
   "ade20k": DataSet(preparing(Ade20k)),
   "ade20k_full": DataSet(preparing(Ade20kFull)),
+  "aligned_pairs": DataSet(preparing(AlignedPairs)),
+  "celebamask": DataSet(preparing(Celebamask)),
   "cityscapes": DataSet(preparing(Cityscapes)),
+  "cmp_facades": DataSet(preparing(CmpFacades)),
+  "coco_panoptic": DataSet(preparing(CocoPanoptic)),
+  "coco_stuff": DataSet(preparing(CocoStuff)),
+  "edges": DataSet(preparing(Edges), from_folders=True),
   "helen": DataSet(preparing(Helen)),
+  "mapillary": DataSet(preparing(Mapillary)),
   "nyu": DataSet(preparing(Nyu)),
   "coco_json": DataSet(preparing(CocoJson)),
   "cvat": DataSet(preparing(Cvat)),
