@@ -121,17 +121,20 @@ def _settle(
 ) -> dict[str, Any]:
   """Fields that nobody has decided, as the files have them."""
   own = pipeline.find_data_set(config).from_folders
-  if not own or typed.file.endswith(".json"):
+  if typed.file.endswith(".json") or not (own or typed.start):
     return {}
   # A config of another experiment has decided all but how many classes.
   names = undeclared.OPEN if typed.start else ("num_classes", "ignore_label")
   if "num_classes" in typed.fields and not typed.start:
     return {}
+  classes = {entry["id"]: entry for entry in found.classes}
+  if own:  # Those that are not in the file were made up for the config.
+    classes = given_classes(os.path.expanduser(config.data.root))
   return undeclared.find_fields(
     config,
     found.splits,
     open_fields=set(names) - set(typed.fields),
-    classes=given_classes(os.path.expanduser(config.data.root)),
+    classes=classes,
     workers=workers,
   )
 
@@ -155,7 +158,7 @@ def _command(
   """The command line that trains, by words."""
   name = pathlib.Path(os.path.expanduser(config.data.root)).absolute().name
   fields: dict[str, Any] = {"data.root": config.data.root}
-  if pipeline.find_data_set(config).from_folders:
+  if typed.start:
     fields["num_classes"] = config.num_classes
   fields |= dict(typed.fields) | dict(settled)
   if config.loss.vgg and not config.loss.vgg_file:

@@ -99,7 +99,9 @@ def test_what_is_typed_is_kept_and_judged(root):
   assert any("change their shape by more than a quarter" in x for x in out)
   status, out, err = look(root, "--config.num_classes=5")
   assert status == 2 and "Train on it with" not in out
-  assert out[1] == "Training would not start: see the faults."
+  assert out[1] == (
+    "Training would not start: mend the faults below, and look again."
+  )
   (line,) = errors(err)
   assert "outside 0..4" in line and "--config.num_classes=8" in line
 

@@ -81,7 +81,7 @@ class CheckReport:
     """Whether training would start."""
     if not self.faults:
       return "Training would start."
-    return "Training would not start: see the faults."
+    return "Training would not start: mend the faults below, and look again."
 
 
 def make_report(
@@ -133,24 +133,24 @@ def _facts(config: ConfigDict, found: Found, survey: Survey) -> dict[str, str]:
     if role in survey.ranges:
       low, high = survey.ranges[role]
       a, b = config.data[f"{role}_range"]
-      text += f"; values {low:g}..{high:g} of {a:g}..{b:g}"
+      text += f"; values {low:.5g}..{high:.5g} of {a:g}..{b:g}"
     facts[what] = text
-  if config.num_classes:
+  if config.num_classes and survey.pixels:
     seen = sum(0 <= value < config.num_classes for value in survey.pixels)
     facts["classes"] = f"{config.num_classes}, of which {seen} occur"
     if config.ignore_label >= 0:
       facts["classes"] += f"; pixels of {config.ignore_label} have none"
-  else:
+  elif not config.num_classes:
     facts["classes"] = "none: the label maps are taken as pictures"
   if survey.coding.maps:
     facts["object ids"] = survey.coding.text()
   if survey.counts:
-    most = max(survey.counts)
+    least, most = min(survey.counts), max(survey.counts)
+    many = f"{least} to {most} in a picture (median {median(survey.counts)})"
+    if least == most:
+      many = f"{most} in each picture"
     bound = config.max_instances or bound_instances(most)
-    facts["objects"] = (
-      f"{min(survey.counts)} to {most} in a picture (median "
-      f"{median(survey.counts)}), so that max_instances={bound}"
-    )
+    facts["objects"] = f"{many}, so that max_instances={bound}"
   return facts
 
 
