@@ -69,6 +69,8 @@ def fault(files=True, **changes) -> str:
     ({"loss.vgg": 10.0},
      "config.loss.vgg=10.0 needs weights: make a file with `python -m "
      "hdgan.convert vgg "),
+    ({"data.image_channels": 5},
+     "config.data.image_channels=5 must be 1 to 4, as a PNG has; say "),
     ({"loss.vgg": 10.0, "loss.vgg_file": "x", "data.image_channels": 1},
      "config.loss.vgg=10.0 needs 3 image channels, not data.image_channels = "),
   ],

@@ -15,9 +15,9 @@ import io
 import os
 
 import numpy as np
-from PIL import Image, ImageFile
+from PIL import Image
 
-from hdgan.datasets import image_file, png, tiff
+from hdgan.datasets import image_file, png, samples, tiff
 from hdgan.errors import InputError, counted, visible
 from hdgan.outside import read_bytes
 
@@ -28,7 +28,6 @@ SUFFIXES = (
 FORMATS = image_file.READ
 Source = str | os.PathLike | bytes
 
-_NPY = b"\x93NUMPY"
 MOST_BYTES = 2**32  # Of an encoded file.
 _IS_PICTURE = (
   "--config.num_classes=0 --config.boundary=False if the label is itself a "
@@ -68,8 +67,8 @@ def facts(data: bytes, name: str) -> FileFacts:
   Raises:
     InputError: if it is none of those that can be read.
   """
-  if data.startswith(_NPY):
-    array = _load_npy(data, name)
+  if data.startswith(samples.NPY):
+    array = samples.load_npy(data, name)
     shape = (*array.shape, 1, 1)[: max(3, array.ndim)]
     return FileFacts(
       "NPY",
@@ -78,9 +77,9 @@ def facts(data: bytes, name: str) -> FileFacts:
       channels=shape[-1],
       size=shape[:2],
     )
-  page = tiff.read_page(data, name) if tiff.is_tiff(data) else None
-  if page:
-    colors = _palette(_open(data, page, name)) if page.mode == "P" else ()
+  if tiff.is_tiff(data):
+    page = tiff.read_page(data, name)
+    colors = samples.open_tiff(data, page, name) if page.mode == "P" else None
     size = page.size if page.orientation < 5 else page.size[::-1]
     return FileFacts(
       "TIFF",
@@ -88,7 +87,7 @@ def facts(data: bytes, name: str) -> FileFacts:
       bits=page.bits,
       channels=page.samples,
       size=size,
-      palette=colors,
+      palette=_palette(colors) if colors else (),
     )
   image = image_file.open_image(data, name)
   turned = image_file.orientation(image) >= 5
@@ -121,11 +120,11 @@ def read_map(
     InputError: unreadable, coloured, lossy, or not integers.
   """
   data, name = _fetch(source, name)
-  if data.startswith(_NPY):
-    return _map_of_array(_load_npy(data, name), name)
+  if data.startswith(samples.NPY):
+    return _map_of_array(samples.load_npy(data, name), name)
   what = "map" if trained else what
-  page = tiff.read_page(data, name) if tiff.is_tiff(data) else None
-  if page:
+  if tiff.is_tiff(data):
+    page = tiff.read_page(data, name)
     return _map_of_array(_tiff_map(data, page, name, what=what), name)
   image = image_file.open_image(data, name)
   if lossy := image_file.lossy(image, data):
@@ -152,18 +151,18 @@ def read_colors(source: Source, name: str = "") -> np.ndarray:
     InputError: unreadable, lossy, or of other than 8 bits.
   """
   data, name = _fetch(source, name)
-  samples, has_alpha, lossy = _samples(data, name)
+  colors, has_alpha, lossy = samples.read_samples(data, name)
   if lossy:
     raise InputError(_lossy_fault(name, lossy, "map"))
   if has_alpha:
-    samples = samples[..., :-1]
-  if samples.dtype != np.uint8 or samples.shape[-1] not in (1, 3):
+    colors = colors[..., :-1]
+  if colors.dtype != np.uint8 or colors.shape[-1] not in (1, 3):
     raise InputError(
       f"{name}: colours of classes are grey or RGB of 8 bits, these "
-      f"{counted(samples.shape[-1], 'channel')} of {samples.dtype}; save them "
+      f"{counted(colors.shape[-1], 'channel')} of {colors.dtype}; save them "
       "as 8-bit PNG"
     )
-  return np.ascontiguousarray(np.broadcast_to(samples, (*samples.shape[:2], 3)))
+  return np.ascontiguousarray(np.broadcast_to(colors, (*colors.shape[:2], 3)))
 
 
 def read_picture(
@@ -196,10 +195,10 @@ def read_picture(
       is no picture.
   """
   data, name = _fetch(source, name)
-  array, has_alpha, _ = _samples(data, name)
+  array, has_alpha, _ = samples.read_samples(data, name)
   array = _picture_dtype(array, name)
   if has_alpha and array.shape[-1] != channels:
-    if array[..., -1].min() < _opaque(array.dtype):
+    if array[..., -1].min() < samples.opaque(array.dtype):
       raise InputError(_alpha_fault(array, name, role=role, trained=trained))
     array = array[..., :-1]
   have = array.shape[-1]
@@ -208,10 +207,13 @@ def read_picture(
   if have == 3 and channels == 1 and (array == array[..., :1]).all():
     array = array[..., :1]
   elif have != channels:
-    way = f"say --config.data.{role}_channels={have}, or save it with "
+    way = f"say --config.data.{role}_channels={have}, or "
+    # Of a photo there are 4 at most, as `validation` says.
+    if trained or (role == "image" and have > 4):
+      way = ""
     raise InputError(
       f"{name}: has {counted(have, 'channel')}, data.{role}_channels = "
-      f"{channels}; {'save it with ' if trained else way}{channels}"
+      f"{channels}; {way}save it with {channels}"
     )
   return np.ascontiguousarray(array)
 
@@ -323,28 +325,6 @@ def _fetch(source: Source, name: str) -> tuple[bytes, str]:
   return fetch(source, name), name
 
 
-def _load_npy(data: bytes, name: str) -> np.ndarray:
-  """Loads an array of numbers; never unpickles."""
-  try:
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-  except Exception as error:
-    raise image_file.unreadable(data, name, error) from error
-  # Of an archive, which begins otherwise, it would be something else.
-  if not isinstance(array, np.ndarray) or array.dtype.fields:
-    raise InputError(f"{name}: holds no plain array; save one with numpy.save")
-  return array
-
-
-def _open(data: bytes, page: tiff.Page, name: str) -> ImageFile.ImageFile:
-  """Opens a TIFF; what Pillow does not know of is sound all the same."""
-  try:
-    return image_file.open_image(data, name)
-  except InputError as error:
-    if isinstance(error.__cause__, Image.UnidentifiedImageError):
-      raise tiff.strange(page, name) from error
-    raise
-
-
 def _palette(image: Image.Image) -> tuple[tuple[int, int, int], ...]:
   """The colour of each index, () where a picture has no palette."""
   if image.mode not in ("P", "PA"):
@@ -367,7 +347,7 @@ def _tiff_map(
     raise InputError(_lossy_fault(name, "TIFF with a lossy compression", what))
   array = tiff.read_samples(data, page, name)
   if array is None:
-    array = image_file.pixels(_open(data, page, name), name)
+    array = image_file.pixels(samples.open_tiff(data, page, name), name)
   if page.samples != 1:
     raise InputError(_color_fault(array, page.mode, name, what=what))
   if page.white_is_zero:
@@ -435,100 +415,11 @@ def _color_fault(array: np.ndarray, mode: str, name: str, *, what: str) -> str:
   )
 
 
-def _samples(data: bytes, name: str) -> tuple[np.ndarray, bool, str]:
-  """Decodes a picture of any kind.
-
-  Returns:
-    [H, W, C] with all its bits, whether the last channel is its alpha, and how
-    it is lossy, '' if it is not.
-  """
-  lossy = ""
-  if data.startswith(_NPY):
-    array, has_alpha = _load_npy(data, name), False
-  elif tiff.is_tiff(data) and (page := tiff.read_page(data, name)):
-    array, has_alpha = _tiff_samples(data, page, name)
-    lossy = "TIFF with a lossy compression" if page.lossy else ""
-  else:
-    image = image_file.open_image(data, name)
-    lossy = image_file.lossy(image, data)
-    array, has_alpha = _image_samples(image, data, name)
-  if array.ndim == 2:
-    array = array[..., None]
-  if array.ndim != 3 or not array.size:
-    raise InputError(
-      f"{name}: a picture is [H, W] or [H, W, C], this is "
-      f"{list(array.shape)}; save it in that form"
-    )
-  return array, has_alpha, lossy
-
-
-def _tiff_samples(
-  data: bytes, page: tiff.Page, name: str
-) -> tuple[np.ndarray, bool]:
-  """Decodes a TIFF, [H, W] or [H, W, C], and tells whether it has an alpha."""
-  array = tiff.read_samples(data, page, name)
-  if array is None:
-    # Pillow inverts these, where 0 is white.
-    return _image_samples(_open(data, page, name), data, name)
-  if page.white_is_zero:
-    if page.kind != "u":
-      raise tiff.strange(page, name)
-    array = np.iinfo(array.dtype).max - array
-  if page.extras == (1,) and array[..., -1].min() < _opaque(array.dtype):
-    raise InputError(
-      f"{name}: its colours are multiplied by its alpha; save it without "
-      "alpha, or with an alpha of its own"
-    )
-  return array, page.has_alpha
-
-
-def _image_samples(
-  image: ImageFile.ImageFile, data: bytes, name: str
-) -> tuple[np.ndarray, bool]:
-  """Decodes [H, W] or [H, W, C] of any mode, and tells whether it has alpha."""
-  mode, clear = image.mode, image.info.get("transparency")
-  is_png = image.format == "PNG"
-  if is_png and png.bits(data) == 16 and png.kind(data) != 0:
-    array, has_alpha = png.deep_samples(data, name), png.kind(data) in (4, 6)
-  elif mode in ("LAB", "HSV"):
-    raise InputError(
-      f"{name}: its colours are {mode}, which is not read; save it as RGB"
-    )
-  else:
-    as_mode = {
-      "1": "L", "P": "RGB" if clear is None else "RGBA", "PA": "RGBA",
-      "CMYK": "RGB", "YCbCr": "RGB", "La": "LA", "RGBa": "RGBA",
-    }.get(mode, "")  # fmt: skip
-    array = image_file.pixels(image, name, as_mode)
-    has_alpha = (as_mode or mode) in ("LA", "RGBA")
-  if is_png and clear is not None and not has_alpha:
-    array, has_alpha = _with_clear(array, clear, png.bits(data)), True
-  return array, has_alpha
-
-
-def _with_clear(
-  array: np.ndarray, clear: int | tuple[int, ...], bits: int
-) -> np.ndarray:
-  """Adds an alpha to [H, W] or [H, W, 3] that is 0 where a PNG's tRNS fits."""
-  if array.ndim == 2:
-    array = array[..., None]
-  # Greys of 2 and 4 bits are spread over 0..255, the tag's number is not.
-  spread = 255 // (2**bits - 1) if 1 < bits < 8 else 1
-  solid = (array != np.asarray(clear, np.int64) * spread).any(-1, keepdims=True)
-  full = array.dtype.type(_opaque(array.dtype))
-  return np.concatenate([array, solid * full], axis=-1)
-
-
-def _opaque(dtype: np.dtype) -> float:
-  """The alpha of what cannot be seen through."""
-  return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
-
-
 def _alpha_fault(
   array: np.ndarray, name: str, *, role: str, trained: bool
 ) -> str:
   """What is wrong with a picture that is seen through, and how to mend it."""
-  clear = int((array[..., -1] < _opaque(array.dtype)).sum())
+  clear = int((array[..., -1] < samples.opaque(array.dtype)).sum())
   way = "save it without alpha"
   if not trained:
     way += (

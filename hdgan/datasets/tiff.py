@@ -9,6 +9,7 @@ import dataclasses
 import io
 import itertools
 import struct
+import warnings
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ def is_tiff(data: bytes) -> bool:
   return data.startswith(_HEADS)
 
 
-def read_page(data: bytes, name: str) -> Page | None:
+def read_page(data: bytes, name: str) -> Page:
   """Reads what a TIFF says of itself.
 
   Args:
@@ -109,16 +110,18 @@ def read_page(data: bytes, name: str) -> Page | None:
     name: how errors call it.
 
   Returns:
-    Its only picture; None if it is too damaged to tell.
+    Its only picture.
 
   Raises:
-    InputError: if there are several, or only a reduced one in front.
+    InputError: if it is damaged, if there are several, or only a reduced one
+      in front.
   """
   try:
     directories = _directories(data)
     page = _page(data, directories[0])
-  except Exception:  # Whatever damaged bytes lead to: Pillow says it.
-    return None
+  except Exception as error:  # Whatever damaged bytes lead to.
+    reason = ValueError("its tags cannot be read")
+    raise unreadable(b"", name, reason) from error
   if _is_aside(directories[0]):
     raise InputError(
       f"{name}: its first picture is a thumbnail, as in a camera's raw file; "
@@ -188,7 +191,9 @@ def _directories(data: bytes) -> list[ImageFileDirectory_v2]:
     places.append(place)
     found.append(ImageFileDirectory_v2(head))
     stream.seek(place)
-    found[-1].load(stream)
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")
+      found[-1].load(stream)
     place = found[-1].next
   return found
 

@@ -404,10 +404,10 @@ def test_the_last_band_of_an_array_is_no_alpha():
     data = encode(bands, "NPY")
     np.testing.assert_array_equal(files.read_picture(data, channels), bands)
     with pytest.raises(InputError) as error:
-      files.read_picture(data, 3, "x.npy")
+      files.read_picture(data, 3, "x.npy", role="label")
     assert str(error.value) == (
-      f"x.npy: has {channels} channels, data.image_channels = 3; say "
-      f"--config.data.image_channels={channels}, or save it with 3"
+      f"x.npy: has {channels} channels, data.label_channels = 3; say "
+      f"--config.data.label_channels={channels}, or save it with 3"
     )
 
 

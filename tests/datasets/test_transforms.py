@@ -127,3 +127,15 @@ def test_objects_are_counted_a_part_at_a_time(part, monkeypatch):
   assert transforms.count_objects(label, instance) == len(
     set(zip(label.ravel().tolist(), instance.ravel().tolist(), strict=True))
   )
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_no_channel_weighs_the_others(channels):
+  """Pillow takes the last of two or four for how much a pixel counts."""
+  rng = np.random.default_rng(0)
+  picture = rng.integers(0, 256, (9, 11, channels), np.uint8)
+  placement = transforms.whole_placement((5, 7))
+  scaled = transforms.place_picture(picture, placement)
+  for i in range(channels):
+    alone = transforms.place_picture(picture[..., i : i + 1], placement)
+    np.testing.assert_array_equal(scaled[..., i : i + 1], alone)
