@@ -52,7 +52,7 @@ def read_instances(
   _name_faults(images, "file_name", part.name, faults)
   _name_faults(categories, "name", part.name, faults)
   for image in list(images.values()):
-    if not all(_is_size(image.get(key)) for key in ("height", "width")):
+    if not drawing.is_size(image.get("height"), image.get("width")):
       faults.append(
         f"{part.name}: image {shown(image['file_name'])} has no height and "
         "width in pixels; export it again"
@@ -151,11 +151,6 @@ def _name_faults(
       del found[id]
     else:
       known[called] = id
-
-
-def _is_size(value: Any) -> bool:
-  """Pictures of more than 2**15 on a side are refused when they are read."""
-  return type(value) is int and 0 < value < 2**24
 
 
 def _annotation_fault(

@@ -112,8 +112,8 @@ class _Reader:
     self.tree, self.name, self.part = tree, name, part
     self.split = split
     self.ids, self.keep, self.faults = dict(ids), keep, faults
-    maps = [f.rpartition("/")[2] for f in tree.folders() if "panoptic" in f]
-    self.photos = export.Photos(tree, maps)
+    # A panoptic JSON's PNGs lie in a folder that is called as it is.
+    self.photos = export.Photos(tree, [_stem(name)])
 
   def photo(self, file_name: str) -> Part | None:
     """The photo of a name; says what is wrong where there is none."""
@@ -123,6 +123,11 @@ class _Reader:
     except InputError as error:
       self.faults.append(f"{self.part.name}: {error}")
       return None
+
+
+def _stem(name: str) -> str:
+  """A file's name without its folder and its ending."""
+  return name.rpartition("/")[2].rpartition(".")[0]
 
 
 def json_files(
@@ -144,7 +149,11 @@ def json_files(
       raise
     if {"images", "categories", "annotations"} <= value.keys():
       some = value["annotations"]
-      first = some[0] if isinstance(some, list) and some else {}
+      if not isinstance(some, list):
+        raise InputError(
+          f"{part.name}: its annotations are no list; export it again"
+        )
+      first = some[0] if some else {}
       segments = isinstance(first, dict) and "segments_info" in first
       kind = "panoptic" if segments else "instances"
       found[kind][name] = part, value
@@ -181,19 +190,19 @@ def _instance_classes(
   """Rows of the classes, and our ids by the categories' ids."""
   categories = _categories(some, faults)
   used = {
-    one.get("category_id")
+    str(one.get("category_id"))
     for _, value in some.values()
     for one in value["annotations"]
     if isinstance(one, dict)
   }
-  above = {one.get("supercategory") for one in categories.values()}
+  above = {str(one.get("supercategory")) for one in categories.values()}
   # Roboflow's category 0 is the group that all others are in.
   groups = [
     id
     for id, one in categories.items()
     if one["name"] in above
     and one.get("supercategory") in (None, "", "none")
-    and id not in used
+    and str(id) not in used
   ]
   for id in groups if len(categories) > 1 else []:
     notes.append(
@@ -302,11 +311,12 @@ def _panoptic(reader: _Reader, value: Mapping[str, Any]) -> list[ExampleFiles]:
   void = export.void_of(len(reader.ids))
   for one in value["annotations"]:
     one = one if isinstance(one, dict) else {}
-    image, file_name = images.get(one.get("image_id")), one.get("file_name")
+    id, file_name = one.get("image_id"), one.get("file_name")
+    image = images.get(id) if type(id) in (int, str) else None
     if image is None or not isinstance(file_name, str):
       reader.faults.append(
         f"{name}: an annotation has no file_name, or image_id = "
-        f"{shown(one.get('image_id'))} is not in the file's list; export it "
+        f"{shown(id)} is not in the file's list; export it "
         "again"
       )
       continue
@@ -336,8 +346,7 @@ def _panoptic(reader: _Reader, value: Mapping[str, Any]) -> list[ExampleFiles]:
 
 def _segment_maps(tree: Tree, name: str) -> dict[str, Part]:
   """The PNGs in the folder that is called as the JSON, or beside it."""
-  above, _, last = name.rpartition("/")
-  stem = last.rpartition(".")[0]
+  above, stem = name.rpartition("/")[0], _stem(name)
   beside = f"{above}/{stem}" if above else stem
   inner = [f for f in tree.folders() if f.rpartition("/")[2] == stem]
   folder = beside if beside in tree.folders() else (inner or [above])[0]
@@ -349,14 +358,17 @@ def _segments(
 ) -> tuple[dict[int, int], str]:
   """Our classes by segments' ids, and what is wrong with one, or ''."""
   found: dict[int, int] = {}
-  for segment in one.get("segments_info") or []:
+  some = one.get("segments_info")
+  for segment in some if isinstance(some, list) else []:
+    if not isinstance(segment, dict):
+      return found, f"{one['file_name']}: a segment is none; export it again"
     id, category = segment.get("id"), segment.get("category_id")
     if type(id) is not int or not 0 < id < 2**24 or id in found:
       return found, (
         f"{one['file_name']}: segment id {shown(id)} is none of 1..{2**24 - 1}"
         " or there twice; export it again"
       )
-    if category not in ids:
+    if type(category) is not int or category not in ids:
       return found, (
         f"{one['file_name']}: category_id = {shown(category)} is not in the "
         "file's list; export it again"

@@ -12,6 +12,18 @@ import numpy as np
 from hdgan.datasets import files
 from hdgan.errors import InputError
 
+_MOST_PIXELS = 178_956_970  # As many as a picture may have that is read.
+
+
+def is_size(height: Any, width: Any) -> bool:
+  """Whether two values of a JSON are the sides of a picture."""
+  return (
+    type(height) is int
+    and type(width) is int
+    and min(height, width) > 0
+    and height * width <= _MOST_PIXELS
+  )
+
 
 @dataclasses.dataclass(frozen=True)
 class DrawnPart:
@@ -71,12 +83,13 @@ def polygon(
   # How often a row changes between in and out in front of each pixel.
   changes = np.zeros((bottom - top, right - left + 1), np.int32)
   for (x0, y0), (x1, y1) in zip(ends, np.roll(ends, -1, 0), strict=True):
+    if y0 == y1:
+      continue  # A level edge crosses no row's middle.
     if y0 > y1:
       x0, y0, x1, y1 = x1, y1, x0, y0
     first, end = np.clip(np.ceil([y0 - 0.5, y1 - 0.5]), top, bottom).astype(int)
     rows = np.arange(first, end)
-    # Level edges cross no row's middle.
-    x = x0 + (rows + 0.5 - y0) * ((x1 - x0) / max(y1 - y0, 1e-300))
+    x = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
     columns = np.clip(np.ceil(x - 0.5), left, right).astype(int)
     changes[rows - top, columns - left] += 1
   window = (slice(top, bottom), slice(left, right))

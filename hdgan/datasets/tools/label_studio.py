@@ -190,7 +190,7 @@ def _is_region(result: Mapping[str, Any]) -> bool:
   if not isinstance(value, dict) or not _shape_of(value):
     return False
   # A brush without a label beside one with it is one region told twice.
-  return result.get("type") in _KINDS or bool(_KINDS & value.keys())
+  return str(result.get("type")) in _KINDS or bool(_KINDS & value.keys())
 
 
 def _labels(result: Mapping[str, Any]) -> Any:
@@ -219,7 +219,7 @@ def _region(result: Mapping[str, Any]) -> Region:
   value, labels = result["value"], _labels(result)
   width: Any = result.get("original_width")
   height: Any = result.get("original_height")
-  if not all(type(n) is int and 0 < n < 2**24 for n in (width, height)):
+  if not drawing.is_size(height, width):
     raise InputError(
       "has no original_width and original_height; open its task in Label "
       "Studio, save it and export again"
@@ -239,6 +239,8 @@ def _region(result: Mapping[str, Any]) -> Region:
     if kind == "brush":
       return kind, _checked_bits(value["rle"], size), size, labels[0]
     points = _outline(kind, value, scale=np.array([width, height]) / 100)
+    if not np.isfinite(points).all():
+      raise ValueError("a number is missing")
   except InputError:
     raise
   except (KeyError, TypeError, ValueError) as error:
@@ -257,6 +259,8 @@ def _region(result: Mapping[str, Any]) -> Region:
 
 def _checked_bits(rle: Any, size: tuple[int, int]) -> str:
   """A brush's bytes as text, whose first 32 bits are the number of samples."""
+  if not isinstance(rle, list):
+    raise TypeError("bytes are a list of numbers")
   data = bytes(rle)
   count = int.from_bytes(data[:4], "big")
   if count != 4 * size[0] * size[1]:
@@ -325,7 +329,10 @@ def _photo(photos: export.Photos, task: Mapping[str, Any]) -> tuple[Part, str]:
 
 def _path(value: str) -> str:
   """The path in an address: of an upload, a local file or a bucket."""
-  parts = urllib.parse.urlsplit(value)
+  try:
+    parts = urllib.parse.urlsplit(value)
+  except ValueError:
+    return ""
   query = urllib.parse.parse_qs(parts.query)
   return query["d"][0] if "d" in query else urllib.parse.unquote(parts.path)
 

@@ -121,7 +121,7 @@ def json_files(tree: Tree) -> dict[str, tuple[Part, dict[str, Any]]]:
 def _faults_of(value: Mapping[str, Any]) -> list[str]:
   """What is wrong with a file of labelme's, and what to do."""
   height, width = value.get("imageHeight"), value.get("imageWidth")
-  if not all(type(n) is int and 0 < n < 2**24 for n in (height, width)):
+  if not drawing.is_size(height, width):
     return [
       "has no imageHeight and imageWidth, as before labelme 4; open and save "
       "it in a newer one"
@@ -164,6 +164,8 @@ def _shape_fault(shape: Any, height: Any, width: Any) -> str:
       f"a {kind} at x {min(x):g}..{max(x):g}, y {min(y):g}..{max(y):g} lies "
       f"outside of the {height}x{width} picture; draw it anew"
     )
+  if type(shape.get("group_id")) not in (type(None), int, str):
+    return "its group_id is no number; draw it anew"
   if kind == "mask" and not isinstance(shape.get("mask"), str):
     return "a mask without its pixels; draw it anew"
   return ""
@@ -297,7 +299,7 @@ def _photo(
   there = posixpath.normpath(posixpath.join(above, path))
   if there in tree.parts:
     return tree.parts[there]
-  if value.get("imageData"):
+  if isinstance(value.get("imageData"), str):
     return MadePart((part,), photo_inside, "labelme imageData")
   return photos.find(posixpath.basename(path), above)
 

@@ -128,7 +128,8 @@ def panoptic(**more):
 
 
 def test_panoptic(tmp_path):
-  write(tmp_path / "data", panoptic())
+  # A folder above may be called anything.
+  write(tmp_path / "data/panoptic_1", panoptic())
   config = config_of("coco_json", tmp_path, num_classes=2, ignore_label=255)
   found = CocoJson.find(config)
   assert found.faults == ()

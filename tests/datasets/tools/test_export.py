@@ -75,6 +75,14 @@ def test_a_photo_of_another_size_than_the_file_says(tmp_path):
   )
 
 
+def test_a_label_map_would_have_no_effect(tmp_path):
+  write(tmp_path / "data", labelme_files())
+  config = config_of("labelme", tmp_path, num_classes=2)
+  config.data.label_map = "map.json"
+  with pytest.raises(InputError, match="say --config.data.label_map=''"):
+    pipeline.prepare(config)
+
+
 @pytest.mark.parametrize("change", ["shape", "nothing"])
 def test_a_copy_is_known_by_what_is_drawn(tmp_path, change):
   """Saving a JSON anew with the same shapes makes no other copy."""

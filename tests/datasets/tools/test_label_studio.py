@@ -162,6 +162,8 @@ CAT = brush("cat", DOT)
     ([region("a", "polygonlabels", points=[[1, 1], [2, 2]])],
      "a polygon of 2 points"),
     ([region("a", "polygonlabels", points=[[1, "x"]])], "has no numbers where"),
+    ([region("a", "rectanglelabels", x=None, y=0, width=5, height=5)],
+     "its rectangle has no numbers where they should be"),
     ([region("a", "rectanglelabels", x=101, y=0, width=5, height=5)],
      "lies outside of the 3x4 picture"),
     ([CAT, region("a", "rectanglelabels", (6, 8), x=0, y=0, width=5,
