@@ -62,18 +62,7 @@ def check_data(
   if settled:
     config = _with_fields(config, settled)
     found = pipeline.find_files(config)
-  survey, faults, notes = Survey(), "", []
-  try:
-    notes = check(
-      found.splits,
-      rules_of(config),
-      faults=found.faults,
-      workers=workers,
-      progress=prepared.progress_line(f"checking {config.data.root}"),
-      survey=survey,
-    ).notes
-  except InputError as error:
-    faults = str(error)
+  survey, faults, notes = _judge(config, found, workers)
   sizes = {f"{h}x{w}": count for (h, w), count in survey.sizes.items()}
   if typed.start:
     better = {
@@ -90,13 +79,32 @@ def check_data(
     survey,
     rules=rules_of(config),
     notes=[*notes, *([line] if line else [])],
-    faults=faults.split("\n") if faults else [],
+    faults=faults,
     command=() if faults else _command(config, typed, settled),
   )
   width = shutil.get_terminal_size((80, 24)).columns
   print(as_text(report, found, width), end="\n\n")
   page = write_page(folder / PAGE, report, config, found=found, survey=survey)
   return report, page
+
+
+def _judge(
+  config: ConfigDict, found: Found, workers: int
+) -> tuple[Survey, list[str], list[str]]:
+  """What training's own check says: the sums, faults and notes."""
+  survey = Survey()
+  try:
+    summary = check(
+      found.splits,
+      rules_of(config),
+      faults=found.faults,
+      workers=workers,
+      progress=prepared.progress_line(f"checking {config.data.root}"),
+      survey=survey,
+    )
+  except InputError as error:
+    return survey, str(error).split("\n"), []
+  return survey, [], summary.notes
 
 
 def _page_folder(

@@ -274,6 +274,8 @@ def check_flags(mode: str, given: set[str]) -> None:
 def add_config(argv: Sequence[str]) -> list[str]:
   """Brings `--config` to the front, W/config.json where the user named none.
 
+  A check without either is by the config to start from.
+
   Args:
     argv: the command line.
 
