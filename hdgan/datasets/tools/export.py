@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -227,16 +228,13 @@ def found(
   notes = list(notes)
   splits = _splits(config, tree, examples, faults=faults, notes=notes)
   for name, some in splits.items():
-    stems = [one.stem for one in some]
-    faults += (
-      [
-        f"{tree.root}: two pictures of split '{name}' are called "
-        f"{visible(stem)}; rename one"
-        for stem in sorted({s for s in stems if stems.count(s) > 1})
-      ]
-      if len(set(stems)) < len(stems)
-      else []
-    )
+    counts = Counter(one.stem for one in some)
+    faults += [
+      f"{tree.root}: {count} pictures of split '{name}' are called "
+      f"{visible(stem)}; rename them"
+      for stem, count in sorted(counts.items())
+      if count > 1
+    ]
   faults += _used_twice(one for some in splits.values() for one in some)
   if not splits["train"] and not faults:
     faults.append(

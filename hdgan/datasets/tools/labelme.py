@@ -173,7 +173,7 @@ def _shape_fault(shape: Any, height: Any, width: Any) -> str:
 
 def _kind(shape: Mapping[str, Any]) -> str:
   """The type of a shape; before version 3 all were polygons."""
-  return shape.get("shape_type") or "polygon"
+  return str(shape.get("shape_type") or "polygon")
 
 
 def _maps(

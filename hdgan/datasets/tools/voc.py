@@ -26,6 +26,8 @@ from hdgan.errors import InputError, counted, visible
 # labelme2voc appends PNG.
 CLASS_FOLDERS = ("SegmentationClass", "SegmentationClassPNG")
 OBJECT_FOLDERS = ("SegmentationObject", "SegmentationObjectPNG")
+# Of labelme2voc: pictures for people.
+_SHOWN = ("SegmentationClassVisualization", "SegmentationObjectVisualization")
 LISTS = "ImageSets/Segmentation"
 BORDER = (224, 224, 192)
 NAMES = (
@@ -73,23 +75,16 @@ class Voc(FilesBuilder):
       }
       for row in rows
     ]
-    photos = export.Photos(
-      tree,
-      (
-        *CLASS_FOLDERS,
-        *OBJECT_FOLDERS,
-        "Annotations",
-        "SegmentationClassVisualization",
-        "SegmentationObjectVisualization",
-      ),
-    )
+    photos = export.Photos(tree, (*CLASS_FOLDERS, *OBJECT_FOLDERS, *_SHOWN))
+    # Elsewhere only where there is no such folder.
+    usual = photos.has(f"{base}JPEGImages")
     lonely, pairs = [], {}
     colors = tuple(tuple(row["color"]) for row in rows)
     for name, part in stems.items():
       try:
         photo = (
           photos.directly(f"{base}JPEGImages", name)
-          if photos.has(f"{base}JPEGImages")
+          if usual
           else photos.find(name, base.rstrip("/"))
         )
       except InputError as error:

@@ -156,6 +156,10 @@ def test_strokes_have_labelme2vocs_sizes():
      "shape 0 ('cat'): a polygon of 2 points; draw it anew"),
     ({"a.json": told([shape("cat", [[9, 9], [9, 8], [8, 8]])])},
      "lies outside of the 3x4 picture; draw it anew"),
+    (
+      {"a.json": told([shape("cat", [[1, 1]], [[]])])},
+      "of type '[[]]', which is no area; draw a polygon",
+    ),
     ({"a.json": told([shape("cat", [[1, 1]], "cuboid")])},
      "of type 'cuboid', which is no area; draw a polygon"),
     ({"a.json": told([shape("cat", [[1, 1], [2, 2]], "mask")])},
