@@ -4,7 +4,7 @@ import pytest
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
-from hdgan.datasets.distortion import squash_line
+from hdgan.datasets.distortion import best_sizes, squash_line
 from hdgan.validation import validate
 
 
@@ -52,3 +52,15 @@ def test_distortion_is_said(sizes, stages, transform, said):
     validate(config, files=False)
     name = said.split(": ")[1].split(" ")[0]
     assert squash_line(config, {name: sizes[name]}) == ""
+
+
+def test_the_size_that_squashes_the_fewest():
+  """Multiples of 16 of about 32x64 pixels: 48x48 for squares."""
+  config = validate(config_lib.defaults(), files=False).unlock()
+  config.stages[0].unlock().size = (32, 64)
+  assert best_sizes(config, {"100x100": 3, "100x200": 1}) == {0: (48, 48)}
+  assert best_sizes(config, {"100x100": 1, "100x200": 3}) == {}
+  # The stage's own where another is no better.
+  assert best_sizes(config, {"100x100": 2, "100x200": 2}) == {}
+  config.data.transform = "crop"
+  assert best_sizes(config, {"100x100": 3}) == {}
