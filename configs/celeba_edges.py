@@ -23,6 +23,7 @@ def get_config() -> ConfigDict:
   config = cityscapes_512.get_config()
   with config.unlocked():
     # The label is itself a picture of one channel, without objects.
+    config.data.name = "edges"
     config.num_classes = 0
     config.boundary = False
     config.data.label_channels = 1

@@ -161,6 +161,7 @@ def _settings(
 ) -> dict[str, Any]:
   """What the maps of a folder depend on besides their photos."""
   told: dict[str, Any] = {"edition": _EDITION, **how.record()}
+  told["landmarks"] = points is not None
   if points:
     table = read_bytes(points, f"--landmarks={points}")
     told["landmarks_sha256"] = hashlib.sha256(table).hexdigest()

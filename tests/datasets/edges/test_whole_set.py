@@ -68,7 +68,8 @@ def test_each_photo_gets_its_map(tmp_path, photos, capsys, packed):
   assert "left out, no pictures: notes.txt" in said.err
   record = json.loads((tmp_path / "edges.json").read_text())
   assert record["train_A"]["settings"] == {
-    "edition": 1, "method": "canny", "sigma": 1.0, "low": 0.1, "high": 0.2
+    "edition": 1, "method": "canny", "sigma": 1.0, "low": 0.1, "high": 0.2,
+    "landmarks": False,
   }  # fmt: skip
 
 
