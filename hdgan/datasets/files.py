@@ -122,7 +122,8 @@ def read_map(
   data, name = _fetch(source, name)
   if data.startswith(samples.NPY):
     return _map_of_array(samples.load_npy(data, name), name)
-  what = "map" if trained else what
+  if trained:  # None of the ways out of a label map or instance map.
+    what += " of a trained model"
   if tiff.is_tiff(data):
     page = tiff.read_page(data, name)
     return _map_of_array(_tiff_map(data, page, name, what=what), name)
@@ -395,7 +396,7 @@ def _lossy_fault(name: str, format: str, what: str) -> str:
 def _color_fault(array: np.ndarray, mode: str, name: str, *, what: str) -> str:
   """What is wrong with a coloured map [H, W, C], and how to mend it."""
   channels = array.shape[-1] if array.ndim == 3 else 1
-  kind = "object" if what == "instance map" else "class"
+  kind = "object" if what.startswith("instance") else "class"
   way = f"replace each colour by its {kind} id and save one grey channel"
   if channels > 2 and (array[..., :1] == array[..., :3]).all():
     way = "its three colours are equal: save one of them as grey"

@@ -541,6 +541,8 @@ def test_coloured_maps_are_told_the_way_of_their_kind(what, way):
   with pytest.raises(InputError) as error:
     files.read_map(encode(RGB, "PNG"), "x", what=what)
   assert way in str(error.value)
+  with pytest.raises(InputError, match=r"by its (class|object) id and save"):
+    files.read_map(encode(RGB, "PNG"), "x", what=what, trained=True)
   assert ("class" in str(error.value)) == (what != "instance map")
 
 
