@@ -19,7 +19,7 @@ from hdgan.datasets.downloads import listing
 from hdgan.datasets.downloads.listing import Wanted
 from hdgan.datasets.examples import ExampleFiles, Found
 from hdgan.datasets.files_builder import FilesBuilder
-from hdgan.errors import InputError
+from hdgan.errors import InputError, raise_faults
 
 PAGE = "https://efrosgans.eecs.berkeley.edu/pix2pix/datasets/"
 PAIR = Wanted(
@@ -37,7 +37,8 @@ class AlignedPairs(FilesBuilder):
     """Lists the pictures.
 
     Raises:
-      InputError: without a root, or for an unknown variant or split.
+      InputError: without a root, for an unknown variant or split, and where
+        fields do not fit: by those the pictures would be misunderstood.
     """
     label = listing.choose(config, "variant", {"": "left", "BtoA": "right"})
     wanted = listing.choose(
@@ -45,7 +46,8 @@ class AlignedPairs(FilesBuilder):
     )
     listing.wants_instances(config)
     tree = listing.open_download(config, "train/ and val/ or test/")
-    faults = picture_faults(config, channels=3)
+    misfits = picture_faults(config, channels=3)
+    faults = [*misfits]
     found = listing.gather(tree, {"pair": PAIR}, faults)
     if "train" not in found:
       faults.append(listing.missing(tree, [PAIR.looks], PAIR.source))
@@ -54,6 +56,8 @@ class AlignedPairs(FilesBuilder):
       faults.append(
         f"{tree.root}: no {config.data.split}/; say --config.data.split=''"
       )
+    if misfits:
+      raise_faults(faults)
     splits = {"train": _halves(found, "train", label)}
     if held_out:
       splits[held_out] = _halves(found, held_out, label)

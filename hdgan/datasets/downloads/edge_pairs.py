@@ -16,7 +16,7 @@ from hdgan.datasets.downloads import listing
 from hdgan.datasets.downloads.aligned_pairs import picture_faults
 from hdgan.datasets.examples import Found
 from hdgan.datasets.paired_folder import PairedFolder
-from hdgan.errors import shown
+from hdgan.errors import raise_faults, shown
 from hdgan.outside import read_json
 
 RECORD = "edges.json"
@@ -30,17 +30,18 @@ class Edges(PairedFolder):
     """Lists and pairs the files; reads `edges.json`.
 
     Raises:
-      InputError: without a root, for an unknown variant or split, or a record
-        that is damaged.
+      InputError: without a root, for an unknown variant or split, a record
+        that is damaged, and fields that do not fit: by those the pictures
+        would be misunderstood.
     """
     listing.choose(config, "variant", {"": None})
     listing.choose(config, "split", {"": None})
-    faults = picture_faults(config, channels=1)
+    raise_faults(picture_faults(config, channels=1))
     found = super().find(config)
     told, notes = _record(config, list(found.splits))
     return Found(
       found.splits,
-      faults=(*faults, *found.faults, *told),
+      faults=(*found.faults, *told),
       notes=tuple(n for n in found.notes if "boundaries" not in n) + notes,
     )
 

@@ -1,5 +1,7 @@
 """CelebAMask-HQ: parts by name, absent parts, sizes, and the lists."""
 
+import json
+
 import numpy as np
 import pytest
 from archives import config_of, maps, png, write
@@ -79,8 +81,6 @@ def test_arrays(tmp_path, packed):
 def test_order_is_that_of_the_real_maps(test_data):
   """Classes of maps that the authors made."""
   path = test_data / "data/celebamask_mini/classes.json"
-  import json
-
   told = json.loads(path.read_text())
   told = told["classes"] if isinstance(told, dict) else told
   assert [(c["name"], tuple(c["color"])) for c in told] == [

@@ -1,6 +1,7 @@
 """CMP facades: palette maps and the rectangles of the XML files."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -100,8 +101,6 @@ def test_the_base_set_alone_and_without_objects(tmp_path):
 
 
 def test_classes_are_those_of_the_real_maps(test_data):
-  import json
-
   path = test_data / "data/cmp_facades/classes.json"
   told = json.loads(path.read_text())
   told = told["classes"] if isinstance(told, dict) else told

@@ -73,7 +73,9 @@ def test_what_pairs_do_not_fit(tmp_path):
   (tmp_path / "data").mkdir()
   (tmp_path / "data/facades.tar.gz").write_bytes(b"x")
   some = config_of("aligned_pairs", tmp_path)
-  fields, missing = AlignedPairs.find(some).faults
+  with pytest.raises(InputError) as error:
+    AlignedPairs.find(some)
+  fields, missing = str(error.value).splitlines()
   assert fields == (
     "data.name=aligned_pairs: labels are pictures of 3 channels, without "
     "classes and objects; num_classes = 35, boundary = True does not fit: say "
@@ -140,8 +142,9 @@ def test_edges_with_landmarks_of_each_split(tmp_path):
 
 def test_edges_are_of_one_channel(tmp_path):
   edges(tmp_path / "data", train="canny")
-  (fault,) = Edges.find(config_of("edges", tmp_path)).faults
-  assert fault.endswith(
+  with pytest.raises(InputError) as error:
+    Edges.find(config_of("edges", tmp_path))
+  assert str(error.value).endswith(
     "say --config.num_classes=0 --config.boundary=False "
     "--config.data.label_channels=1"
   )
