@@ -6,6 +6,7 @@ stems, never by position.
 """
 
 import pathlib
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 
 from hdgan.datasets import files
@@ -13,16 +14,23 @@ from hdgan.datasets.examples import (
   ROLES,
   WHAT,
   ExampleFiles,
-  FilePart,
+  Part,
 )
-from hdgan.errors import visible
+from hdgan.datasets.tree import open_tree
+from hdgan.errors import counted, visible
 from hdgan.outside import path_fault
 
 FOLDERS = {
-  "label": ("label", "A"),
-  "instance": ("inst",),
-  "image": ("img", "B"),
+  "label": ("label", "A", "labels"),
+  "instance": ("inst", "instance", "instances"),
+  "image": ("img", "B", "image", "images"),
 }
+# Files that hold pictures but are not read: left out, they would be missed.
+_OTHER_PICTURES = {
+  ".heic", ".heif", ".avif", ".jp2", ".jxl", ".psd", ".dng", ".cr2", ".nef",
+  ".arw", ".exr", ".hdr", ".svg", ".pdf", ".npz", ".mat", ".h5", ".mp4", ".mov",
+  ".webp", ".bmp", ".gif", ".tga", ".ppm", ".pgm", ".pbm", ".pfm", ".raw",
+}  # fmt: skip
 # The endings that Cityscapes puts behind the common part of its names.
 KNOWN_SUFFIXES = {
   "label": "_gtFine_labelIds",
@@ -41,7 +49,8 @@ def split_folders(
     names = [f"{split}_{ending}" for ending in FOLDERS[role]]
     there = [root / name for name in names if (root / name).is_dir()]
     if len(there) > 1:
-      faults.append(f"{root}: has both {names[0]}/ and {names[1]}/; keep one")
+      both = " and ".join(f"{path.name}/" for path in there[:2])
+      faults.append(f"{root}: has both {both}; keep one")
     if there:
       folders[role] = there[0]
   if not root.is_dir():
@@ -83,9 +92,11 @@ def pair(
   folders: Mapping[str, pathlib.Path],
   suffixes: Mapping[str, str],
   faults: list[str],
+  *,
   trained: bool = False,
+  notes: list[str] | None = None,
 ) -> list[ExampleFiles]:
-  """Pairs the files of a split's folders by stem.
+  """Pairs the files of a split's folders by stem, across their sub-folders.
 
   Args:
     folders: of the split, by role.
@@ -93,16 +104,27 @@ def pair(
     faults: gets what is wrong.
     trained: the model is there: photos are only shown, where there are any,
       and no field of its config can be set any more.
+    notes: gets what is left aside.
 
   Returns:
-    Examples in name order, one per label map.
+    Examples in name order, one per label map. A name is the file's stem; where
+    sub-folders of a folder hold the same stem, SUBFOLDER_STEM.
   """
-  by_role = {}
+  found: dict[str, _Files] = {}
   for role, folder in folders.items():
-    found: list[str] = []
-    by_role[role] = _stems(folder, role, suffixes.get(role, ""), found, trained)
+    one = _Files(folder, role, suffixes.get(role, ""), trained)
     if not (trained and role == "image"):
-      faults += found
+      faults += one.faults
+    if notes is not None:
+      notes += one.notes
+    found[role] = one
+  with_folder = any(one.repeated for one in found.values())
+  by_role = {}
+  for role, one in found.items():
+    told: list[str] = []
+    by_role[role] = one.by_stem(with_folder, told)
+    if not (trained and role == "image"):
+      faults += told
   labels = by_role.get("label", {})
   for role in ROLES[1:2] if trained else ROLES[1:]:
     # An empty folder has been told as one fault already.
@@ -134,45 +156,122 @@ def first_names(names: Sequence[str], most: int = 5) -> str:
   return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 
-def _stems(
-  folder: pathlib.Path,
-  role: str,
-  suffix: str,
-  faults: list[str],
-  trained: bool,
-) -> dict[str, FilePart]:
-  """Maps the stem of each file in a folder to its part."""
-  way = "" if trained else f"say --config.data.suffixes.{role}=SUFFIX, or "
-  stems: dict[str, FilePart] = {}
-  names = [p for p in sorted(folder.iterdir()) if not p.name.startswith(".")]
-  known = [p for p in names if p.suffix.lower() in files.SUFFIXES]
-  if not known:
-    faults.append(
-      f"{folder.name}/: no {WHAT[role]} found ({files.FORMATS}); "
-      f"it holds {_listing(folder)}"
-    )
-  for path in known:
-    part = FilePart(path)
-    fault = path_fault(path.name)
+class _Files:
+  """The files of one folder, and what of it is no map or photo.
+
+  Attributes:
+    faults: what is wrong, one line each.
+    notes: what is left aside, one line each.
+    repeated: whether two of its sub-folders hold the same stem.
+  """
+
+  def __init__(
+    self, folder: pathlib.Path, role: str, suffix: str, trained: bool
+  ):
+    self.faults, self.notes = list[str](), list[str]()
+    self._folder = folder
+    # Sub-folder, stem, name in the folder, file.
+    self._files: list[tuple[str, str, str, Part]] = []
+    deep, others = list[str](), list[str]()
+    way = "" if trained else f"say --config.data.suffixes.{role}=SUFFIX, or "
+    parts = open_tree(folder).parts
+    top = any("/" not in name and _is_read(name) for name in parts)
+    for name, part in parts.items():
+      above, _, last = name.rpartition("/")
+      if not _is_read(name):
+        others += [name] * (not last.lower().endswith(".zip"))
+      # Beside a user's own maps may lie a folder of anything.
+      elif "/" in above or (above and top and trained):
+        deep.append(name)
+      else:
+        stem = last.rpartition(".")[0]
+        self._name_faults(name, stem, suffix, f"data.suffixes.{role}", way)
+        stem = stem.removesuffix(suffix or KNOWN_SUFFIXES[role])
+        # macOS and others write one letter in two ways.
+        stem = unicodedata.normalize("NFC", stem)
+        self._files.append((above, stem, name, part))
+    if not self._files and not deep:
+      self.faults.append(
+        f"{folder.name}/: no {WHAT[role]} found ({files.FORMATS}); "
+        f"it holds {_listing(folder)}"
+      )
+    else:
+      self._left_out(deep, others, trained)
+    places: dict[str, set[str]] = {}
+    for above, stem, _, _ in self._files:
+      places.setdefault(stem, set()).add(above)
+    self.repeated = any(len(aboves) > 1 for aboves in places.values())
+
+  def by_stem(self, with_folder: bool, faults: list[str]) -> dict[str, Part]:
+    """Files by the name of their example; says which of them are doubled."""
+    found: dict[str, tuple[str, Part]] = {}
+    for above, stem, name, part in self._files:
+      key = f"{above}_{stem}" if with_folder and above else stem
+      if key in found:
+        other = found[key][0]
+        looks = ""
+        if len({unicodedata.normalize("NFC", x) for x in (name, other)}) == 1:
+          looks = " (they differ in how an accent is coded)"
+        faults.append(
+          f"{self._folder.name}/{visible(name)}: the same name as "
+          f"{visible(other)}{looks}; keep one"
+        )
+      found[key] = name, part
+    return {key: part for key, (_, part) in found.items()}
+
+  def _name_faults(
+    self, name: str, stem: str, suffix: str, field: str, way: str
+  ) -> None:
+    where = f"{self._folder.name}/{visible(name)}"
+    fault = path_fault(name)
     if fault:
-      faults.append(f"{part.name}: the name {fault}")
-    if suffix and not path.stem.endswith(suffix):
-      faults.append(
-        f"{part.name}: does not end in data.suffixes.{role} = "
-        f"'{suffix}'; {way}rename the file"
+      self.faults.append(f"{where}: the name {fault}")
+    if suffix and not stem.endswith(suffix):
+      self.faults.append(
+        f"{where}: does not end in {field} = '{suffix}'; {way}rename the file"
       )
-    stem = path.stem.removesuffix(suffix or KNOWN_SUFFIXES[role])
-    if stem in stems:
-      faults.append(
-        f"{part.name}: the same name as {stems[stem].path.name}; keep one"
+
+  def _left_out(
+    self, deep: list[str], others: list[str], trained: bool
+  ) -> None:
+    """Says which files are neither maps nor photos, or lie too deep."""
+    here = f"{self._folder.name}/"
+    pictures = [
+      name
+      for name in others
+      if pathlib.PurePath(name).suffix.lower() in _OTHER_PICTURES
+    ]
+    if pictures:
+      self.faults.append(
+        f"{here}: {counted(len(pictures), 'file is', 'files are')} of a kind "
+        f"that is not read: {first_names([*map(visible, pictures)])}; convert "
+        "to PNG, or move away"
       )
-    stems[stem] = part
-  return stems
+    if deep and trained:
+      self.notes.append(
+        f"{here}: {counted(len(deep), 'file')} in sub-folders left aside: "
+        f"{first_names([*map(visible, deep)])}"
+      )
+    elif deep:
+      self.faults.append(
+        f"{here}: {counted(len(deep), 'file lies', 'files lie')} deeper than "
+        f"one sub-folder: {first_names([*map(visible, deep)])}; move them up"
+      )
+    rest = [name for name in others if name not in set(pictures)]
+    if rest:
+      self.notes.append(
+        f"{here}: {counted(len(rest), 'other file')} left aside: "
+        f"{first_names([*map(visible, rest)])}"
+      )
+
+
+def _is_read(name: str) -> bool:
+  return pathlib.PurePath(name).suffix.lower() in files.SUFFIXES
 
 
 def _partner_faults(
   folders: Mapping[str, pathlib.Path],
-  by_role: Mapping[str, Mapping[str, FilePart]],
+  by_role: Mapping[str, Mapping[str, Part]],
   role: str,
   faults: list[str],
   trained: bool,
@@ -181,9 +280,13 @@ def _partner_faults(
   way = "rename them where names differ"
   if not trained:
     way = suffix_way(by_role["label"], by_role[role], role)
+  by_case = {stem.casefold(): stem for stem in by_role[role]}
+  for stem in by_role["label"].keys() - by_role[role].keys():
+    if stem.casefold() in by_case:
+      way = f"'{stem}' and '{by_case[stem.casefold()]}' differ in case"
   for a, b in (("label", role), (role, "label")):
     lonely = [
-      by_role[a][stem].path.name
+      visible(by_role[a][stem].name.rpartition("/")[2])
       for stem in sorted(by_role[a].keys() - by_role[b].keys())
     ]
     if lonely:

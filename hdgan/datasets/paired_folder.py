@@ -35,6 +35,7 @@ class PairedFolder(FilesBuilder):
     root = pathlib.Path(os.path.expanduser(config.data.root)).absolute()
     held_out = folder.held_out_split(root)
     faults: list[str] = []
+    notes: list[str] = []
     splits, instances = {}, {}
     for split in ["train", *([held_out] if held_out else [])]:
       found = folder.split_folders(root, split, faults)
@@ -43,7 +44,9 @@ class PairedFolder(FilesBuilder):
           f"{root}: split '{split}' has no photos to train on; add {split}_img/"
           f" (or {split}_B/)"
         )
-      splits[split] = folder.pair(found, config.data.suffixes, faults)
+      splits[split] = folder.pair(
+        found, config.data.suffixes, faults, notes=notes
+      )
       instances[split] = "instance" in found
     coding = config.data.instances
     faults += _instance_faults(root, coding, instances)
@@ -63,7 +66,6 @@ class PairedFolder(FilesBuilder):
       split: recode(examples, config, table, classes)
       for split, examples in splits.items()
     }
-    notes = []
     if not held_out:
       notes.append(
         f"{root}: no val or test split with photos: nothing is held out"

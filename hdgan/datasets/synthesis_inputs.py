@@ -127,8 +127,11 @@ def find_examples(
   labels = [path.stem for path in folders["label"].iterdir()]
   if not any(stem.endswith(suffixes.get("label", "")) for stem in labels):
     suffixes = {}  # Another folder's names need not follow the training's.
-  examples = folder.pair(folders, suffixes, faults, trained=True)
+  notes: list[str] = []
+  examples = folder.pair(folders, suffixes, faults, trained=True, notes=notes)
   raise_faults(faults)
+  for note in notes:
+    prepared.say(note)
   if "image" in folders and not any(one.image for one in examples):
     prepared.say(
       f"{folders['image']}: no photo has the name of a map: none is shown"

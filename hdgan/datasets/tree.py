@@ -94,8 +94,12 @@ def _walk(root: pathlib.Path) -> Iterator[tuple[str, Part]]:
     ) from error
 
   for folder, inner, names in os.walk(root, onerror=refuse, followlinks=True):
-    inner[:] = [name for name in inner if not is_hidden(name)]
     here = pathlib.Path(folder)
+    inner[:] = [
+      name
+      for name in inner
+      if not is_hidden(name) and not _is_above(here / name, here)
+    ]
     above = "" if here == root else here.relative_to(root).as_posix() + "/"
     for name in names:
       if is_hidden(name):
@@ -105,6 +109,11 @@ def _walk(root: pathlib.Path) -> Iterator[tuple[str, Part]]:
       if name.lower().endswith(".tar"):
         yield from _tar_members(here / name, above)
       yield above + name, FilePart(here / name)
+
+
+def _is_above(folder: pathlib.Path, here: pathlib.Path) -> bool:
+  """Whether a link leads back to a folder that it lies in: without an end."""
+  return folder.is_symlink() and here.resolve().is_relative_to(folder.resolve())
 
 
 def _members(path: pathlib.Path, above: str) -> Iterator[tuple[str, Part]]:

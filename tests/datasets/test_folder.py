@@ -109,3 +109,85 @@ def test_bad_layouts(tmp_path, names, words):
     scan(tmp_path / "data", "train")
   assert words in str(error.value)
   assert "\n" not in str(error.value)
+
+
+def notes_of(root: pathlib.Path) -> tuple[list[str], list[str], list[str]]:
+  """Names of the examples, faults and notes of `train`."""
+  faults: list[str] = []
+  notes: list[str] = []
+  folders = folder.split_folders(root, "train", faults)
+  found = folder.pair(folders, {}, faults, notes=notes)
+  return [one.stem for one in found], faults, notes
+
+
+def test_sub_folders_pair_across(tmp_path):
+  """3 pairs and 2 in a sub-folder of one role alone are 5 pairs."""
+  touch(
+    tmp_path,
+    *[f"train_label/{name}.png" for name in "abcde"],
+    *[f"train_img/{name}.png" for name in ("a", "b", "c", "more/d", "more/e")],
+  )
+  assert notes_of(tmp_path) == (["a", "b", "c", "d", "e"], [], [])
+
+
+def test_a_name_in_two_sub_folders_has_that_of_the_folder(tmp_path):
+  cities = ("aachen/1_gtFine_labelIds.png", "bonn/1_gtFine_labelIds.png")
+  touch(tmp_path, *[f"train_label/{name}" for name in cities])
+  touch(tmp_path, "train_img/aachen/1_leftImg8bit.png", "train_img/bonn/1.jpg")
+  assert notes_of(tmp_path) == (["aachen_1", "bonn_1"], [], [])
+  (one, other) = scan(tmp_path, "train")
+  assert one.image.path.name == "1_leftImg8bit.png"
+  assert other.image.path.parent.name == "bonn"
+
+
+def test_what_is_left_out_is_told(tmp_path):
+  touch(tmp_path, "train_label/a.png", "train_img/a.png")
+  touch(tmp_path, "train_label/notes.txt", "train_label/b/c.json")
+  touch(tmp_path, "train_label/x/y/z.png", "train_img/s1.HEIC")
+  touch(tmp_path, "train_img/.DS_Store", "train_img/b/Thumbs.db")
+  _, faults, notes = notes_of(tmp_path)
+  assert notes == [
+    "train_label/: 2 other files left aside: b/c.json, notes.txt"
+  ]
+  assert faults == [
+    "train_label/: 1 file lies deeper than one sub-folder: x/y/z.png; move "
+    "them up",
+    "train_img/: 1 file is of a kind that is not read: s1.HEIC; convert to "
+    "PNG, or move away",
+  ]
+
+
+@pytest.mark.parametrize(
+  "names",
+  [
+    ("train_labels", "train_images", "train_instance"),
+    ("train_label", "train_image", "train_instances"),
+  ],
+)
+def test_other_names_of_folders(tmp_path, names):
+  touch(tmp_path, *[f"{name}/a.png" for name in names])
+  (one,) = scan(tmp_path, "train")
+  assert one.instance and one.image
+  assert folder.splits(tmp_path) == ["train"]
+
+
+def test_accents_in_two_codings(tmp_path):
+  touch(tmp_path, "train_label/caf\u00e9.png", "train_img/cafe\u0301.png")
+  (one,) = scan(tmp_path, "train")
+  assert one.stem == "caf\u00e9" and one.image
+  touch(tmp_path, "train_label/cafe\u0301.png")
+  with pytest.raises(InputError, match="how an accent is coded"):
+    scan(tmp_path, "train")
+
+
+def test_names_that_differ_in_case(tmp_path):
+  touch(tmp_path, "train_label/S0.png", "train_img/s0.png")
+  with pytest.raises(InputError, match="'S0' and 's0' differ in case"):
+    scan(tmp_path, "train")
+
+
+def test_a_link_back_does_not_hang(tmp_path):
+  touch(tmp_path, "train_label/a.png", "train_img/a.png")
+  (tmp_path / "train_img/again").symlink_to(tmp_path / "train_img")
+  (tmp_path / "train_label/up").symlink_to(tmp_path)
+  assert notes_of(tmp_path) == (["a"], [], [])
