@@ -22,7 +22,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from hdgan.datasets import prepared
+from hdgan.datasets import prepared, reduced
 from hdgan.datasets.check import Rules, Summary, check, rules_of
 from hdgan.datasets.distortion import size_of
 from hdgan.datasets.examples import ExampleFiles, FilePart, Found, Part
@@ -407,7 +407,7 @@ def _settings(config: ConfigDict) -> str:
 
 
 def _prepare_config(make: type[FilesBuilder], config: ConfigDict) -> Prepared:
-  found = make.find(config)
+  found = reduced.reduce(make.find(config), config)
   sources, summary = prepare(
     make,
     config.data.root,
