@@ -32,6 +32,7 @@ from hdgan.datasets.files_builder import Preparing, preparing
 from hdgan.datasets.paired_folder import PairedFolder
 from hdgan.datasets.prepared import Prepared, say
 from hdgan.datasets.reading import Batch, Encoded, decode, place, reading_of
+from hdgan.datasets.reduced import reduce
 from hdgan.datasets.streets import builder as streets
 from hdgan.datasets.synthesis_inputs import (
   SynthesisInputs,
@@ -108,7 +109,7 @@ def find_files(config: ConfigDict) -> Found:
       "files to look at; name yours by --config.data.name=paired_folder "
       "--config.data.root=FOLDER"
     )
-  return how.make.find(config)
+  return reduce(how.make.find(config), config)
 
 
 def prepare(config: ConfigDict) -> Prepared:
