@@ -1,6 +1,7 @@
 """Photos from label maps, with a trained run's generator and its styles."""
 
 import dataclasses
+import hashlib
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -8,7 +9,9 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from hdgan import whole_files
 from hdgan.datasets import pipeline
+from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects
 from hdgan.errors import InputError, counted, near_names
@@ -23,7 +26,7 @@ from hdgan.rendering.source import StyleOptions, StyleSource
 from hdgan.report import pictures
 from hdgan.runs import directory
 from hdgan.styles import file as style_file
-from hdgan.styles.bank import StyleBank
+from hdgan.styles.bank import StyleBank, parameters_digest
 from hdgan.styles.file import Style
 
 GRID = "grid"
@@ -98,7 +101,12 @@ def synthesize(
   def open_output(names: Sequence[str]) -> OutputFolder:
     """Lists what is written for these names; refuses what is in the way."""
     files = [file for one in names for file in outputs.result_names(one)]
-    folder = OutputFolder(output, [*files, free_name(GRID, names)], overwrite)
+    job = ""
+    if not options.style_grid:
+      job = describe(renderer, inputs, [size, options, show_objects])
+    folder = OutputFolder(
+      output, [*files, free_name(GRID, names)], overwrite, job=job
+    )
     given = options.styles, options.style_from
     root = renderer.config.data.root
     keep_apart_from_inputs(folder, workdir, root, inputs, given)
@@ -119,8 +127,22 @@ def synthesize(
     print(styles.line())
   own = dataclasses.replace(inputs, own_size=True)
   rows: list[tuple[str, list[np.ndarray]]] = []
-  for i, (example, fake, text) in enumerate(
-    generate_all(renderer, inputs, styles)
+  # Those of the grid are made again: it shows them beside their maps.
+  left = [
+    i
+    for i, one in enumerate(inputs.names)
+    if i < GRID_ROWS or not folder.has(made_names(renderer, one, show_objects))
+  ]
+  if folder.goes_on and len(left) < len(inputs):
+    kept = counted(len(inputs) - len(left), "picture")
+    print(f"{output}: goes on where it was stopped; {kept} are there")
+  todo = dataclasses.replace(
+    inputs,
+    names=tuple(inputs.names[i] for i in left),
+    examples=[inputs.examples[i] for i in left],
+  )
+  for i, (example, fake, text) in zip(
+    left, generate_all(renderer, todo, styles), strict=True
   ):
     outputs.write_result(folder, example["name"], renderer, fake, text)
     if show_objects:
@@ -138,7 +160,42 @@ def synthesize(
   folder.png(
     name, pictures.grid([r for _, r in rows], columns, [n for n, _ in rows])
   )
+  folder.finish()
   print(f"{counted(len(inputs), 'picture')} and {name} written to {output}")
+
+
+def made_names(renderer: Renderer, name: str, show_objects: bool) -> list[str]:
+  """The files that a map of this name gets."""
+  picture, style, objects = outputs.result_names(name)
+  made = [picture] + [style] * bool(renderer.channels)
+  return made + [objects] * show_objects
+
+
+def describe(
+  renderer: Renderer, inputs: SynthesisInputs, settings: Sequence[Any]
+) -> str:
+  """A sum of all that pictures follow from: weights, maps, styles, options.
+
+  Args:
+    renderer: of the run.
+    inputs: the maps; files are known by their facts.
+    settings: what else was asked for.
+  """
+  told = [renderer.step, parameters_digest(renderer.params), *settings]
+  told += [renderer.bank.digest if renderer.bank is not None else ""]
+  for one in settings:
+    if isinstance(one, StyleOptions):
+      told += [
+        whole_files.files_below(pathlib.Path(given).expanduser())
+        for given in (one.styles, one.style_from)
+        if given
+      ]
+  for stem, example in zip(inputs.names, inputs.examples, strict=True):
+    told.append(stem)
+    if isinstance(example, ExampleFiles):
+      parts = example.parts().values()
+      told += [(str(part.path), part.facts) for part in parts]
+  return hashlib.sha256(repr(told).encode()).hexdigest()
 
 
 def show(

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from tiny import on_device, save_run, tiny_config
 
+from hdgan import synthesize as synthesize_door
 from hdgan.datasets import files
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.errors import InputError
@@ -158,6 +159,54 @@ def test_pictures_are_not_written_over(home, tmp_path):
     synthesize(home / "run", str(home / "data/test"), tmp_path / "file")
 
 
+def test_a_stopped_synthesis_goes_on(home, tmp_path, monkeypatch, capsys):
+  """Killed after each number of pictures, it ends with the same files."""
+  monkeypatch.setattr(synthesize_door, "GRID_ROWS", 1)
+  label, _ = maps(home, "test", "street_00003")
+  (tmp_path / "maps").mkdir()
+  for i in range(3):
+    np.save(tmp_path / f"maps/{i}.npy", np.roll(label, i))
+  run, source = home / "run", str(tmp_path / "maps")
+  synthesize(run, source, tmp_path / "whole")
+  whole = {p.name: p.read_bytes() for p in (tmp_path / "whole").iterdir()}
+  whole.pop(".hdgan_written")
+  assert len(whole) == 4
+  write = outputs.write_result
+  for count in (0, 1, 2):
+    made, out = [], tmp_path / f"out{count}"
+
+    def killed(*args, count=count, made=made):
+      if len(made) == count:
+        raise KeyboardInterrupt
+      made.append(args[1])
+      write(*args)
+
+    monkeypatch.setattr(outputs, "write_result", killed)
+    with pytest.raises(KeyboardInterrupt):
+      synthesize(run, source, out)
+    made.clear()
+
+    def noted(*args, made=made):
+      made.append(args[1])
+      write(*args)
+
+    monkeypatch.setattr(outputs, "write_result", noted)
+    # Of other maps nothing is kept: the same refusal as ever.
+    if count == 2:
+      with pytest.raises(InputError, match="already"):
+        synthesize(run, source, out, size="input")
+    capsys.readouterr()
+    synthesize(run, source, out)
+    assert made == ["0", *"12"[max(0, count - 1) :]]
+    told = capsys.readouterr().out
+    assert ("goes on where it was stopped" in told) == (count == 2)
+    found = {p.name: p.read_bytes() for p in out.iterdir()}
+    found.pop(".hdgan_written")
+    assert found == whole
+  with pytest.raises(InputError, match="add --overwrite"):
+    synthesize(run, source, tmp_path / "whole")
+
+
 def test_the_grid_is_not_written_over(home, tmp_path):
   out = tmp_path / "out"
   out.mkdir()
@@ -202,8 +251,9 @@ def test_nothing_is_written_among_the_inputs(home, tmp_path):
 
 
 def test_a_run_that_was_killed_goes_on(home, tmp_path, monkeypatch):
-  """After its first picture; the second time ends in the same bytes."""
+  """Over pictures of other options, of which none is taken for its own."""
   source = str(home / "data/test")
+  synthesize(home / "run", source, tmp_path / "out", size="input")
   write = outputs.write_result
 
   def stop(*args):
@@ -212,11 +262,10 @@ def test_a_run_that_was_killed_goes_on(home, tmp_path, monkeypatch):
 
   monkeypatch.setattr(outputs, "write_result", stop)
   with pytest.raises(KeyboardInterrupt):
-    synthesize(home / "run", source, tmp_path / "out")
+    synthesize(home / "run", source, tmp_path / "out", overwrite=True)
   monkeypatch.undo()
-  with pytest.raises(InputError, match=r"street_00003\.png already.*overwrite"):
-    synthesize(home / "run", source, tmp_path / "out")
-  synthesize(home / "run", source, tmp_path / "out", overwrite=True)
+  monkeypatch.setattr(synthesize_door, "GRID_ROWS", 1)
+  synthesize(home / "run", source, tmp_path / "out")
   synthesize(home / "run", source, tmp_path / "whole")
   whole = list((tmp_path / "whole").glob("[!.]*"))
   assert len(whole) == 3

@@ -19,9 +19,11 @@ from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.errors import InputError, counted
 from hdgan.report import pictures
 from hdgan.runs import directory
-from hdgan.whole_files import draft_of, is_remote, whole_file
+from hdgan.whole_files import draft_of, is_remote, whole_file, write_text
 
 WRITTEN = ".hdgan_written"
+# What was being made, until all of it is there.
+UNFINISHED = ".hdgan_unfinished"
 # What folders of maps and photos are called, alone or behind a split's name.
 _ROLES = {
   name
@@ -49,7 +51,11 @@ class OutputFolder:
   """Writes the files of one command, each whole or not at all."""
 
   def __init__(
-    self, path: pathlib.Path, names: Sequence[str], overwrite: bool = False
+    self,
+    path: pathlib.Path,
+    names: Sequence[str],
+    overwrite: bool = False,
+    job: str = "",
   ):
     """Checks that nothing is in the way; writes nothing yet.
 
@@ -57,11 +63,19 @@ class OutputFolder:
       path: of the folder; made with the first file.
       names: of all files that may be written, below the folder.
       overwrite: replace those that hdgan wrote here and nobody changed.
+      job: a sum of all that the files are made from; what was stopped goes on
+        where it is the same. '' for what is made anew in any case.
 
     Raises:
       InputError: for files that are there, or what is no folder.
     """
     self.path, self.names = path, frozenset(names)
+    self._job, self._made = job, set[str]()
+    left, _, start = self._left().partition(" ")
+    self.goes_on = bool(job) and left == job and start.isdecimal()
+    if self.goes_on:
+      # What earlier commands wrote is known too, but follows from other things.
+      self._made = self._read_sums(int(start))
     self._known = self._read_sums()
     self._begun = False
     for parent in self._folders():
@@ -76,13 +90,31 @@ class OutputFolder:
         f"which was changed since ({counted(len(foreign), 'such file')}); "
         "name another folder"
       )
-    if found and not overwrite:
+    if found and not overwrite and (foreign or not self.goes_on):
       way = "" if foreign else ", or add --overwrite to replace them"
       raise InputError(
         f"--output={path} holds {(foreign or found)[0]} already "
         f"({counted(len(found), 'file')} of those to be written); name "
         f"another folder{way}"
       )
+
+  def _left(self) -> str:
+    """The job that was stopped here, and how long the sums were before it."""
+    try:
+      return (self.path / UNFINISHED).read_text("utf-8", "replace")
+    except OSError:
+      return ""
+
+  def has(self, names: Iterable[str]) -> bool:
+    """Whether a run that was stopped has made all of these files."""
+    return self.goes_on and all(
+      self._is_own(name) and _line(self.path / name, name) in self._made
+      for name in names
+    )
+
+  def finish(self) -> None:
+    """Notes that all is there."""
+    (self.path / UNFINISHED).unlink(missing_ok=True)
 
   def _folders(self) -> list[pathlib.Path]:
     """All folders that get files."""
@@ -137,13 +169,13 @@ class OutputFolder:
       return False
     return _line(path, name) in self._known
 
-  def _read_sums(self) -> set[str]:
-    """Sum and name of all that was ever written here."""
+  def _read_sums(self, start: int = 0) -> set[str]:
+    """Sum and name of all that was written here, from a byte of it on."""
     try:
-      text = (self.path / WRITTEN).read_text("utf-8", "surrogateescape")
+      data = (self.path / WRITTEN).read_bytes()[start:]
     except OSError:
       return set()
-    return set(text.split("\n"))
+    return set(data.decode("utf-8", "surrogateescape").split("\n"))
 
   @contextlib.contextmanager
   def file(self, name: str) -> Iterator[pathlib.Path]:
@@ -168,6 +200,12 @@ class OutputFolder:
           draft = draft_of(self.path / one)
           for left in (draft, draft_of(draft)):  # A picture's has its own.
             left.unlink(missing_ok=True)
+        if self._job and not self.goes_on:
+          sums = self.path / WRITTEN
+          start = sums.stat().st_size if sums.exists() else 0
+          write_text(self.path / UNFINISHED, f"{self._job} {start}")
+        elif not self._job:
+          self.finish()
         self._begun = True
       with whole_file(self.path / name) as draft:
         yield draft
@@ -178,12 +216,13 @@ class OutputFolder:
           )
         # Before it takes its name: what a kill leaves is then known as ours.
         line = _line(draft, name)
-        if line not in self._known:
+        if line not in (self._made if self._job else self._known):
           sums = self.path / WRITTEN
           with sums.open("a", -1, "utf-8", "surrogateescape") as log:
             # The newline first: what a kill tore is then a line of its own.
             log.write(f"\n{line}")
           self._known.add(line)
+          self._made.add(line)
     except OSError as error:
       raise InputError(
         f"--output={self.path}: {name} was not written ({error.strerror}); "
