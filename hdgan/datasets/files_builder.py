@@ -262,7 +262,8 @@ class _Work:
     # Where there is a copy the files most likely hold the same as it does:
     # then nothing need be written.
     there = [one for one in (last, older) if one and (home / one).exists()]
-    summary = self._check(fill=may_write and not there)
+    fill = may_write and not there and not self._found.faults
+    summary = self._check(fill)
     name = _content_name(self._splits, summary)
     folder, known = home / name, home / name / prepared.VERSION
     if may_write and not folder.exists():

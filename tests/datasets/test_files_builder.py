@@ -11,9 +11,16 @@ import sys
 import jax
 import numpy as np
 import pytest
-from tiny import scan
+from tiny import data_config, scan
 
-from hdgan.datasets import examples, files, files_builder, prepared, shards
+from hdgan.datasets import (
+  examples,
+  files,
+  files_builder,
+  pipeline,
+  prepared,
+  shards,
+)
 from hdgan.datasets.check import Rules
 from hdgan.datasets.examples import Found
 from hdgan.datasets.paired_folder import PairedFolder
@@ -283,6 +290,29 @@ def test_a_copy_of_an_older_version_is_taken_over(root, tmp_path):
   assert copies_in(copies) == sorted([name, old])
 
 
+def test_a_pipe_a_dangling_link_and_a_name_of_bytes(tmp_path):
+  """Each is a line of its own; nothing hangs, nothing stays."""
+  root = tmp_path / "data"
+  synthetic_streets.write_folder(root, num_train=4, size=(32, 64))
+  photos = [root / f"train_img/street_0000{i}.png" for i in range(2)]
+  for photo in photos:
+    photo.unlink()
+  os.mkfifo(photos[0])
+  photos[1].symlink_to(tmp_path / "nowhere")
+  for role in ("label", "inst", "img"):
+    folder = os.fsencode(root / f"train_{role}")
+    os.rename(folder + b"/street_00002.png", folder + b"/caf\xe9.png")
+  with pytest.raises(InputError) as error:
+    pipeline.prepare(data_config(tmp_path))
+  lines = str(error.value).splitlines()
+  assert len(lines) == 5
+  assert sum("is not UTF-8; rename it" in line for line in lines) == 3
+  pipe = "train_img/street_00000.png: is no regular file; replace or remove it"
+  assert pipe in lines
+  assert any(line.startswith("train_img/street_00001.png: ") for line in lines)
+  assert not (tmp_path / "copies").exists()
+
+
 def test_bad_folders_leave_nothing_behind(root, tmp_path):
   (root / "train_img/street_00001.png").write_bytes(b"no picture")
   with pytest.raises(InputError, match="train_img/street_00001.png"):
@@ -293,7 +323,7 @@ def test_bad_folders_leave_nothing_behind(root, tmp_path):
 KILLED = """
 import os, pathlib, sys
 sys.path[:0] = [{here!r}, {here!r} + "/tests"]
-from tiny import scan
+from tiny import data_config, scan
 from hdgan.datasets import files_builder, prepared
 from hdgan.datasets.check import Rules
 from hdgan.datasets.examples import Found
