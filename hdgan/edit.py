@@ -94,7 +94,11 @@ def edit(
       "and objects to edit"
     )
   inputs = pipeline.synthesis_inputs(
-    renderer.config, source, stage_size=renderer.size, size="input"
+    renderer.config,
+    source,
+    stage_size=renderer.size,
+    size="input",
+    classes=renderer.classes,
   )
   example = _pick(inputs, name or meant)
   name = example["name"]

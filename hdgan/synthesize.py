@@ -93,7 +93,11 @@ def synthesize(
     )
   renderer = open_renderer(workdir, step, config=config)
   inputs = pipeline.synthesis_inputs(
-    renderer.config, source, stage_size=renderer.size, size=size
+    renderer.config,
+    source,
+    stage_size=renderer.size,
+    size=size,
+    classes=renderer.classes,
   )
   if name:
     inputs = inputs.only(name)

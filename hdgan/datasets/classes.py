@@ -1,5 +1,6 @@
 """The table of classes: ids, names and colours, given or made up."""
 
+import difflib
 import json
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,15 @@ from hdgan.outside import read_json
 _GOLDEN = 0.618033988749895
 FILE = "classes.json"
 SWITCHES = ("has_instances", "ignore", "background")
+_KEYS = ("id", "name", "color", *SWITCHES)
+
+
+def _plain(key: str) -> str:
+  """A key without what people write in different ways."""
+  return key.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+_NEAR = {_plain(key): repr(key) for key in _KEYS}
 
 
 def load_classes(
@@ -105,24 +115,29 @@ def _read_classes(path: pathlib.Path) -> dict[int, dict[str, Any]]:
   """Reads and checks a classes.json: a list of objects with id and name."""
   entries = read_json(path, list)
   classes: dict[int, dict[str, Any]] = {}
+  names: dict[str, int] = {}
   for i, entry in enumerate(entries):
-    rule = _entry_fault(entry, classes)
+    rule = _entry_fault(entry, classes, names)
     if rule:
       raise InputError(f"{path}: entry {i}: {rule}")
+    names[entry["name"]] = i
     classes[entry["id"]] = class_entry(
-      **{
-        key: entry[key]
-        for key in ("id", "name", "color", *SWITCHES)
-        if key in entry
-      }
+      **{key: entry[key] for key in _KEYS if key in entry}
     )
   return classes
 
 
-def _entry_fault(entry: Any, before: Mapping[int, Any]) -> str:
+def _entry_fault(
+  entry: Any, before: Mapping[int, Any], names: Mapping[str, int]
+) -> str:
   """What is wrong with one entry of classes.json, or ''."""
   if not isinstance(entry, dict):
     return "must be an object with id and name"
+  for key in entry:
+    # What is only for people may stand there; a slip of the pen may not.
+    near = difflib.get_close_matches(_plain(key), _NEAR, 1, 0.8)
+    if key not in _KEYS and near:
+      return f"there is no key {shown(key, 40)}; did you mean {_NEAR[near[0]]}?"
   id, color = entry.get("id"), entry.get("color", [0, 0, 0])
   if type(id) is not int or not 0 <= id < 2**32:
     return f"id = {shown(id)} must be an integer of 0 or more, of 32 bits"
@@ -130,6 +145,11 @@ def _entry_fault(entry: Any, before: Mapping[int, Any]) -> str:
     return f"id = {id} is there twice; ids must differ"
   if not isinstance(entry.get("name"), str) or not entry["name"]:
     return f"name = {shown(entry.get('name'))} must be a text"
+  if entry["name"] in names:
+    return (
+      f"name = {shown(entry['name'])} is that of entry {names[entry['name']]} "
+      "too; names must differ"
+    )
   if (
     not isinstance(color, list)
     or len(color) != 3

@@ -7,7 +7,7 @@ resumes by its step alone.
 """
 
 import pathlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import grain
@@ -264,6 +264,7 @@ def synthesis_inputs(
   *,
   stage_size: Sequence[int],
   size: str = "stage",
+  classes: Sequence[Mapping[str, Any]] = (),
 ) -> SynthesisInputs:
   """Finds and checks the maps that photos are to be made from.
 
@@ -274,6 +275,8 @@ def synthesis_inputs(
     stage_size: (H, W) of the stage whose weights are used.
     size: 'stage' scales as training did, without its random part; 'input'
       keeps each map's own size.
+    classes: of the model: their names and which have instances, for maps that
+      data.label_map and data.instances make.
 
   Returns:
     The inputs in name order; each is read when it is asked for.
@@ -301,7 +304,7 @@ def synthesis_inputs(
     examples: Sequence[ExampleFiles | Encoded] = whole.sources[source]
     names = whole.names[source]
   else:
-    found = find_examples(source, config.data.root, config.data.suffixes)
+    found = find_examples(source, config, classes)
     check_inputs(source, found, rules_of(config), config.data.workers)
     examples = found
     names = tuple(one.stem for one in found)

@@ -6,9 +6,13 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ml_collections import ConfigDict
+
 from hdgan.datasets import files, folder, prepared
 from hdgan.datasets.check import Rules, check
 from hdgan.datasets.examples import ExampleFiles
+from hdgan.datasets.instances import recode
+from hdgan.datasets.label_map import LabelMap, load_label_map
 from hdgan.datasets.reading import Encoded, Reading, decode_maps
 from hdgan.datasets.transforms import (
   Geometry,
@@ -16,6 +20,7 @@ from hdgan.datasets.transforms import (
   place_picture,
   whole_placement,
 )
+from hdgan.datasets.tree import open_tree
 from hdgan.errors import InputError, raise_faults
 
 # What a folder of a single split may call its parts.
@@ -104,27 +109,30 @@ class SynthesisInputs(Sequence[dict[str, Any]]):
 
 
 def find_examples(
-  source: str, root: str, suffixes: Mapping[str, str]
+  source: str, config: ConfigDict, classes: Sequence[Mapping[str, Any]] = ()
 ) -> list[ExampleFiles]:
   """Lists the files that a user named.
 
   Args:
-    source: a split of `root`, or a folder: FOLDER/<split>, one that holds the
-      folders of one split, or the label maps themselves.
-    root: data.root, may be ''.
-    suffixes: data.suffixes.
+    source: a split of data.root, or a folder: FOLDER/<split>, one that holds
+      the folders of one split, or the label maps themselves.
+    config: of the model; data.root may be ''.
+    classes: of the model.
 
   Returns:
-    Examples in name order; photos only where there are any.
+    Examples in name order, with the maps that data.label_map and
+    data.instances make of the files; photos only where there are any.
 
   Raises:
     InputError: nothing there, several splits, or instance maps without
       partners.
   """
   faults: list[str] = []
-  folders = _find_folders(source, root, faults)
+  folders = _find_folders(source, config.data.root, faults)
   raise_faults(faults)
-  labels = [path.stem for path in folders["label"].iterdir()]
+  names = open_tree(folders["label"]).parts
+  labels = [pathlib.PurePath(name).stem for name in names]
+  suffixes: Mapping[str, str] = config.data.suffixes
   if not any(stem.endswith(suffixes.get("label", "")) for stem in labels):
     suffixes = {}  # Another folder's names need not follow the training's.
   notes: list[str] = []
@@ -136,7 +144,22 @@ def find_examples(
     prepared.say(
       f"{folders['image']}: no photo has the name of a map: none is shown"
     )
-  return examples
+  return recode(examples, config, _table_of(config, classes), classes)
+
+
+def _table_of(
+  config: ConfigDict, classes: Sequence[Mapping[str, Any]]
+) -> LabelMap | None:
+  """The table that the model was trained with, where it is still there."""
+  path = pathlib.Path(os.path.expanduser(config.data.label_map))
+  if config.data.label_map and not path.exists():
+    prepared.say(
+      f"{config.data.label_map}: the table of colours or numbers that this "
+      "model was trained with (data.label_map) is not there: maps are taken to "
+      f"hold class ids 0..{config.num_classes - 1}"
+    )
+    return None
+  return load_label_map(config, {one["name"]: one["id"] for one in classes})
 
 
 def check_inputs(

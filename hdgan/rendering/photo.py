@@ -59,8 +59,7 @@ def find_photo(renderer: Renderer, photo: str) -> Example:
   elif not pipeline.find_data_set(config).from_folders:
     inputs = pipeline.synthesis_inputs(config, source, stage_size=stage_one)
     return inputs.only(name, "--style_from")[0]
-  data = config.data
-  found = synthesis_inputs.find_examples(source, data.root, data.suffixes)
+  found = synthesis_inputs.find_examples(source, config, renderer.classes)
   for one in found:
     here = one.image and one.image.path.resolve() == path.resolve()
     if here or (not path.is_file() and one.stem == name and one.image):

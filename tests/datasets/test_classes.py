@@ -47,9 +47,14 @@ def test_a_file_is_read_and_completed(tmp_path):
     ('[{"id": 0}]', "name = None must be a text"),
     ('[{"id": 0, "name": "a", "color": [1, 2]}]', "color = [1, 2] must be"),
     ('[{"id": 0, "name": "a", "color": [1, 2, 300]}]', "0..255"),
+    ('[{"id": 0, "name": "a", "hasInstances": true}]',
+     "entry 0: there is no key 'hasInstances'; did you mean 'has_instances'?"),
+    ('[{"id": 0, "name": "a", "colour": [1, 2, 3]}]', "did you mean 'color'?"),
+    ('[{"id": 0, "name": "a"}, {"id": 1, "name": "a"}]',
+     "entry 1: name = 'a' is that of entry 0 too; names must differ"),
     ('[{"id": 0, "name": "a", "ignore": 1}]', "ignore = 1 must be true"),
   ],
-)
+)  # fmt: skip
 def test_bad_files(tmp_path, text, words):
   (tmp_path / "classes.json").write_text(text)
   with pytest.raises(InputError) as error:

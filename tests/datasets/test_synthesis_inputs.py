@@ -1,5 +1,6 @@
 """What a user may name as the input of synthesis."""
 
+import json
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 from tiny import data_config
 
 from hdgan.datasets import pipeline
+from hdgan.datasets.classes import class_entry
 from hdgan.datasets.streets import builder as synthetic_streets
 from hdgan.errors import InputError
 
@@ -141,3 +143,23 @@ def test_suffixes_of_the_training_are_not_asked_of_other_folders(
   config.data.suffixes.label = "_mask"
   maps = shutil.copytree(tmp_path / "data/test_label", tmp_path / "maps")
   assert inputs_of(config, maps).names == NAMES
+
+
+def test_maps_go_through_the_table_of_the_training(config, tmp_path, capsys):
+  """And are class ids where the table is gone, as in a release."""
+  table = tmp_path / "table.json"
+  table.write_text(json.dumps({str(i): (i + 1) % 8 for i in range(8)}))
+  plain = inputs_of(config, "test", size="input")[0]
+  config.data.label_map, config.data.instances = str(table), "components"
+  classes = [class_entry(4, "car", has_instances=True)]
+  one = inputs_of(config, "test", size="input", classes=classes)[0]
+  np.testing.assert_array_equal(one["label"], (plain["label"] + 1) % 8)
+  cars = one["label"] == 4
+  assert cars.any() and (one["instance"][cars] // 1000 == 4).all()
+  np.testing.assert_array_equal(one["instance"][~cars], one["label"][~cars])
+  table.unlink()
+  capsys.readouterr()
+  again = inputs_of(config, "test", size="input", classes=classes)[0]
+  np.testing.assert_array_equal(again["label"], plain["label"])
+  said = capsys.readouterr().err
+  assert "table.json: the table of colours or numbers that this model" in said
