@@ -138,8 +138,8 @@ def synthesize(
     if i < GRID_ROWS or not folder.has(made_names(renderer, one, show_objects))
   ]
   if folder.goes_on and len(left) < len(inputs):
-    kept = counted(len(inputs) - len(left), "picture")
-    print(f"{output}: goes on where it was stopped; {kept} are there")
+    kept = counted(len(inputs) - len(left), "picture is", "pictures are")
+    print(f"{output}: goes on where it was stopped; {kept} there")
   todo = dataclasses.replace(
     inputs,
     names=tuple(inputs.names[i] for i in left),
