@@ -213,6 +213,19 @@ def brighter(place: Place) -> None:
     path.unlink()
 
 
+def drawings(place: Place) -> None:
+  """Labels that are pictures, of all values."""
+  for path in place.root.glob("*_label/*.png"):
+    name = str(path.relative_to(place.root))
+    place.edit(name, lambda x: np.resize(np.arange(256, dtype="u1"), x.shape))
+
+
+def greys(place: Place) -> None:
+  """Photos of one channel."""
+  for path in place.root.glob("*_img/*.png"):
+    place.edit(str(path.relative_to(place.root)), lambda photo: photo[..., 0])
+
+
 def portraits(place: Place) -> None:
   shutil.rmtree(place.root)
   synthetic_streets.write_folder(
@@ -265,7 +278,8 @@ SITUATIONS = [
   Situation("other root", "--config.data.root=/no", "no such folder",
             fill=(("FOLDER", "{root}"),)),
   Situation("range", "", "values 300..300 leave", happens=brighter),
-  Situation("label range", RANGE + "--config.data.label_range=0,1", "leave"),
+  Situation("label range", RANGE + "--config.data.label_range=0,1", "leave",
+            happens=drawings),
   Situation("too small", "--config.data.transform=crop "
             "--config.stages[2].size=128,128", "is smaller than", 2,
             fill=(("HEIGHT,WIDTH", "64,128"),)),
@@ -294,8 +308,10 @@ SITUATIONS = [
   Situation("VGG file", "--config.loss.vgg=10 --config.loss.vgg_file=no.st",
             "no such file"),
   Situation("VGG of grey", "--config.loss.vgg=10 --config.loss.vgg_file=x "
-            "--config.data.image_channels=1", "needs 3 image channels"),
-  Situation("ignored", RANGE + "--config.ignore_label=3", "has no effect with"),
+            "--config.data.image_channels=1", "needs 3 image channels",
+            happens=greys),
+  Situation("ignored", RANGE + "--config.ignore_label=3", "has no effect with",
+            happens=drawings),
   Situation("load width", "--config.data.load_width=9", "has no effect with"),
   Situation("bounds", "--config.data.image_range=255,0", "(lowest, highest)"),
   Situation("epochs", "--config.stages[0].constant=0", "at least one epoch"),

@@ -45,7 +45,8 @@ def lines_of(tmp_path, *words):
   status, out, err = command(*words)
   assert status == 2, err
   assert out == "" and "Traceback" not in err
-  lines = [x for x in err.splitlines() if not x.startswith("checking ")]
+  progress = ("checking ", "preparing ")
+  lines = [x for x in err.splitlines() if not x.startswith(progress)]
   for line in lines:
     print(line)
     assert line.startswith("error: ")
@@ -190,7 +191,7 @@ CASES = [
   (flipped_bit, [], "train_label/street_00001.png: damaged or unreadable (the "
    "sum of its IDAT is wrong); replace or remove the file"),
   (not_a_picture, [], "val_inst/street_00003.png: damaged or unreadable ("),
-  (empty_split, [], "train_label/: no label map found (PNG, JPEG, TIFF or"),
+  (empty_split, [], "train_label/: no label map found (PNG, JPEG, TIFF, WebP"),
   (missing_split, [],
    "split 'train' has no train_label/ (or train_A/); found classes.json, tr"),
   (nothing, ["--config.data.transform=crop",

@@ -150,7 +150,7 @@ def _facts(config: ConfigDict, found: Found, survey: Survey) -> dict[str, str]:
     if least == most:
       many = f"{most} in each picture"
     bound = config.max_instances or bound_instances(most)
-    facts["objects"] = f"{many}, so that max_instances={bound}"
+    facts["objects"] = f"{many}, so that max_instances = {bound}"
   return facts
 
 

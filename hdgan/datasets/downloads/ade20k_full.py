@@ -118,7 +118,7 @@ def _count_of(variant: str) -> int:
   top = re.fullmatch(r"top([1-9][0-9]{0,3})", variant)
   if variant and not top:
     raise InputError(
-      f"config.data.variant={variant!r}: data.name=ade20k_full has no such "
+      f"config.data.variant={variant!r}: the data set ade20k_full has no such "
       "variant; say --config.data.variant='' for the 150 classes or "
       "--config.data.variant=top500 for the 500 with most pixels"
     )

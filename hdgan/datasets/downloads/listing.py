@@ -56,7 +56,7 @@ def open_download(config: ConfigDict, holds: str) -> Tree:
   """
   if config.data.label_map:
     raise InputError(
-      f"config.data.label_map={config.data.label_map}: data.name="
+      f"config.data.label_map={config.data.label_map}: the data set "
       f"{config.data.name} knows its own classes; say "
       "--config.data.label_map=''"
     )
@@ -85,7 +85,7 @@ def choose(config: ConfigDict, field: str, known: Mapping[str, T]) -> T:
       f"--config.data.{field}={one or repr('')}" for one in known
     )
     raise InputError(
-      f"config.data.{field}={value!r}: data.name={config.data.name} has no "
+      f"config.data.{field}={value!r}: the data set {config.data.name} has no "
       f"such {field}; say {some}"
     )
   return known[value]
@@ -123,7 +123,7 @@ def class_faults(
     config.data.variant
   )
   return [
-    f"data.name={of} has {classes} classes{void}; {have} does not fit: say "
+    f"config.data.name={of} has {classes} classes{void}; {have} does not fit: say "
     f"{say}"
   ]
 

@@ -134,18 +134,18 @@ def test_real_frames_as_downloaded(tmp_path, test_data):
     ),
     (
       {"variant": "fine"},
-      "config.data.variant='fine': data.name=cityscapes has no such variant; "
+      "config.data.variant='fine': the data set cityscapes has no such variant; "
       "say --config.data.variant='' or --config.data.variant=fine19",
     ),
     (
       {"instances": "rgb24"},
-      "config.data.instances='rgb24': data.name=cityscapes has no such "
+      "config.data.instances='rgb24': the data set cityscapes has no such "
       "instances; say --config.data.instances=folder or "
       "--config.data.instances=none",
     ),
     (
       {"label_map": "x.json"},
-      "config.data.label_map=x.json: data.name=cityscapes knows its own "
+      "config.data.label_map=x.json: the data set cityscapes knows its own "
       "classes; say --config.data.label_map=''",
     ),
     (
@@ -168,12 +168,12 @@ def test_classes_that_do_not_fit(tmp_path):
   write(tmp_path / "data", download() | photos())
   config = config_of("cityscapes", tmp_path, num_classes=20)
   assert Cityscapes.find(config).faults == (
-    "data.name=cityscapes has 35 classes; num_classes = 20 does not fit: say "
+    "config.data.name=cityscapes has 35 classes; num_classes = 20 does not fit: say "
     "--config.num_classes=35",
   )
   config.data.variant = "fine19"
   assert Cityscapes.find(config).faults == (
-    "data.name=cityscapes (fine19) has 19 classes, and 255 where there is none;"
+    "config.data.name=cityscapes (fine19) has 19 classes, and 255 where there is none;"
     " num_classes = 20, ignore_label = -1 does not fit: say "
     "--config.num_classes=19 --config.ignore_label=255",
   )
