@@ -83,9 +83,9 @@ def picture_faults(config: ConfigDict, *, channels: int) -> list[str]:
   told = ", ".join(f"{name} = {have[name]}" for name in wrong)
   say = " ".join(f"--config.{name}={fields[name]}" for name in wrong)
   return [
-    f"config.data.name={config.data.name}: labels are pictures of {channels} channel"
-    f"{'s' * (channels > 1)}, without classes and objects; {told} does not "
-    f"fit: say {say}"
+    f"config.data.name={config.data.name}: labels are pictures of {channels} "
+    f"channel{'s' * (channels > 1)}, without classes and objects; {told} "
+    f"does not fit: say {say}"
   ]
 
 

@@ -123,8 +123,8 @@ def class_faults(
     config.data.variant
   )
   return [
-    f"config.data.name={of} has {classes} classes{void}; {have} does not fit: say "
-    f"{say}"
+    f"config.data.name={of} has {classes} classes{void}; {have} does "
+    f"not fit: say {say}"
   ]
 
 

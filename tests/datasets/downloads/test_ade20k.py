@@ -106,9 +106,9 @@ def test_what_does_not_fit_or_is_packed(tmp_path):
   (root / "annotations_instance.tar.gz").write_bytes(b"x")
   config = config_of("ade20k", tmp_path)
   assert Ade20k.find(config).faults == (
-    "config.data.name=ade20k has 150 classes, and 255 where there is none; num_classes"
-    " = 35, ignore_label = -1 does not fit: say --config.num_classes=150 "
-    "--config.ignore_label=255",
+    "config.data.name=ade20k has 150 classes, and 255 where there is none; "
+    "num_classes = 35, ignore_label = -1 does not fit: say "
+    "--config.num_classes=150 --config.ignore_label=255",
   )
   some = instances()
   del some["annotations_instance/validation/ADE_val_00000001.png"]

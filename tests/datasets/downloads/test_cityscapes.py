@@ -134,8 +134,8 @@ def test_real_frames_as_downloaded(tmp_path, test_data):
     ),
     (
       {"variant": "fine"},
-      "config.data.variant='fine': the data set cityscapes has no such variant; "
-      "say --config.data.variant='' or --config.data.variant=fine19",
+      "config.data.variant='fine': the data set cityscapes has no such "
+      "variant; say --config.data.variant='' or --config.data.variant=fine19",
     ),
     (
       {"instances": "rgb24"},
@@ -168,13 +168,13 @@ def test_classes_that_do_not_fit(tmp_path):
   write(tmp_path / "data", download() | photos())
   config = config_of("cityscapes", tmp_path, num_classes=20)
   assert Cityscapes.find(config).faults == (
-    "config.data.name=cityscapes has 35 classes; num_classes = 20 does not fit: say "
-    "--config.num_classes=35",
+    "config.data.name=cityscapes has 35 classes; num_classes = 20 does not "
+    "fit: say --config.num_classes=35",
   )
   config.data.variant = "fine19"
   assert Cityscapes.find(config).faults == (
-    "config.data.name=cityscapes (fine19) has 19 classes, and 255 where there is none;"
-    " num_classes = 20, ignore_label = -1 does not fit: say "
+    "config.data.name=cityscapes (fine19) has 19 classes, and 255 where there "
+    "is none; num_classes = 20, ignore_label = -1 does not fit: say "
     "--config.num_classes=19 --config.ignore_label=255",
   )
 

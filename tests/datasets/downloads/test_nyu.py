@@ -138,8 +138,8 @@ def test_names(root, tmp_path):
   config.data.variant, config.num_classes = "894", 894
   assert Nyu.find(config).classes[893]["name"] == "thing 894"
   assert Nyu.find(config).faults == (
-    "config.data.name=nyu (894) has 894 classes, and 65535 where there is none; "
-    "ignore_label = 255 does not fit: say --config.ignore_label=65535",
+    "config.data.name=nyu (894) has 894 classes, and 65535 where there is "
+    "none; ignore_label = 255 does not fit: say --config.ignore_label=65535",
   )
 
 

@@ -77,9 +77,9 @@ def test_what_pairs_do_not_fit(tmp_path):
     AlignedPairs.find(some)
   fields, missing = str(error.value).splitlines()
   assert fields == (
-    "config.data.name=aligned_pairs: labels are pictures of 3 channels, without "
-    "classes and objects; num_classes = 35, boundary = True does not fit: say "
-    "--config.num_classes=0 --config.boundary=False"
+    "config.data.name=aligned_pairs: labels are pictures of 3 channels, "
+    "without classes and objects; num_classes = 35, boundary = True does not "
+    "fit: say --config.num_classes=0 --config.boundary=False"
   )
   assert missing.endswith(
     "facades.tar.gz cannot be read while it is packed: unpack it"
