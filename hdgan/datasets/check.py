@@ -180,7 +180,7 @@ class _Total:
 
   def __init__(self, rules: Rules, faults: Faults):
     self.rules, self.faults = rules, faults
-    self.palettes = Palettes()
+    self.palettes = Palettes(rules.trained)
     # Labels that are pictures of one channel: how many, and their most values.
     self.grey, self.levels = 0, 0
     self.values = LabelValues(rules.pictures, rules.trained)

@@ -12,7 +12,9 @@ profiles and gamma alone are passed over, as in the released code.
 
 import dataclasses
 import io
+import itertools
 import os
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
@@ -141,6 +143,9 @@ def read_map(
 def read_colors(source: Source, name: str = "") -> np.ndarray:
   """Reads a map of classes by their colours, exactly; alpha is left out.
 
+  Where nothing is to be seen, a colour other than black must not be one that
+  is seen elsewhere: layers that are painted into an alpha hold it everywhere.
+
   Args:
     source: a path, or the bytes of an encoded file.
     name: how errors call the file; the path by default.
@@ -149,14 +154,15 @@ def read_colors(source: Source, name: str = "") -> np.ndarray:
     [H, W, 3] uint8: of a palette its colours, of grey the value thrice.
 
   Raises:
-    InputError: unreadable, lossy, or of other than 8 bits.
+    InputError: unreadable, lossy, of other than 8 bits, or painted by alpha.
   """
   data, name = _fetch(source, name)
   colors, has_alpha, lossy = samples.read_samples(data, name)
   if lossy:
     raise InputError(_lossy_fault(name, lossy, "map"))
   if has_alpha:
-    colors = colors[..., :-1]
+    colors, alpha = colors[..., :-1], colors[..., -1]
+    _check_hidden(colors[alpha == 0], colors[alpha > 0], name)
   if colors.dtype != np.uint8 or colors.shape[-1] not in (1, 3):
     raise InputError(
       f"{name}: colours of classes are grey or RGB of 8 bits, these "
@@ -217,6 +223,20 @@ def read_picture(
       f"{channels}; {way}save it with {channels}"
     )
   return np.ascontiguousarray(array)
+
+
+def _check_hidden(hidden: np.ndarray, seen: np.ndarray, name: str) -> None:
+  """Refuses [N, C] colours of clear pixels that other ones, [M, C], have."""
+  if not len(hidden) or not len(seen):
+    return
+  for color in np.unique(hidden, axis=0):
+    if color.any() and (seen == color).all(-1).any():
+      count = int((hidden == color).all(-1).sum())
+      raise InputError(
+        f"{name}: the colour {tuple(color.tolist())} is also hidden under "
+        f"{counted(count, 'pixel')} with an alpha of 0; save the map without "
+        "alpha, on a ground of another colour"
+      )
 
 
 def as_int32(ids: np.ndarray, name: str = "") -> np.ndarray:
@@ -285,16 +305,27 @@ def checked(data: bytes, name: str) -> bytes:
   return data
 
 
-def encode_map(ids: np.ndarray) -> bytes:
+def encode_map(
+  ids: np.ndarray, palette: Sequence[tuple[int, int, int]] = ()
+) -> bytes:
   """Encodes a map for `read_map`.
 
   Args:
     ids: [H, W] integers of any kind.
+    palette: colours of ids, by which files are compared; kept with 8 bits.
 
   Returns:
-    A grey PNG of 8 or 16 bits; .npy where ids are negative or larger.
+    A grey or palette PNG of 8 or 16 bits; .npy where ids are negative or
+    larger.
   """
   low, high = int(ids.min()), int(ids.max())
+  if palette and low >= 0 and high < 256:
+    image = Image.fromarray(ids.astype(np.uint8)).convert("P")
+    # All of 256, or Pillow would pack the ids into fewer bits.
+    image.putpalette(bytes(itertools.chain(*palette)).ljust(768, b"\0"))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    return buffer.getvalue()
   if low < 0 or high >= 2**16:
     buffer = io.BytesIO()
     np.save(buffer, ids)

@@ -94,8 +94,13 @@ def pixels(image: ImageFile.ImageFile, name: str, mode: str = "") -> np.ndarray:
 
 def orientation(image: ImageFile.ImageFile) -> int:
   """The EXIF tag of a picture's rotation, 1 to 8; 1 is upright."""
-  # That of the base class reads no pixels of a PNG.
-  tag = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")
+      # That of the base class reads no pixels of a PNG.
+      tag = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+  except Exception:  # Damaged tags ask for nothing.
+    return 1
   return tag if tag in range(1, 9) else 1
 
 

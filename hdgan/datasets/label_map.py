@@ -12,7 +12,7 @@ import json
 import pathlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -99,7 +99,20 @@ class LabelMap:
       values, counts = np.unique(found[other], return_counts=True)
       pairs = zip(values.tolist(), counts.tolist(), strict=True)
       raise NotInTable(dict(pairs), self, name)
-    return files.encode_map(ids[index])
+    palette = () if self.colors else files.facts(data, name).palette
+    return files.encode_map(ids[index], self._renumbered(palette, found))
+
+  def _renumbered(
+    self, palette: Sequence[tuple[int, int, int]], found: np.ndarray
+  ) -> list[tuple[int, int, int]]:
+    """The colours of class ids, from those of the numbers [H, W] of a map."""
+    if not palette:
+      return []
+    used = np.flatnonzero(np.bincount(found.ravel())).tolist()
+    colors = {self.ids[key]: palette[key] for key in used if key < len(palette)}
+    return [
+      colors.get(id, (0, 0, 0)) for id in range(max(colors, default=-1) + 1)
+    ]
 
   def _values(self, data: bytes, name: str) -> np.ndarray:
     """[H, W] int64 keys."""

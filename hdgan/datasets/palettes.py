@@ -14,7 +14,9 @@ class Palettes:
   than were painted.
   """
 
-  def __init__(self) -> None:
+  def __init__(self, trained: bool = False) -> None:
+    # The model is there: fields of its config are no way out.
+    self._trained = trained
     # Index of a colour where it was first used, in which file, its palette.
     self._first: dict[Color, tuple[int, str, Sequence[Color]]] = {}
 
@@ -44,11 +46,14 @@ class Palettes:
         continue
       there = _at(others, index)
       unlike = f", where {index} is {there}" if there else ""
+      way = "say --config.data.label_map=FILE, a table of the class of each "
+      way += "colour, or, where the indices are right, save them as grey"
+      if self._trained:
+        way = "save the class ids of each map as grey"
       told = (
         f"{name}: index {index} has the colour {color}, which is index {before}"
         f" in {other}{unlike}: palettes that differ make other classes of one "
-        "colour; say --config.data.label_map=FILE, a table of the class of "
-        "each colour, or, where the indices are right, save them as grey"
+        f"colour; {way}"
       )
     return told
 

@@ -106,6 +106,10 @@ def _make(
 ) -> bytes:
   """Encodes one file anew at its stored size, or gives it as it is."""
   name, measure = names
+  facts = files.facts(data, name)
+  # Grey stays so: it is read as three channels, and the check sees it as it is.
+  if channels == 3 and facts.channels == 1 and not facts.palette:
+    channels = 1
   array = (
     files.read_picture(data, channels, name)
     if channels
@@ -124,7 +128,8 @@ def _make(
     return data
   placement = whole_placement(stored)
   if not channels:
-    return files.encode_map(place_map(array, placement))
+    # By their colours files are compared.
+    return files.encode_map(place_map(array, placement), facts.palette)
   return _encode(place_picture(array, placement))
 
 

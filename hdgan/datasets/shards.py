@@ -102,14 +102,19 @@ class Shards:
       held = dataclasses.replace(example, **parts)
       one = look(held)
       # Of what cannot be used nothing is copied.
-      good = not one.faults
+      good = not one.faults and one.unknown is None
       return one, self._features.serialize_example(held.read()) if good else b""
 
     found: list[Look] = []
     writer: _Writer | None = None
     try:
       with contextlib.closing(in_order(read, rest, self._workers)) as jobs:
+        whole = True
         for one, data in jobs:
+          whole = whole and bool(data)
+          if not whole:  # The check goes on, and ends with faults.
+            yield one
+            continue
           writer = writer or _Writer(self._next(split, ".tmp"))
           writer.write(data)
           found.append(one)
@@ -117,7 +122,7 @@ class Shards:
           if len(found) >= MOST_EXAMPLES or writer.size >= MOST_BYTES:
             self._finish(split, writer, found)
             found, writer = [], None
-      if writer:
+      if writer and whole:
         self._finish(split, writer, found)
         writer = None
     finally:

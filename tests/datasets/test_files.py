@@ -422,6 +422,26 @@ def test_channels_are_not_made_up():
   )
 
 
+def test_damaged_tags_ask_for_no_rotation():
+  data = encode(RGB, "PNG", exif=b"Exif\0\0garbage")
+  assert files.facts(data, "x").size == RGB.shape[:2]
+  np.testing.assert_array_equal(files.read_picture(data, 3), RGB)
+
+
+def test_colours_that_are_painted_by_alpha():
+  """A layer is red everywhere, and an alpha says where; black is no colour."""
+  layer = np.zeros((4, 5, 4), np.uint8)
+  layer[:2], layer[2:, :, 0] = (255, 0, 0, 255), 255
+  with pytest.raises(
+    InputError, match=r"\(255, 0, 0\) is also hidden under 10"
+  ):
+    files.read_colors(encode(layer, "PNG"))
+  layer[2:] = 0
+  assert files.read_colors(encode(layer, "PNG"))[:, 0].tolist() == [
+    [255, 0, 0], [255, 0, 0], [0, 0, 0], [0, 0, 0],
+  ]  # fmt: skip
+
+
 def test_colours_that_a_png_calls_transparent():
   """Its chunk tRNS: of a palette an alpha each, of others one colour."""
   clear = saved(Image.fromarray(RGB), "PNG", transparency=(1, 2, 3))

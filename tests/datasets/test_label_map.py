@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tiny import data_config
 
-from hdgan.datasets import files
+from hdgan.datasets import files, pipeline
 from hdgan.datasets.check import check, rules_of
 from hdgan.datasets.label_map import load_label_map
 from hdgan.datasets.paired_folder import PairedFolder
@@ -225,6 +225,10 @@ def test_a_colour_that_is_not_there_is_told_once(folder, tmp_path):
   found, rules = find(tmp_path, rows)
   with pytest.raises(InputError) as error:
     check(found.splits, rules)
+  table = str(tmp_path / "table.json")
+  with pytest.raises(InputError) as prepared:
+    pipeline.prepare(data_config(tmp_path, **{"data.label_map": table}))
+  assert str(prepared.value) == str(error.value)
   assert str(error.value) == (
     "train_label/0.png and 1 other file: colours #fa0300 (10 pixels; the "
     "nearest there is #ff0000, class car), #010101 (4 pixels; the nearest "

@@ -1,5 +1,7 @@
 """Pictures that are kept no larger than training needs them."""
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -58,3 +60,45 @@ def test_what_would_be_blurred_or_hidden_is_refused(tmp_path):
     "train_img/street_00001.png: the photo is 32x64 (height x width) but "
     "train_label/street_00001.png is 64x128; bring both to one size"
   )
+
+
+def write_folder(root, labels) -> None:
+  for i, label in enumerate(labels):
+    for name in ("train_label", "train_img"):
+      (root / name).mkdir(parents=True, exist_ok=True)
+      grey = np.random.default_rng(i).integers(0, 256, (64, 128), np.uint8)
+      picture = label if name == "train_label" else Image.fromarray(grey)
+      picture.save(root / f"{name}/{i}.png")
+
+
+@pytest.mark.parametrize("how", ["reduced", "numbered"])
+def test_palettes_that_differ_in_what_is_made_of_files(how, tmp_path):
+  """Indices 1 and 2, and their colours, are exchanged in the second map."""
+  labels = []
+  for order in ((0, 1, 2), (0, 2, 1)):
+    ids = np.array(order, np.uint8)[np.arange(64 * 128) % 3].reshape(64, 128)
+    labels.append(Image.fromarray(ids))
+    colors = np.array([(9, 9, 9), (255, 0, 0), (0, 255, 0)])[list(order)]
+    labels[-1].putpalette(colors.ravel().tolist())
+  write_folder(tmp_path / "data", labels)
+  table = tmp_path / "table.json"
+  table.write_text(json.dumps({"0": 0, "1": 3, "2": 2}))
+  changes: dict[str, object] = {"data.store_size": 32}
+  if how == "numbered":
+    changes = {"data.label_map": str(table)}
+  with pytest.raises(InputError) as error:
+    pipeline.prepare(data_config(tmp_path, **changes))
+  told = "index 1 has the colour (0, 255, 0), which is index 2"
+  if how == "numbered":  # Of the classes, as they are compared.
+    told = "index 2 has the colour (255, 0, 0), which is index 3"
+  assert f"train_label/1.png: {told} in train_label/0" in str(error.value)
+
+
+def test_class_ids_that_are_taken_as_pictures_are_told_when_reduced(tmp_path):
+  ids = np.arange(64, dtype=np.uint8)[:, None].repeat(128, 1) // 24
+  write_folder(tmp_path / "data", [Image.fromarray(ids)] * 2)
+  config = data_config(
+    tmp_path, **{"data.store_size": 32, "num_classes": 0, "boundary": False}
+  )
+  with pytest.raises(InputError, match="say --config.num_classes=3 if they"):
+    pipeline.prepare(config)

@@ -111,3 +111,7 @@ def test_palettes():
     "d: index 0 has the colour (0, 255, 0), which is index 1 in a, where 0 is "
     "(255, 0, 0): "
   )
+  trained = Palettes(trained=True)
+  trained.fault("a", [0, 1], [RED, GREEN])
+  fault = trained.fault("b", [0, 1], [GREEN, RED])
+  assert fault.endswith("save the class ids of each map as grey")
