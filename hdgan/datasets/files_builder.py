@@ -236,6 +236,7 @@ class _Work:
     self._told = f"edition 4: {rules!r}"
     self._listing = fingerprint(found.splits)
     self._shards: dict[str, list[Shard]] | None = None
+    self._contents: Mapping[str, str] = {}
 
   def found_again(
     self,
@@ -264,6 +265,7 @@ class _Work:
     there = [one for one in (last, older) if one and (home / one).exists()]
     fill = may_write and not there and not self._found.faults
     summary = self._check(fill)
+    self._contents = summary.contents
     name = _content_name(self._splits, summary)
     folder, known = home / name, home / name / prepared.VERSION
     if may_write and not folder.exists():
@@ -300,8 +302,14 @@ class _Work:
 
   def _fill(self) -> Mapping[str, Sequence[Shard]]:
     """The shards that the check filled; if it did not, it does now."""
-    if self._shards is None:
-      self._check(fill=True)
+    if self._shards is None and (
+      self._check(fill=True).contents != self._contents
+    ):
+      # The copy has its name by what was read first.
+      raise InputError(
+        f"{self._place.root}: files changed while they were read; run the same "
+        "command again when nothing writes there"
+      )
     return self._shards or {}
 
   def _check(self, fill: bool) -> Summary:

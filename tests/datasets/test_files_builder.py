@@ -173,6 +173,27 @@ def test_a_changed_folder_is_prepared_again(root, tmp_path, change, capsys):
   assert third not in both
 
 
+def test_files_that_change_between_two_readings(root, tmp_path, monkeypatch):
+  """A copy never holds other files than those that it has its name of."""
+  copies, fill = tmp_path / "copies", files_builder._Work._fill
+  prepare(root, copies)
+  photo = root / "train_img/street_00002.png"
+  data = photo.read_bytes()
+
+  def changed(work):
+    photo.write_bytes(data + b"\0")
+    return fill(work)
+
+  grow(root)  # It is checked first, as another copy is there.
+  with monkeypatch.context() as patch:
+    patch.setattr(files_builder._Work, "_fill", changed)
+    with pytest.raises(InputError, match="data: files changed while they were"):
+      prepare(root, copies)
+  photo.write_bytes(data)
+  sources, _ = prepare(root, copies)
+  assert sources["train"][2]["image"] == data
+
+
 @pytest.mark.parametrize("change", ["touched", "moved", "another place"])
 def test_the_same_files_are_the_same_copy(root, tmp_path, change, capsys):
   """Read once more, but nothing grows."""
