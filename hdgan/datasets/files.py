@@ -60,7 +60,7 @@ class FileFacts:
 
 
 def facts(data: bytes, name: str) -> FileFacts:
-  """Tells what a file says of itself; no samples of a picture are decoded.
+  """Tells what a file says of itself; samples tell nothing of it.
 
   Args:
     data: the bytes of an encoded file.
@@ -89,7 +89,7 @@ def facts(data: bytes, name: str) -> FileFacts:
       bits=page.bits,
       channels=page.samples,
       size=size,
-      palette=_palette(colors) if colors else (),
+      palette=_palette(colors, name) if colors else (),
     )
   image = image_file.open_image(data, name)
   turned = image_file.orientation(image) >= 5
@@ -100,7 +100,7 @@ def facts(data: bytes, name: str) -> FileFacts:
     bits=1 if image.mode == "1" else bits,
     channels=len(image.getbands()),
     size=image.size if turned else image.size[::-1],
-    palette=_palette(image),
+    palette=_palette(image, name),
   )
 
 
@@ -357,11 +357,14 @@ def _fetch(source: Source, name: str) -> tuple[bytes, str]:
   return fetch(source, name), name
 
 
-def _palette(image: Image.Image) -> tuple[tuple[int, int, int], ...]:
+def _palette(image: Image.Image, name: str) -> tuple[tuple[int, int, int], ...]:
   """The colour of each index, () where a picture has no palette."""
   if image.mode not in ("P", "PA"):
     return ()
-  flat = image.getpalette() or []
+  try:
+    flat = image.getpalette() or []
+  except Exception as error:  # It decodes the samples, which may be damaged.
+    raise image_file.unreadable(b"", name, error) from error
   return tuple(zip(flat[::3], flat[1::3], flat[2::3], strict=False))
 
 

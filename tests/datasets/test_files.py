@@ -428,6 +428,13 @@ def test_damaged_tags_ask_for_no_rotation():
   np.testing.assert_array_equal(files.read_picture(data, 3), RGB)
 
 
+@pytest.mark.parametrize("kind", ["GIF", "BMP"])
+def test_facts_of_a_palette_whose_samples_are_cut(kind):
+  data = saved(indexed(IDS % 3, COLORS), kind)
+  with pytest.raises(InputError, match="x: damaged or unreadable"):
+    files.facts(data[:-9], "x")
+
+
 def test_colours_that_are_painted_by_alpha():
   """A layer is red everywhere, and an alpha says where; black is no colour."""
   layer = np.zeros((4, 5, 4), np.uint8)
