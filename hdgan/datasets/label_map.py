@@ -330,10 +330,13 @@ class _Table:
       )
     known = [id for id in self._ids.values() if id != self._ignore]
     if known and max(known) >= self._num_classes:
+      way = ""
+      if self._ignore < 0 and max(known) in (255, 65535):
+        way = f"--config.ignore_label={max(known)} if it is no class, or "
       self.faults.append(
         f"{self.name}: class {max(known)} is outside 0.."
         f"{self._num_classes - 1} (num_classes = {self._num_classes}); say "
-        f"--config.num_classes={max(known) + 1}"
+        f"{way}--config.num_classes={max(known) + 1}"
       )
     raise_faults(self.faults)
     return LabelMap(

@@ -168,6 +168,7 @@ def _table(
     flags += f" --config.num_classes={count}"
   if ignored and ignore < 0:
     ignore = BORDER if count <= BORDER else 65535
+  if ignore >= 0:  # Also if it is set: a look at the files may have set it.
     flags += f" --config.ignore_label={ignore}"
   rows |= dict.fromkeys(map(str, ignored), ignore)
   if spec.ignore_label >= 0:

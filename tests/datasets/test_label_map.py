@@ -136,6 +136,8 @@ def test_a_list_of_names(tmp_path):
     ({"0": 1.5}, "class 1.5 must be"),
     ({"0": True}, "class True must be"),
     ({"0": 8}, "class 8 is outside 0..7 (num_classes = 8); say --"),
+    ({"0": 0, "9": 255}, "(num_classes = 8); say --config.ignore_label=255 if "
+     "it is no class, or --config.num_classes=256"),
     ({"0": "car", "1": 0}, "entry '1': names a class while others have ids"),
     ({"0": 0, "1": "car"}, "entry '1': names a class while others have ids"),
     ({}, "holds no entry"),

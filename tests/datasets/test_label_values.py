@@ -60,7 +60,7 @@ def test_object_ids_are_not_class_ids():
 def test_numbers_leave_the_ignored_one_free():
   said = way_out([0, 50, 100], PictureSpec(2, ignore_label=0))
   assert '{"50": 1, "100": 2, "0": 0}' in said
-  assert said.endswith(" --config.num_classes=3")
+  assert said.endswith(" --config.num_classes=3 --config.ignore_label=0")
 
 
 def test_tables_of_many_values_are_begun():
