@@ -33,6 +33,7 @@ _KEYS = ("color", "from", "id", "name", *SWITCHES)
 _SHOWN = 3
 # From here on colours are blends at borders rather than forgotten classes.
 _BLENDED = 20
+_KEPT = 100_000  # Of all files; blends of many could be millions.
 
 
 class NotInTable(InputError):
@@ -185,7 +186,14 @@ class NotInTables:
   def add(self, error: NotInTable) -> None:
     """Takes what one file holds."""
     self._first = self._first or error
-    self._pixels.update(error.pixels)
+    full = len(self._pixels) >= _KEPT
+    self._pixels.update(
+      {
+        key: count
+        for key, count in error.pixels.items()
+        if not full or key in self._pixels
+      }
+    )
     self._files += 1
 
   @property

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from tiny import data_config
 
-from hdgan.datasets import files, pipeline
+from hdgan.datasets import files, label_map, pipeline
 from hdgan.datasets.check import check, rules_of
 from hdgan.datasets.label_map import load_label_map
 from hdgan.datasets.paired_folder import PairedFolder
@@ -244,3 +244,13 @@ def test_blends_along_borders(tmp_path):
   grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
   with pytest.raises(InputError, match=r"and 251 more .* without smoothing"):
     made.apply(png(grey), "a.png")
+
+
+def test_blends_of_many_files_take_no_more_memory(tmp_path):
+  made, tables = table(tmp_path, {"#000000": 0}), label_map.NotInTables()
+  for i in range(1, 6):
+    first = i * 50_000
+    some = dict.fromkeys(range(first, first + 50_000), 1) | {50_000: 9}
+    tables.add(label_map.NotInTable(some, made, f"{i}.png"))
+  assert "1.png and 4 other files: colours #00c350 (45 pixels; " in tables.fault
+  assert "and 99997 more are not in table.json; so many" in tables.fault
