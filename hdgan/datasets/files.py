@@ -160,16 +160,19 @@ def read_colors(source: Source, name: str = "") -> np.ndarray:
   colors, has_alpha, lossy = samples.read_samples(data, name)
   if lossy:
     raise InputError(_lossy_fault(name, lossy, "map"))
+  alpha = None
   if has_alpha:
     colors, alpha = colors[..., :-1], colors[..., -1]
-    _check_hidden(colors[alpha == 0], colors[alpha > 0], name)
   if colors.dtype != np.uint8 or colors.shape[-1] not in (1, 3):
     raise InputError(
       f"{name}: colours of classes are grey or RGB of 8 bits, these "
       f"{counted(colors.shape[-1], 'channel')} of {colors.dtype}; save them "
       "as 8-bit PNG"
     )
-  return np.ascontiguousarray(np.broadcast_to(colors, (*colors.shape[:2], 3)))
+  colors = np.broadcast_to(colors, (*colors.shape[:2], 3))
+  if alpha is not None:
+    _check_hidden(colors, alpha == 0, name)
+  return np.ascontiguousarray(colors)
 
 
 def read_picture(
@@ -225,18 +228,19 @@ def read_picture(
   return np.ascontiguousarray(array)
 
 
-def _check_hidden(hidden: np.ndarray, seen: np.ndarray, name: str) -> None:
-  """Refuses [N, C] colours of clear pixels that other ones, [M, C], have."""
-  if not len(hidden) or not len(seen):
+def _check_hidden(colors: np.ndarray, clear: np.ndarray, name: str) -> None:
+  """Refuses [H, W, 3] in which clear pixels [H, W] have a colour of others."""
+  if not clear.any() or clear.all():
     return
-  for color in np.unique(hidden, axis=0):
-    if color.any() and (seen == color).all(-1).any():
-      count = int((hidden == color).all(-1).sum())
-      raise InputError(
-        f"{name}: the colour {tuple(color.tolist())} is also hidden under "
-        f"{counted(count, 'pixel')} with an alpha of 0; save the map without "
-        "alpha, on a ground of another colour"
-      )
+  coded = colors.astype(np.int32) @ np.array([1, 256, 65536], np.int32)
+  both = np.intersect1d(coded[clear], coded[~clear])
+  for code in both[both > 0].tolist()[:1]:
+    color = code & 255, code >> 8 & 255, code >> 16
+    raise InputError(
+      f"{name}: the colour {color} is also hidden under "
+      f"{counted(int((coded[clear] == code).sum()), 'pixel')} with an alpha of "
+      "0; save the map without alpha, on a ground of another colour"
+    )
 
 
 def as_int32(ids: np.ndarray, name: str = "") -> np.ndarray:
