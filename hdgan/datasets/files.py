@@ -137,7 +137,29 @@ def read_map(
     raise InputError(_color_fault(array, image.mode, name, what=what))
   if image.format == "PNG" and image.mode == "L":
     array = _bare(array, png.bits(data))
+  if image.format == "GIF" and _renumbered(image, array):
+    raise InputError(
+      f"{name}: a GIF whose greys are other numbers than their places in its "
+      f"palette: which of both are the ids cannot be told; save the {what} as "
+      "PNG"
+    )
   return _map_of_array(array, name)
+
+
+def _renumbered(image: Image.Image, indices: np.ndarray) -> bool:
+  """Whether the used colours of a palette are greys of other values.
+
+  GIF has no grey pictures: programs save one with its greys in a palette.
+  """
+  used = np.unique(indices)
+  colors = np.reshape(image.getpalette() or [], (-1, 3))
+  if not colors.size or used[-1] >= len(colors):
+    return False
+  greys = colors[used]
+  # Two of them are a mask in either way.
+  if len(used) <= 2 or (greys != greys[:, :1]).any():
+    return False
+  return bool((greys[:, 0] != used).any())
 
 
 def read_colors(source: Source, name: str = "") -> np.ndarray:

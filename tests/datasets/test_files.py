@@ -605,3 +605,15 @@ def test_other_kinds_are_named(data, what):
 def test_facts_of_an_array():
   fact = files.facts(encode(np.zeros((5, 7, 4), np.float32), "NPY"), "x")
   assert fact == files.FileFacts("NPY", "float32", 32, 4, (5, 7))
+
+
+def test_a_gif_whose_greys_are_renumbered():
+  """Pillow saves the greys 0, 2, 7 as the indices 0, 1, 2."""
+  ids = np.array([[0, 2], [7, 2]], np.uint8)
+  buffer = io.BytesIO()
+  Image.fromarray(ids).save(buffer, "GIF")
+  with pytest.raises(InputError, match="a.gif: a GIF whose greys are other"):
+    files.read_map(buffer.getvalue(), "a.gif")
+  buffer = io.BytesIO()
+  Image.fromarray(np.array([[0, 1], [2, 1]], np.uint8)).save(buffer, "GIF")
+  assert files.read_map(buffer.getvalue()).tolist() == [[0, 1], [2, 1]]
