@@ -14,14 +14,13 @@ training by `--config.init_from=W`, which is another run with its own workdir.
 import argparse
 import pathlib
 import re
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from hdgan import interrupts, whole_files
-from hdgan.errors import InputError, counted, ending
+from hdgan.errors import InputError, counted
 from hdgan.outside import check_path
 from hdgan.weights import pth, recognise, release
 from hdgan.weights import state_dict as names
@@ -224,15 +223,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Parses and runs; returns the exit status."""
-  try:
-    run(parser().parse_args(argv))
-  except BaseException as error:
-    end = ending(error)
-    if end is None:
-      raise
-    print(end[0], file=sys.stderr)
-    return end[1]
-  return 0
+  return interrupts.status_of(lambda: run(parser().parse_args(argv)))
 
 
 if __name__ == "__main__":

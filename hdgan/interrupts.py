@@ -61,6 +61,26 @@ def leave(status: int) -> NoReturn:
   os._exit(status)
 
 
+def status_of(command: Callable[[], Any]) -> int:
+  """Runs a command; what is foreseen ends it in lines on stderr.
+
+  Args:
+    command: takes nothing; what it returns is left aside.
+
+  Returns:
+    The exit status.
+  """
+  try:
+    command()
+  except BaseException as error:
+    end = ending(error)
+    if end is None:
+      raise
+    print(end[0], file=sys.stderr)
+    return end[1]
+  return 0
+
+
 def _terminate(number: int, frame: types.FrameType | None) -> None:
   """Handler: what is half-written is tidied up on the way out."""
   # Schedulers repeat it; a second one must not end the tidying.

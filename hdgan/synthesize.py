@@ -140,13 +140,13 @@ def synthesize(
   if folder.goes_on and len(left) < len(inputs):
     kept = counted(len(inputs) - len(left), "picture is", "pictures are")
     print(f"{output}: goes on where it was stopped; {kept} there")
-  todo = dataclasses.replace(
+  rest = dataclasses.replace(
     inputs,
     names=tuple(inputs.names[i] for i in left),
     examples=[inputs.examples[i] for i in left],
   )
   for i, (example, fake, text) in zip(
-    left, generate_all(renderer, todo, styles), strict=True
+    left, generate_all(renderer, rest, styles), strict=True
   ):
     outputs.write_result(folder, example["name"], renderer, fake, text)
     if show_objects:

@@ -34,7 +34,7 @@ from hdgan import config as config_lib
 from hdgan import outside
 from hdgan.datasets import files, files_builder, prepared
 from hdgan.datasets.classes import load_classes
-from hdgan.datasets.transforms import count_objects, dense_objects
+from hdgan.datasets.transforms import dense_objects, object_pairs
 from hdgan.editing import file as edit_file
 from hdgan.editing import operations
 from hdgan.editing.scene import open_scene
@@ -352,7 +352,7 @@ def read_picture(folder: pathlib.Path) -> None:
   with contextlib.suppress(InputError):
     assert files.read_picture(folder / "x", 3).shape[-1] == 3
   ids = files.as_int32(files.read_map(folder / "x"))
-  assert count_objects(ids, ids) == len(dense_objects(ids, ids)[1])
+  assert len(object_pairs(ids, ids)) == len(dense_objects(ids, ids)[1])
 
 
 def read_photo(folder: pathlib.Path) -> None:

@@ -159,11 +159,6 @@ def dense_objects(
   return objects.reshape(instance.shape), _pairs(found)
 
 
-def count_objects(label: np.ndarray, instance: np.ndarray) -> int:
-  """N of `dense_objects`, without the memory for a number per pixel."""
-  return len(object_pairs(label, instance))
-
-
 def object_pairs(label: np.ndarray, instance: np.ndarray) -> np.ndarray:
   """The pairs of `dense_objects`, without the memory for a number per pixel."""
   return _pairs(np.unique(_runs(label, instance)[0]))

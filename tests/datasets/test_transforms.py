@@ -124,7 +124,7 @@ def test_objects_are_counted_a_part_at_a_time(part, monkeypatch):
   objects, same = transforms.dense_objects(label, instance)
   np.testing.assert_array_equal(objects, whole)
   np.testing.assert_array_equal(same, pairs)
-  assert transforms.count_objects(label, instance) == len(
+  assert len(transforms.object_pairs(label, instance)) == len(
     set(zip(label.ravel().tolist(), instance.ravel().tolist(), strict=True))
   )
 

@@ -2,14 +2,13 @@
 
 import argparse
 import pathlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from hdgan import interrupts
 from hdgan.datasets.edges.methods import SETTINGS, method
 from hdgan.datasets.edges.whole_set import RANGE, make_edges
-from hdgan.errors import InputError, ending
+from hdgan.errors import InputError
 from hdgan.outside import check_path
 
 
@@ -85,15 +84,7 @@ def run(args: argparse.Namespace) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
   """Parses and runs; returns the exit status."""
-  try:
-    run(parser().parse_args(argv))
-  except BaseException as error:
-    end = ending(error)
-    if end is None:
-      raise
-    print(end[0], file=sys.stderr)
-    return end[1]
-  return 0
+  return interrupts.status_of(lambda: run(parser().parse_args(argv)))
 
 
 if __name__ == "__main__":

@@ -71,12 +71,12 @@ def make_edges(
   try:
     with whole_files.locked(target / ".lock", wait=False):
       _record(target, told)
-      todo = {
+      missing = {
         name: part
         for name, part in photos.items()
         if not _is_there(target / name, part)
       }
-      empty = _make(todo, target, faces, how, value_range)
+      empty = _make(missing, target, faces, how, value_range)
   except BlockingIOError as error:
     raise InputError(
       f"--to={target}: another process makes edges there; wait for it"
@@ -86,8 +86,8 @@ def make_edges(
   if empty:
     prepared.say(f"without any line: {shortened(empty)}")
   return (
-    f"{counted(len(todo), 'edge map')} written to {target}, "
-    f"{len(photos) - len(todo)} were there; how: {target.parent / RECORD}"
+    f"{counted(len(missing), 'edge map')} written to {target}, "
+    f"{len(photos) - len(missing)} were there; how: {target.parent / RECORD}"
   )
 
 
@@ -205,7 +205,7 @@ def _is_there(path: pathlib.Path, part: Part) -> bool:
 
 
 def _make(
-  todo: dict[str, Part],
+  missing: dict[str, Part],
   target: pathlib.Path,
   faces: dict[str, Any],
   how: Method,
@@ -214,7 +214,7 @@ def _make(
   """Makes maps; returns the names of those without a line."""
 
   def one(name: str) -> bool:
-    photo = read_photo(todo[name], value_range)
+    photo = read_photo(missing[name], value_range)
     edges = edges_of(photo, how, faces[name])
     with whole_files.whole_file(target / name) as draft:
       draft.write_bytes(files.encode_png(edges))
@@ -224,7 +224,7 @@ def _make(
   pool = futures.ThreadPoolExecutor(os.cpu_count() or 1)
   try:
     tasks: Sequence[tuple[str, futures.Future]] = [
-      (name, pool.submit(one, name)) for name in todo
+      (name, pool.submit(one, name)) for name in missing
     ]
     for done, (name, task) in enumerate(tasks, start=1):
       try:
