@@ -139,6 +139,16 @@ flags.DEFINE_integer("num_styles", NUM_STYLES, "The most styles of a class.")
 flags.DEFINE_float(
   "min_area", MIN_AREA, "Share of the picture that an object must exceed."
 )
+flags.DEFINE_string(
+  "host", "127.0.0.1", "The address at which the studio listens."
+)
+flags.DEFINE_integer(
+  "port",
+  0,
+  "The studio's port; 0 for one that is free.",
+  lower_bound=0,
+  upper_bound=65535,
+)
 _define_path("edits", "A file of edits, see hdgan/editing/README.md.")
 flags.DEFINE_bool(
   "overwrite", False,
@@ -229,6 +239,11 @@ MODES = {
     "edit",
     needs=("workdir", "input", "output", "edits"),
     may=("config", "step", "size", *_STYLE_FLAGS, "overwrite"),
+  ),
+  "studio": Mode(
+    "open_studio",
+    needs=("workdir",),
+    may=("config", "input", "step", "size", "host", "port"),
   ),
   "check": Mode("check_data", needs=("config",), may=("output",), typed=True),
   "benchmark": Mode(

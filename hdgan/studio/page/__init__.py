@@ -1,0 +1,1 @@
+"""The page: ES modules, styles and HTML; May import nothing."""

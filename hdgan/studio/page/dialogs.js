@@ -1,0 +1,1 @@
+// Dialogs: opening, a blank scene, export, keys.

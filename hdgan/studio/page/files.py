@@ -1,0 +1,29 @@
+"""The page's files: the ES modules joined into the one that is sent."""
+
+import pathlib
+import re
+
+FOLDER = pathlib.Path(__file__).parent
+# In an order in which each imports only from those before it.
+MODULES = (
+  "frame", "dom", "icons", "raster", "history", "doc", "app", "link", "store",
+  "stage", "tools", "commands", "panels", "dialogs", "editor",
+)  # fmt: skip
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(
+  r"^export (?=(async )?(function|class|const)\b)", re.MULTILINE
+)
+
+
+def editor_module() -> str:
+  """One ES module that exports `mount(el, rpc)`.
+
+  A notebook's widget takes exactly one, and relative imports do not survive
+  there; so imports go and the modules stand one after another.
+  """
+  parts = []
+  for name in MODULES:
+    text = (FOLDER / f"{name}.js").read_text("utf-8")
+    text = _EXPORT.sub("", _IMPORT.sub("", text))
+    parts.append(f"// {name}.js\n{text}")
+  return "\n".join([*parts, "export { mount };\n"])
