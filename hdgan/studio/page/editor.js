@@ -31,6 +31,9 @@ export function mount(root, send) {
     command.run(app);
   });
   app.on("wanted", (id) => openScene(app, id));
+  // For tests.
+  Object.assign(root, { studio: app });
+  Object.assign(app, { stage });
   start(app);
   return app;
 }

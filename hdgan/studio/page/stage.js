@@ -59,4 +59,10 @@ export class Stage {
     const u = event.clientX - box.left - x, v = (event.clientY - box.top) % half;
     return { x: u / scale, y: v / scale };
   }
+
+  /** Where a position of the map lies in the window, the inverse of `toMap`. */
+  toPage(u, v) {
+    const { scale, x, box } = this.fit();
+    return { x: box.left + x + u * scale, y: box.top + v * scale };
+  }
 }
