@@ -1,141 +1,303 @@
 // The document: one plane of rows, the table they are rows of, and history.
 
 import { packRuns, unpackRuns } from "./frame.js";
-import { History, TILE } from "./history.js";
+import { History } from "./history.js";
+import { Plane, tilesOf } from "./plane.js";
+import { hull } from "./raster.js";
 
 /**
  * One object. Rows are never changed but for what the server decides.
  * @typedef {{label: number, instance: number|null, style: number|number[]|null}} Row
- * @typedef {{x: number, y: number, w: number, h: number}} Rect
+ * @typedef {import("./plane.js").Rect} Rect
  */
 
-/** A scene that is edited. In one of pictures (kind "picture") pixels hold levels. */
-export class Doc {
+const ROWS = 65535; // A pixel has 16 bits.
+
+/**
+ * A scene that is edited. In one of pictures (kind "picture") pixels hold
+ * levels and the table is empty.
+ *
+ * Changes are made in steps: begin, write and set rows, then commit or cancel.
+ * Without an open step nothing is written; undo, redo and goto cancel one.
+ * `version` grows with every step that is made, undone or redone.
+ */
+export class Doc extends Plane {
   /**
    * @param {any} header of a scene's frame
    * @param {Uint8Array} payload
    */
   constructor(header, payload) {
+    super(header.w, header.h, header.kind === "picture");
     Object.assign(this, { id: header.id, name: header.name, kind: header.kind });
-    this.w = header.w;
-    this.h = header.h;
     this.seed = header.seed || 0;
-    this.plane = new (this.kind === "picture" ? Uint32Array : Uint16Array)(this.w * this.h);
-    unpackRuns(payload, this.plane);
     /** @type {Row[]} */
-    this.table = header.table;
+    this.table = header.table || [];
     /** @type {Record<string, number>} row that a brush of a class without objects paints into */
     this.regions = header.regions || {};
+    this.fill(payload, this.table.length);
     this.history = new History();
     this.version = 0;
+    // States are numbered, so that undo leads back to one that is known.
+    this.state = this.states = this.exportedState = 0;
+    /** @type {import("./history.js").Step | null} */
     this.step = null;
   }
 
-  /** Row (or level) at a pixel, -1 outside. */
-  at(x, y) {
-    if (x < 0 || y < 0 || x >= this.w || y >= this.h) return -1;
-    return this.plane[Math.floor(y) * this.w + Math.floor(x)];
+  /** Whether it differs from the last export, or from what was opened. */
+  get dirty() {
+    return this.state !== this.exportedState;
   }
 
-  /** Starts a step of the history. @param {string} title */
+  /** Takes note of an export. @param {number} [state] that was exported */
+  exported(state = this.state) {
+    this.exportedState = state;
+  }
+
+  /** Starts a step of the history; one that is open is committed. @param {string} title */
   begin(title) {
-    this.step = { title, tiles: new Map(), table: this.table, regions: this.regions };
+    if (this.step) this.commit();
+    const { table, regions, seed, state } = this;
+    this.step = { title, tiles: new Map(), table, regions, seed, state };
   }
 
   /**
    * Writes a value where a mask covers.
    * @param {import("./raster.js").Mask} mask
-   * @param {number} value
-   * @returns {Rect | null} what may have changed
+   * @param {number} value a row of the table, or a level
+   * @returns {Rect | null} around the pixels that changed
    */
   write(mask, value) {
-    const x0 = Math.max(0, mask.x), y0 = Math.max(0, mask.y);
-    const x1 = Math.min(this.w, mask.x + mask.w), y1 = Math.min(this.h, mask.y + mask.h);
-    if (x0 >= x1 || y0 >= y1) return null;
-    this.keep(x0, y0, x1, y1);
-    for (let y = y0; y < y1; y++) {
-      const from = (y - mask.y) * mask.w - mask.x, row = y * this.w;
-      for (let x = x0; x < x1; x++) if (mask.bits[from + x]) this.plane[row + x] = value;
-    }
-    return { x: x0, y: y0, w: x1 - x0, h: y1 - y0 };
+    return this.step ? this.paint(mask, value, this.step.tiles) : null;
   }
 
-  /** Keeps the tiles of a window as they are, for undo. */
-  keep(x0, y0, x1, y1) {
-    const across = Math.ceil(this.w / TILE);
-    for (let v = Math.floor(y0 / TILE); v * TILE < y1; v++) {
-      for (let u = Math.floor(x0 / TILE); u * TILE < x1; u++) {
-        if (!this.step.tiles.has(v * across + u)) this.step.tiles.set(v * across + u, this.tile(v * across + u));
-      }
-    }
-  }
-
-  /** A copy of a tile's pixels. @param {number} index */
-  tile(index) {
-    const { x, y, w, h } = this.tileRect(index), copy = new this.plane.constructor(w * h);
-    for (let j = 0; j < h; j++) copy.set(this.plane.subarray((y + j) * this.w + x, (y + j) * this.w + x + w), j * w);
-    return copy;
-  }
-
-  /** @param {number} index @returns {Rect} */
-  tileRect(index) {
-    const across = Math.ceil(this.w / TILE);
-    const x = (index % across) * TILE, y = Math.floor(index / across) * TILE;
-    return { x, y, w: Math.min(TILE, this.w - x), h: Math.min(TILE, this.h - y) };
-  }
-
-  /** Adds a row. @param {Row} row @returns {number} */
+  /**
+   * Adds a row.
+   * @param {Row} row
+   * @returns {number} its number
+   * @throws {RangeError} when the table is full
+   */
   addRow(row) {
+    this.open();
+    if (this.table.length >= ROWS) throw new RangeError(`A map has ${ROWS} objects at most.`);
     this.table = [...this.table, row];
+    this.makeRoom(this.table.length);
     return this.table.length - 1;
   }
 
-  /** Changes fields of a row. */
+  /** Changes fields of a row. @param {number} i @param {Partial<Row>} changes */
   setRow(i, changes) {
-    this.table = this.table.with(i, { ...this.table[i], ...changes });
+    this.setRows([i], changes);
   }
 
-  /** Ends the step. @returns {boolean} whether anything changed */
+  /** Changes fields of rows. @param {Iterable<number>} rows @param {Partial<Row>} changes */
+  setRows(rows, changes) {
+    this.open();
+    const table = this.table.slice();
+    for (const i of rows) table[i] = { ...table[i], ...changes };
+    this.table = table;
+  }
+
+  /** Sets the seed by which styles are drawn. @param {number} seed */
+  setSeed(seed) {
+    this.open();
+    if (seed === this.seed) return;
+    this.seed = seed;
+    // Rows that wait for an answer by the old seed must not get it.
+    this.table = this.table.map((row) => (row.style === null ? { ...row } : row));
+  }
+
+  /** Rows are changed in a step only, or they could not be undone. */
+  open() {
+    if (!this.step) throw new Error("no step has begun");
+  }
+
+  /**
+   * The row that a brush paints into: the one region of a class without
+   * objects, or a new row.
+   * @param {number} label
+   * @param {Row["style"]} style of a new row, or of a region without pixels
+   * @param {boolean} hasInstances whether each stroke of the class is an object of its own
+   * @returns {number}
+   */
+  rowFor(label, style, hasInstances) {
+    const known = hasInstances ? undefined : this.regions[label];
+    if (known !== undefined) {
+      if (style !== null && !this.counts[known]) this.setRow(known, { style });
+      return known;
+    }
+    const row = this.addRow({ label, instance: null, style });
+    if (!hasInstances) this.regions = { ...this.regions, [label]: row };
+    return row;
+  }
+
+  /**
+   * Ends the step.
+   * @returns {boolean} whether anything has changed; if not, there is no step
+   */
   commit() {
-    const step = this.step;
+    const { step } = this;
+    if (!step) return false;
+    for (const [index, pixels] of step.tiles) {
+      if (sameNumbers(pixels, this.tile(index))) step.tiles.delete(index);
+    }
+    this.dropUnused();
+    if (!step.tiles.size && step.seed === this.seed && sameTable(step.table, this.table)) {
+      this.cancel();
+      return false;
+    }
     this.step = null;
     this.history.push(step);
+    this.state = ++this.states;
     this.version++;
     return true;
   }
 
-  /** Takes back a step. @returns {Rect|null} */
-  undo() {
-    if (!this.history.position) return null;
-    this.swap(this.history.steps[--this.history.position]);
-    return { x: 0, y: 0, w: this.w, h: this.h };
+  /** Drops rows that the step added and that have got no pixels. */
+  dropUnused() {
+    let length = this.table.length;
+    while (length > this.step.table.length && !this.counts[length - 1]) length--;
+    if (length === this.table.length) return;
+    this.table = this.table.slice(0, length);
+    const left = Object.entries(this.regions).filter(([, row]) => row < length);
+    this.regions = Object.fromEntries(left);
   }
 
+  /** Rolls an open step back. @returns {Rect | null} what changed back */
+  cancel() {
+    const { step } = this;
+    if (!step) return null;
+    this.step = null;
+    return this.swap(step);
+  }
+
+  /** Takes back a step, or the one that is open. @returns {Rect | null} what changed */
+  undo() {
+    return this.step ? this.cancel() : this.goto(this.history.position - 1);
+  }
+
+  /** Makes a step again. @returns {Rect | null} what changed */
   redo() {
-    if (this.history.position === this.history.steps.length) return null;
-    this.swap(this.history.steps[this.history.position++]);
-    return { x: 0, y: 0, w: this.w, h: this.h };
+    return this.goto(this.history.position + 1);
+  }
+
+  /**
+   * Undoes or redoes until so many steps are done.
+   * @param {number} position 0 to the number of steps
+   * @returns {Rect | null} what changed
+   */
+  goto(position) {
+    const { history } = this, { steps } = history;
+    const aim = Math.max(0, Math.min(steps.length, position));
+    let changed = this.cancel();
+    while (history.position !== aim) {
+      const back = aim < history.position;
+      const step = steps[back ? --history.position : history.position++];
+      changed = hull(changed, this.swap(step));
+      step.stale = true;
+      this.version++;
+    }
+    return changed;
   }
 
   /** Exchanges what a step holds with what is there. */
   swap(step) {
-    for (const [index, pixels] of step.tiles) {
-      step.tiles.set(index, this.tile(index));
-      const { x, y, w, h } = this.tileRect(index);
-      for (let j = 0; j < h; j++) this.plane.set(pixels.subarray(j * w, (j + 1) * w), (y + j) * this.w + x);
+    for (const key of ["table", "regions", "seed", "state"]) {
+      [this[key], step[key]] = [step[key], this[key]];
     }
-    [this.table, step.table] = [step.table, this.table];
-    [this.regions, step.regions] = [step.regions, this.regions];
-    this.version++;
+    this.makeRoom(this.table.length);
+    return this.exchangeTiles(step.tiles);
+  }
+
+  /**
+   * Takes the server's answer to `edit`, in the open step or as one of its own.
+   * @param {any} header
+   * @param {Uint8Array} payload
+   * @param {string} [title] of a step of its own
+   * @returns {Rect | null} around the pixels that changed
+   */
+  replace(header, payload, title = "") {
+    const next = this.empty(), own = !this.step;
+    unpackRuns(payload, next);
+    if (own) this.begin(title);
+    this.table = this.adopt(header.table || []);
+    this.regions = header.regions || this.regions;
+    this.makeRoom(this.table.length);
+    let changed = null;
+    for (const index of tilesOf(this.whole, this)) {
+      const pixels = this.tile(index, next);
+      const rect = this.exchange(index, pixels);
+      if (rect && !this.step.tiles.has(index)) this.step.tiles.set(index, pixels);
+      changed = hull(changed, rect);
+    }
+    this.boxes = null;
+    if (own) this.commit();
+    return changed;
+  }
+
+  /** The server's rows, those that are as they were being the same objects. */
+  adopt(rows) {
+    const ids = rows.map((row, i) => [i, row.instance, null]);
+    this.resolve(ids.filter(([i]) => this.table[i] && rows[i].label === this.table[i].label));
+    return rows.map((row, i) => (sameTable([row], [this.table[i]]) ? this.table[i] : row));
+  }
+
+  /**
+   * Fills in what the server decided for rows that had none: ids for all that
+   * the row has become since, a style only for the very row that was sent, as a
+   * person may have chosen another. Holds in every state of the history.
+   * @param {[number, number, Row["style"]][]} list row, instance, style
+   * @param {Row[]} [sent] the table when the server was asked
+   * @returns {boolean} whether anything was open
+   */
+  resolve(list, sent = this.table) {
+    const states = [this, this.step, ...this.history.steps].filter(Boolean);
+    let any = false;
+    for (const [i, instance, style] of list) {
+      const row = sent[i];
+      if (!row || (row.instance !== null && (row.style !== null || style === null))) continue;
+      // A row that was undone and painted over is another's number now.
+      const here = states.filter(({ table }) => table[i] && table[i].label === row.label);
+      if (!here.some(({ table }) => table[i] === row)) continue;
+      for (const state of here) {
+        state.table[i].instance ??= instance;
+        state.stale = true;
+      }
+      row.style ??= style;
+      any = true;
+    }
+    return any;
+  }
+
+  /** Pixels per row. @returns {Uint32Array} a view that holds until a row is added */
+  areas() {
+    return this.counts ? this.counts.subarray(0, this.table.length) : new Uint32Array(0);
+  }
+
+  /** Rows of a class that have pixels. @param {number} label @returns {number[]} */
+  rowsOf(label) {
+    return [...this.table.keys()].filter((i) => this.table[i].label === label && this.counts[i]);
   }
 
   /** What is sent of it. */
   header() {
-    return { kind: this.kind, name: this.name, w: this.w, h: this.h, table: this.table, seed: this.seed };
+    const { kind, name, w, h, seed, table } = this;
+    return { kind, name, w, h, seed, ...(kind === "picture" ? {} : { table }) };
   }
 
   /** @returns {Uint8Array} */
   runs() {
     return packRuns(this.plane);
   }
+}
+
+/** Whether two lists hold the same numbers. */
+function sameNumbers(a, b) {
+  return a.length === b.length && a.every((one, i) => one === b[i]);
+}
+
+/** Whether two tables say the same. @param {Row[]} a @param {(Row | undefined)[]} b */
+function sameTable(a, b) {
+  const same = (p, q) => p === q || (p && q && p.label === q.label
+    && p.instance === q.instance && JSON.stringify(p.style) === JSON.stringify(q.style));
+  return a === b || (a.length === b.length && a.every((row, i) => same(row, b[i])));
 }

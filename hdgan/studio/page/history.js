@@ -1,28 +1,56 @@
 // What can be undone: tiles as they were, and the table. Bounded by bytes.
 
-export const TILE = 64;
 const BYTES = 256 * 2 ** 20;
 
-/** Steps, each with what it replaced. */
+/**
+ * What a step replaced, or once it is undone what it had made.
+ * @typedef {{title: string, tiles: Map<number, Uint16Array | Uint32Array>,
+ *   table: import("./doc.js").Row[], regions: Record<string, number>, seed: number,
+ *   state: number, key?: number, bytes?: number, stale?: boolean}} Step
+ * state: number of the state of the document that this leads to; key: its own
+ * number; stale: not stored as it is.
+ */
+
+/** Steps, of which the first `position` are done and the others undone. */
 export class History {
-  constructor() {
+  /** @param {number} [limit] bytes; the last step is kept whatever its size */
+  constructor(limit = BYTES) {
+    this.limit = limit;
+    /** @type {Step[]} */
     this.steps = [];
     this.position = 0;
+    this.bytes = 0;
+    this.keys = 0;
   }
 
-  /** @param {{title: string, tiles: Map<number, any>, table: any, regions: any}} step */
+  /**
+   * Adds a step after those that are done; forgets the undone, and the oldest.
+   * @param {Step} step
+   */
   push(step) {
-    this.steps.length = this.position;
+    for (const gone of this.steps.splice(this.position)) this.bytes -= gone.bytes;
+    step.key ??= this.keys;
+    this.keys = Math.max(this.keys, step.key + 1);
+    step.bytes = weigh(step);
+    this.bytes += step.bytes;
     this.steps.push(step);
-    this.position = this.steps.length;
-    let bytes = 0;
-    for (let i = this.steps.length - 1; i >= 0; i--) {
-      for (const tile of this.steps[i].tiles.values()) bytes += tile.byteLength;
-      if (bytes > BYTES && i < this.steps.length - 1) {
-        this.steps.splice(0, i + 1);
-        this.position -= i + 1;
-        break;
-      }
+    let old = 0;
+    while (this.bytes > this.limit && old < this.steps.length - 1) {
+      this.bytes -= this.steps[old++].bytes;
     }
+    this.steps.splice(0, old);
+    this.position = this.steps.length;
   }
+
+  /** Titles of all steps, the oldest first. @returns {string[]} */
+  titles() {
+    return this.steps.map((step) => step.title);
+  }
+}
+
+/** Bytes that a step holds, about. @param {Step} step */
+function weigh(step) {
+  let bytes = 500 + 8 * step.table.length;
+  for (const tile of step.tiles.values()) bytes += 100 + tile.byteLength;
+  return bytes;
 }
