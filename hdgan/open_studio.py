@@ -4,9 +4,9 @@ import pathlib
 
 from ml_collections import ConfigDict
 
-from hdgan.datasets import pipeline
 from hdgan.rendering.renderer import open_renderer
 from hdgan.runs import directory
+from hdgan.studio import scenes
 from hdgan.studio.server import serve
 from hdgan.studio.studio import Studio
 
@@ -23,8 +23,5 @@ def run(
   """Runs `--mode=studio`, its flags by name."""
   config = directory.own_config(workdir, config, "studio")
   renderer = open_renderer(workdir, step, config=config)
-  inputs = pipeline.synthesis_inputs(
-    renderer.config, input or "val", stage_size=renderer.size, size="input",
-    classes=renderer.classes,
-  )  # fmt: skip
-  serve(Studio(renderer, inputs, size), host, port)
+  shelf = scenes.find(renderer, input)
+  serve(Studio(renderer, shelf, size), host, port)

@@ -96,6 +96,11 @@ def find_data_set(config: ConfigDict) -> DataSet:
   return DATA_SETS[name]
 
 
+def is_drawn(config: ConfigDict) -> bool:
+  """Whether a config's data is drawn: there are no files to list."""
+  return not isinstance(find_data_set(config).prepare, Preparing)
+
+
 def find_files(config: ConfigDict) -> Found:
   """Lists the files that a config names; reads nothing of the pictures.
 
@@ -103,7 +108,7 @@ def find_files(config: ConfigDict) -> Found:
     InputError: if nothing can be listed, or the data set has no files.
   """
   how = find_data_set(config).prepare
-  if not isinstance(how, Preparing):
+  if not isinstance(how, Preparing):  # As `is_drawn` says.
     raise InputError(
       f"config.data.name={config.data.name!r} is drawn, not read: there are no "
       "files to look at; name yours by --config.data.name=paired_folder "
@@ -265,6 +270,7 @@ def synthesis_inputs(
   stage_size: Sequence[int],
   size: str = "stage",
   classes: Sequence[Mapping[str, Any]] = (),
+  checked: bool = True,
 ) -> SynthesisInputs:
   """Finds and checks the maps that photos are to be made from.
 
@@ -277,6 +283,7 @@ def synthesis_inputs(
       keeps each map's own size.
     classes: of the model: their names and which have instances, for maps that
       data.label_map and data.instances make.
+    checked: False only lists the files of a folder, whoever reads one checks.
 
   Returns:
     The inputs in name order; each is read when it is asked for.
@@ -305,7 +312,8 @@ def synthesis_inputs(
     names = whole.names[source]
   else:
     found = find_examples(source, config, classes)
-    check_inputs(source, found, rules_of(config), config.data.workers)
+    if checked:
+      check_inputs(source, found, rules_of(config), config.data.workers)
     examples = found
     names = tuple(one.stem for one in found)
   reading = reading_of(config)

@@ -61,6 +61,11 @@ def to_levels(
   return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 
 
+def unit_of(model: Model) -> int:
+  """Factor by which a model's networks halve a side on the way."""
+  return 2 ** (model.generator.downsamples + model.generator.enhancers)
+
+
 # Models with the same settings are equal, and compiled once.
 @functools.partial(jax.jit, static_argnums=0)
 def _generate(model: Model, params: Params, batch: dict) -> jax.Array:
@@ -92,9 +97,7 @@ def generate(
   Returns:
     [H, W, C] float32 in [-1, 1].
   """
-  net = model.generator
-  unit = 2 ** (net.downsamples + net.enhancers)
-  height, width = instance.shape
+  unit, (height, width) = unit_of(model), instance.shape
   maps = {"label": label, "instance": instance}
   if table is not None and objects is not None:
     maps["objects"] = objects
@@ -145,6 +148,11 @@ class Renderer:
   def channels(self) -> int:
     """C_feat, numbers per style; 0 for a model without E."""
     return self.model.encoder.channels if self.model.encoder else 0
+
+  @property
+  def unit(self) -> int:
+    """What sides are padded to a multiple of, at least twice of it."""
+    return unit_of(self.model)
 
   def scaled(self, size: tuple[int, int], way: str) -> tuple[int, int]:
     """The (H, W) at which a map of (H, W) is rendered.

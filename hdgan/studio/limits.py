@@ -8,3 +8,5 @@ BODY = 2**27
 OBJECTS = 65535  # Rows of a table; a pixel of the page has 16 bits.
 EDITS = 1000  # In one request.
 NAME = 200  # Characters.
+SCENES = 2000  # That are listed.
+TEMPLATES = 100

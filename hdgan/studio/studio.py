@@ -17,13 +17,13 @@ from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import place_map, whole_placement
 from hdgan.editing import file as edit_file
 from hdgan.editing.operations import at_size, generate, styles_of
-from hdgan.editing.scene import open_scene
 from hdgan.errors import InputError
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import pictures
-from hdgan.studio import scene_frame
+from hdgan.studio import scene_frame, scenes
 from hdgan.studio.device import Device
 from hdgan.studio.refusal import Refusal, of_input
+from hdgan.studio.scenes import Shelf
 
 Frame = tuple[dict[str, Any], bytes]
 QUALITY = 90  # Of the JPEGs that are shown; what is exported is lossless.
@@ -34,7 +34,7 @@ class Studio:
   """A trained run and its maps, at the service of pages."""
 
   def __init__(
-    self, renderer: Renderer, inputs: SynthesisInputs | None, size: str
+    self, renderer: Renderer, inputs: SynthesisInputs | Shelf | None, size: str
   ):
     """Keeps what calls need.
 
@@ -43,7 +43,9 @@ class Studio:
       inputs: maps on offer, at their own size; None for none.
       size: "stage" or "input", at which pictures are made.
     """
-    self.renderer, self.inputs, self.size = renderer, inputs, size
+    if not isinstance(inputs, Shelf):
+      inputs = Shelf(renderer, inputs)
+    self.renderer, self.shelf, self.size = renderer, inputs, size
     self.device = Device()
     self.state, self.seconds = "ready", 0.0
 
@@ -92,28 +94,6 @@ class Studio:
       "state": self.state,
       "seconds": self.seconds,
     }, b""
-
-  def scenes(self, header: Mapping[str, Any], payload: bytes) -> Frame:
-    """The maps on offer."""
-    names = self.inputs.names if self.inputs else ()
-    return {"scenes": [{"id": i, "name": n} for i, n in enumerate(names)]}, b""
-
-  def scene(self, header: Mapping[str, Any], payload: bytes) -> Frame:
-    """One of the maps on offer, as a scene."""
-    id = header.get("id")
-    if (
-      self.inputs is None
-      or type(id) is not int
-      or not 0 <= id < len(self.inputs)
-    ):
-      raise Refusal("scene", f"there is no scene {id!r}", field="id")
-    example = self.inputs[id]
-    scene = open_scene(
-      example["label"], example["instance"],
-      scene_frame.classes_of(self.renderer), name=example["name"],
-    )  # fmt: skip
-    head, runs = scene_frame.of_scene(scene)
-    return {**head, "id": id}, runs
 
   def edit(self, header: Mapping[str, Any], payload: bytes) -> Frame:
     """A scene after edits of the schema of `--mode=edit`."""
@@ -176,8 +156,11 @@ class Studio:
 # The one table of calls.
 CALLS: dict[str, Callable[[Studio, Mapping[str, Any], bytes], Frame]] = {
   "meta": Studio.meta,
-  "scenes": Studio.scenes,
-  "scene": Studio.scene,
+  "scenes": scenes.scenes,
+  "thumb": scenes.thumb,
+  "scene": scenes.scene,
+  "photo": scenes.photo,
+  "blank": scenes.blank,
   "edit": Studio.edit,
   "render": Studio.render,
 }

@@ -1,0 +1,351 @@
+"""Scenes on offer: a folder's maps, the run's held-out ones, templates.
+
+They are named by numbers. Listing them reads no picture; one that turns out
+bad when it is read is refused by its name.
+"""
+
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from PIL import Image
+
+from hdgan.datasets import pipeline, prepared
+from hdgan.datasets.check import check, rules_of
+from hdgan.datasets.examples import ExampleFiles
+from hdgan.datasets.reading import reading_of
+from hdgan.datasets.synthesis_inputs import SynthesisInputs
+from hdgan.editing.operations import styles_of
+from hdgan.editing.scene import Scene, open_scene
+from hdgan.errors import InputError, counted, printed_lines, shown
+from hdgan.rendering import outputs
+from hdgan.rendering.renderer import Renderer
+from hdgan.report import pictures
+from hdgan.studio import limits, scene_frame
+from hdgan.studio.first_scene import draw_scene
+from hdgan.studio.refusal import Refusal
+
+Frame = tuple[dict[str, Any], bytes]
+Example = dict[str, Any]
+QUALITY = 90  # Of photos as JPEG.
+THUMB = 192  # Pixels of a thumbnail's longer side.
+
+
+class Shelf:
+  """The scenes of one studio, read when they are asked for.
+
+  The maps first, then templates of the training split; without any the scene
+  that `draw_scene` draws.
+  """
+
+  def __init__(
+    self,
+    renderer: Renderer,
+    inputs: SynthesisInputs | None,
+    templates: SynthesisInputs | None = None,
+  ):
+    """Keeps the maps.
+
+    Args:
+      renderer: of the run.
+      inputs: maps at their own size, or None.
+      templates: of the training split, or None.
+    """
+    self.renderer = renderer
+    self.maps = [
+      (one, i, template)
+      for one, template, most in (
+        (inputs, False, limits.SCENES),
+        (templates, True, limits.TEMPLATES),
+      )
+      if one is not None
+      for i in range(min(most, len(one)))
+    ]
+    self.more = max(0, len(inputs or ()) - limits.SCENES)
+    self._thumbs: dict[int, bytes] = {}
+
+  def entries(self) -> list[dict[str, Any]]:
+    """id, name, photo and template of each scene."""
+    if not self.maps:
+      return [_entry(0, draw_scene(self.renderer)["name"], False, True)]
+    return [
+      _entry(id, one.names[i], _has_photo(one, i), template)
+      for id, (one, i, template) in enumerate(self.maps)
+    ]
+
+  def read(self, id: Any, photo: bool = False) -> Example:
+    """Reads a map at its own size.
+
+    Args:
+      id: of `entries`, or what somebody sent.
+      photo: whether its photo is wanted, and not its maps alone.
+
+    Returns:
+      As `SynthesisInputs` gives it.
+
+    Raises:
+      Refusal: for another id.
+      InputError: for files that are bad, or gone.
+    """
+    count = max(1, len(self.maps))
+    if type(id) is not int or not 0 <= id < count:
+      raise Refusal(
+        "scene", f"there is no scene {shown(id)}, ids are 0..{count - 1}",
+        field="id", hint="list them again",
+      )  # fmt: skip
+    if not self.maps:
+      return draw_scene(self.renderer)
+    inputs, i, _ = self.maps[id]
+    return read_example(inputs, i, self.renderer, photo)
+
+  def thumb(self, id: Any) -> bytes:
+    """A small JPEG of a map in its colours; made once."""
+    if id not in self._thumbs:
+      label = outputs.label_picture(self.renderer, self.read(id)["label"])
+      image = to_image(label)
+      image.thumbnail((THUMB, THUMB), Image.Resampling.BOX)
+      self._thumbs[id] = _jpeg(image)
+    return self._thumbs[id]
+
+
+class Home(Protocol):
+  """What the calls of this folder need of a studio."""
+
+  renderer: Renderer
+  shelf: Shelf
+  size: str
+
+
+def _entry(id: int, name: str, photo: bool, template: bool) -> dict[str, Any]:
+  return {"id": id, "name": name, "photo": photo, "template": template}
+
+
+def _has_photo(inputs: SynthesisInputs, i: int) -> bool:
+  """Whether a map has a photo; a prepared copy is asked when it is read."""
+  example = inputs.examples[i] if inputs.paths else None
+  return (
+    example.image is not None if isinstance(example, ExampleFiles) else True
+  )
+
+
+def find(renderer: Renderer, source: str) -> Shelf:
+  """Finds the scenes of a studio; lists files, reads none.
+
+  Args:
+    renderer: of the run.
+    source: a folder or a split, '' for what the run held out.
+
+  Returns:
+    A shelf, which has at least one scene.
+
+  Raises:
+    InputError: for a folder or a split without maps. That the run's own data
+      is not there is told, and no fault.
+  """
+  config, inputs = renderer.config, None
+  if source:
+    inputs = pipeline.synthesis_inputs(
+      config, source, stage_size=renderer.size, size="input",
+      classes=renderer.classes, checked=False,
+    )  # fmt: skip
+  try:
+    splits = _own_splits(renderer)
+  except (InputError, OSError) as error:
+    splits = {}
+    if not source:
+      prepared.say(
+        f"the data of {renderer.workdir} is not here "
+        f"({printed_lines(error)[0]}): the studio "
+        "begins with a scene that is drawn; name maps by --input=FOLDER"
+      )
+  templates = splits.pop("train", None)
+  own = next(iter(splits.values()), None)
+  return Shelf(renderer, inputs if source else own, templates)
+
+
+def _own_splits(renderer: Renderer) -> dict[str, SynthesisInputs]:
+  """The splits of the run's data, as far as they hold maps."""
+  config = renderer.config
+  names: Mapping[str, Sequence[str]]
+  sources: Mapping[str, Sequence[Any]]
+  if pipeline.is_drawn(config):
+    data = pipeline.prepare(config)
+    names, sources = data.names, data.sources
+  else:
+    found = pipeline.find_files(config)
+    if found.faults:
+      raise InputError(found.faults[0])
+    sources = found.splits
+    names = {k: [one.stem for one in v] for k, v in sources.items()}
+  reading = reading_of(config)
+  return {
+    split: SynthesisInputs(
+      tuple(names[split]), examples, reading=reading,
+      geometry=reading.geometry(renderer.size), own_size=True,
+    )
+    for split, examples in sources.items()
+    if len(examples)
+  }  # fmt: skip
+
+
+def read_example(
+  inputs: SynthesisInputs, i: int, renderer: Renderer, photo: bool = False
+) -> Example:
+  """Checks and reads one map, without its photo if that is not wanted.
+
+  Raises:
+    InputError: every fault of its files.
+  """
+  example = inputs.examples[i]
+  if isinstance(example, ExampleFiles):
+    example = dataclasses.replace(
+      example, image=example.image if photo else None
+    )
+    rules = dataclasses.replace(
+      rules_of(renderer.config), trained=True, max_instances=0, geometries=()
+    )
+    check({"": [example]}, rules, workers=1)
+  elif not photo:
+    example = {**example, "image": b""}
+  one = dataclasses.replace(
+    inputs, names=(inputs.names[i],), examples=[example]
+  )
+  return one[0]
+
+
+def frame_of(home: Home, example: Example, seed: int = 0, **more: Any) -> Frame:
+  """The frame of a map as a scene.
+
+  Args:
+    home: the studio.
+    example: name, label and instance, at their own size.
+    seed: draws the styles.
+    **more: goes into the header.
+
+  Raises:
+    Refusal: for a map that is too large.
+  """
+  name, renderer = example["name"], home.renderer
+  height, width = example["label"].shape[:2]
+  try:
+    scene_frame.size_of({"h": height, "w": width})
+  except Refusal as refusal:
+    raise Refusal(
+      refusal.code, f"{name}: {refusal.message}", field="id",
+      hint=refusal.hint,
+    ) from refusal  # fmt: skip
+  scene = open_scene(
+    example["label"], example["instance"],
+    scene_frame.classes_of(renderer), name=name,
+  )  # fmt: skip
+  return frame_of_scene(home, scene, seed, **more)
+
+
+def frame_of_scene(
+  home: Home, scene: Scene, seed: int = 0, **more: Any
+) -> Frame:
+  """As `frame_of`, of a scene."""
+  if len(scene.table) > limits.OBJECTS:
+    raise Refusal(
+      "objects", f"{scene.where} has {len(scene.table):,} objects, more than "
+      f"{limits.OBJECTS:,}", field="id", hint="cut the map into smaller ones",
+    )  # fmt: skip
+  head, runs = scene_frame.of_scene(scene)
+  found = resolved(scene, home.renderer, seed)
+  return {**head, "seed": seed, "resolved": found, **more}, runs
+
+
+def resolved(
+  scene: Scene, renderer: Renderer, seed: int
+) -> list[tuple[int, int, Any]]:
+  """Row, instance id and style of all that is seen, where there is a bank."""
+  if not renderer.channels or renderer.bank is None:
+    return []
+  _, pairs, styles = styles_of(scene, renderer, seed)
+  rows, ids = scene.rows().tolist(), pairs[:, 1].tolist()
+  return list(zip(rows, ids, styles, strict=True))
+
+
+def to_image(picture: np.ndarray) -> Image.Image:
+  """[H, W, C] uint8 as RGB; of two and four channels the last is left out."""
+  if picture.shape[-1] in (2, 4):
+    picture = picture[..., :-1]
+  flat = picture[..., 0] if picture.shape[-1] == 1 else picture
+  return Image.fromarray(flat).convert("RGB")
+
+
+def _jpeg(image: Image.Image) -> bytes:
+  out = io.BytesIO()
+  image.save(out, "JPEG", quality=QUALITY)
+  return out.getvalue()
+
+
+def scenes(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+  """The scenes on offer; `note` says of how many nothing is shown."""
+  more = home.shelf.more
+  note = f"{counted(more, 'more map is', 'more maps are')} not listed"
+  return {
+    "scenes": home.shelf.entries(), "note": note if more else ""
+  }, b""  # fmt: skip
+
+
+def thumb(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+  """A small picture of a scene's map."""
+  return {"type": "image/jpeg"}, home.shelf.thumb(header.get("id"))
+
+
+def scene(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+  """One of the scenes on offer, at its own size."""
+  id = header.get("id")
+  return frame_of(home, home.shelf.read(id), id=id)
+
+
+def photo(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+  """The real photo of a scene.
+
+  Raises:
+    Refusal: where there is none.
+  """
+  image = home.shelf.read(header.get("id"), photo=True)["image"]
+  if image is None:
+    raise Refusal("none", "this scene has no photo", field="id")
+  low_high = home.renderer.model.pictures.image_range
+  shown = pictures.label_picture(image, np.zeros((0, 3), np.uint8), low_high)
+  return {"type": "image/jpeg"}, _jpeg(to_image(shown))
+
+
+def blank(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+  """A scene of one region, or a white picture.
+
+  Raises:
+    Refusal: for a size or a class that cannot be.
+  """
+  renderer = home.renderer
+  height, width = scene_frame.size_of(header)
+  unit = renderer.unit
+  for key, side in (("w", width), ("h", height)):
+    if side % unit or side < 2 * unit:
+      near = max(2, round(side / unit)) * unit
+      raise Refusal(
+        "size", f"{key} = {side} must be a multiple of {unit}, at least "
+        f"{2 * unit}", field=key, hint=f"take {near}",
+      )  # fmt: skip
+  spec = renderer.model.pictures
+  instance = np.zeros((height, width), np.int32)
+  example = {"name": "blank", "instance": instance}
+  if not spec.num_classes:
+    shape = height, width, spec.label_channels
+    dtype = np.uint8 if spec.label_range == (0, 255) else np.float32
+    example["label"] = np.full(shape, spec.label_range[1], dtype)
+    return frame_of(home, example)
+  label = header.get("label", 0)
+  if type(label) is not int or not 0 <= label < spec.num_classes:
+    raise Refusal(
+      "label", f"label = {shown(label)} must be a class id, "
+      f"0..{spec.num_classes - 1}", field="label",
+    )  # fmt: skip
+  example["label"] = instance + np.int32(label)
+  example["instance"] = example["label"]
+  return frame_of(home, example)
