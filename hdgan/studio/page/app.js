@@ -1,6 +1,6 @@
 // What all parts of the page share: the document, the choices, who listens.
 
-import { packFrame, packRuns, unpackFrame } from "./frame.js";
+import { packFrame, packMask, unpackFrame } from "./frame.js";
 import { Doc } from "./doc.js";
 
 /**
@@ -33,6 +33,16 @@ export function defaults() {
     paper: 0xffffff, // Pictures: packed levels of the background.
   };
 }
+
+// What is said where the server cannot be asked; the page tries again by itself.
+const AWAY = {
+  offline: { hint: "Edits go on and are kept; the page tries again.", actions: ["retry"] },
+  warming: {},
+  token: {
+    hint: "The studio was started anew. Give the address that it printed.",
+    actions: ["reconnect"],
+  },
+};
 
 /**
  * One mounted editor. Parts listen to its events and never call one another:
@@ -141,14 +151,14 @@ export class App {
   fail(refusal) {
     const { code, field = "", hint = "" } = refusal, text = refusal.message || String(refusal);
     if (["aborted", "cancelled", "superseded"].includes(code)) return;
-    if (code === "offline" || code === "token" || code === "warming") {
-      this.say(code, text, { hint });
+    if (code in AWAY) {
+      this.say(code, text, { hint, ...AWAY[code] });
       return;
     }
     const row = /^table\[(\d+)\]/.exec(field);
     const rows = row && this.doc && this.doc.table[Number(row[1])] ? [Number(row[1])] : [];
     if (rows.length) this.set({ selection: new Set(rows) });
-    this.say("error", text, { hint, rows, actions: ["render"] });
+    this.say("error", text, { hint, rows, actions: ["retry"] });
   }
 
   /**
@@ -179,7 +189,7 @@ export class App {
     const stop = new AbortController();
     this.setBusy({ title, cancel: () => stop.abort() });
     try {
-      const plane = doc.runs(), bits = mask ? maskRuns(mask, doc.w, doc.h) : new Uint8Array(0);
+      const plane = doc.runs(), bits = mask ? packMask(mask, doc.w, doc.h) : new Uint8Array(0);
       const header = { ...doc.header(), edits, mask_bytes: bits.length };
       const answer = await this.call("edit", header, joined(plane, bits), stop.signal);
       if (doc !== this.doc) return false;
@@ -215,17 +225,6 @@ export class App {
     this.emit("table");
     this.emit("history");
   }
-}
-
-/** A mask as runs of a whole plane of 0 and 1; what lies outside is cut off. */
-export function maskRuns(mask, w, h) {
-  const plane = new Uint16Array(w * h);
-  for (let y = Math.max(0, mask.y); y < Math.min(h, mask.y + mask.h); y++) {
-    for (let x = Math.max(0, mask.x); x < Math.min(w, mask.x + mask.w); x++) {
-      plane[y * w + x] = mask.bits[(y - mask.y) * mask.w + x - mask.x];
-    }
-  }
-  return packRuns(plane);
 }
 
 /** Two arrays of bytes, one after the other. */
