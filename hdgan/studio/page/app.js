@@ -34,8 +34,8 @@ export function defaults() {
   };
 }
 
-// What is said where the server cannot be asked; the page tries again by itself.
-const AWAY = {
+/** What is said where the server cannot be asked, by state. */
+export const AWAY = {
   offline: { hint: "Edits go on and are kept; the page tries again.", actions: ["retry"] },
   warming: {},
   token: {
@@ -84,8 +84,10 @@ export class App {
     this.gone = new AbortController();
   }
 
+  /** @returns {() => void} that ends it */
   on(event, f) {
     (this.listeners[event] ||= []).push(f);
+    return () => (this.listeners[event] = this.listeners[event].filter((one) => one !== f));
   }
 
   emit(event, detail) {

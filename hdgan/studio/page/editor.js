@@ -1,51 +1,103 @@
 // Puts the parts together.
 
-import { App } from "./app.js";
-import { COMMANDS, keyName } from "./commands.js";
+import { App, AWAY } from "./app.js";
+import { Dialogs } from "./dialogs.js";
 import { Doc } from "./doc.js";
-import { h } from "./dom.js";
+import { takeKeys } from "./keys.js";
 import { Link } from "./link.js";
 import { Panels } from "./panels.js";
+import { Previews } from "./previews.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Tools } from "./tools.js";
 
 /**
- * Mounts an editor.
+ * Mounts an editor; `dispose()` of what it returns ends it.
  * @param {HTMLElement} root emptied
  * @param {(name: string, body: ArrayBuffer, signal?: AbortSignal) => Promise<ArrayBuffer>} send
  * @returns {App}
  */
 export function mount(root, send) {
   const app = new App(root, send);
-  const stage = new Stage(app), panels = new Panels(app);
+  const stage = new Stage(app), panels = new Panels(app), link = new Link(app);
   new Tools(app, stage);
-  new Link(app);
-  new Store(app);
+  new Previews(app);
+  new Dialogs(app);
+  Object.assign(app, { stage, store: new Store(app) });
   root.replaceChildren(panels.top, panels.tools, stage.element, panels.right);
-  stage.canvas.addEventListener("keydown", (event) => {
-    const command = COMMANDS.find((one) => one.keys.includes(keyName(event)));
-    if (!command || (command.enabled && !command.enabled(app))) return;
-    event.preventDefault();
-    event.stopPropagation();
-    command.run(app);
-  });
+  root.dataset.lmSuppressShortcuts = "true";
+  takeKeys(app, stage.canvas);
+  takeFiles(app);
   app.on("wanted", (id) => openScene(app, id));
-  // For tests.
-  Object.assign(root, { studio: app });
-  Object.assign(app, { stage });
-  start(app);
+  app.listen(window, "online", () => app.emit("render"));
+  app.listen(window, "beforeunload", (event) => {
+    if (app.doc && app.store.saved === false) event.preventDefault();
+  });
+  Object.assign(root, { studio: app }); // For tests.
+  start(app, link);
   return app;
 }
 
-async function start(app) {
-  app.meta = (await app.call("meta")).header;
-  app.scenes = (await app.call("scenes")).header.scenes;
-  app.emit("meta");
-  await openScene(app, 0);
+/** Files that are dropped anywhere are opened. @param {App} app */
+function takeFiles(app) {
+  const files = (event) => [...event.dataTransfer.types].includes("Files");
+  app.listen(app.root, "dragover", (event) => {
+    if (files(event)) event.preventDefault();
+  });
+  app.listen(app.root, "drop", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    app.emit("files", [...event.dataTransfer.files]);
+  });
 }
 
+/** Shows what was there before a reload, or the first scene. */
+async function start(app, link) {
+  await link.meet();
+  app.emit("meta");
+  const last = app.store.last ? await app.store.last() : null;
+  if (last) {
+    app.open(last.doc);
+    app.set(last.ui);
+  }
+  const answer = await lasting(app, "scenes");
+  app.scenes = answer ? answer.header.scenes : [];
+  app.emit("meta");
+  if (last) return;
+  if (app.scenes.length) await openScene(app, app.scenes[0].id);
+  else app.emit("dialog", "new");
+}
+
+/** Opens a scene on offer; of several that are wanted the latest. */
 async function openScene(app, id) {
-  const { header, payload } = await app.call("scene", { id });
-  app.open(new Doc(header, payload));
+  app.wanted = id;
+  const answer = await lasting(app, "scene", { id });
+  if (!answer || app.wanted !== id) return;
+  const doc = new Doc(answer.header, answer.payload);
+  doc.resolve(answer.header.resolved || []);
+  app.open(doc);
+}
+
+/** Calls; where the server is away, again once it is back. @returns null where it refuses */
+async function lasting(app, name, header) {
+  for (;;) {
+    try {
+      return await app.call(name, header);
+    } catch (refusal) {
+      app.fail(refusal);
+      if (!(refusal.code in AWAY)) return null;
+      await back(app);
+    }
+  }
+}
+
+/** Waits until the server is there. */
+function back(app) {
+  return new Promise((resolve) => {
+    const end = app.on("status", ({ state }) => {
+      if (state in AWAY) return;
+      end();
+      resolve();
+    });
+  });
 }

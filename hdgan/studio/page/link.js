@@ -1,5 +1,7 @@
 // From document to photo: one is made at a time, the latest wants the next.
 
+import { AWAY } from "./app.js";
+
 const QUIET = 1000; // Milliseconds without an edit before a full photo follows a draft.
 const SLOW = 1; // Seconds from which on a draft comes first.
 const POLL = 1000; // Milliseconds between looks at a server that warms up.
@@ -91,7 +93,7 @@ export class Link {
   }
 
   away() {
-    return ["offline", "token", "warming"].includes(this.app.status.state);
+    return this.app.status.state in AWAY;
   }
 
   /** Calls f after a while, instead of what was to come. */
