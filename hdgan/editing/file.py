@@ -26,6 +26,7 @@ OPERATIONS = {
   "restyle": (("style",), _TARGETS),
   "add": (("class",), ("box", "mask", "style")),
   "remove": ((), (*_TARGETS, "fill")),
+  "erase": ((), ("box", "mask", "fill")),
   "move": (("object", "dy", "dx"), ()),
   "undo": ((), ()),
 }
@@ -57,15 +58,19 @@ def read_edits(path: pathlib.Path) -> tuple[list[dict[str, Any]], str]:
       f"{path}: version = {shown(data['version'])} must be {VERSION}"
     )
   for i, entry in enumerate(data["edits"]):
-    rule = _edit_fault(entry)
+    rule = edit_fault(entry)
     if rule:
       faults.append(f"{path}: edit {i}: {rule}")
   raise_faults(faults)
   return data["edits"], str(data.get("map") or "")
 
 
-def _edit_fault(entry: Any) -> str:
-  """What is wrong with one edit as JSON gives it, or ''."""
+def edit_fault(entry: Any) -> str:
+  """What is wrong with one edit for itself, or ''.
+
+  Args:
+    entry: as JSON gives it.
+  """
   if not isinstance(entry, dict) or not isinstance(entry.get("op"), str):
     return f"{shown(entry)} must be an object with 'op'"
   name = entry["op"]
@@ -80,7 +85,7 @@ def _edit_fault(entry: Any) -> str:
   for field in needs:
     if field not in entry:
       return f"{name} needs {shown(field)}"
-  pair = ("box", "mask") if name == "add" else _TARGETS
+  pair = ("box", "mask") if "box" in may else _TARGETS
   if pair[0] in may and sum(field in entry for field in pair) != 1:
     return f"{name} needs either {pair[0]!r} or {pair[1]!r}"
   for field in ("dy", "dx"):
@@ -160,6 +165,9 @@ def apply(
       scene, _mask(scene, entry, read_mask), entry["class"], style
     ),
     "remove": lambda: operations.remove(scene, keys, entry.get("fill")),
+    "erase": lambda: operations.erase(
+      scene, _mask(scene, entry, read_mask), entry.get("fill")
+    ),
     "move": lambda: operations.move(scene, keys, entry["dy"], entry["dx"]),
     "undo": lambda: operations.undo(scene),
   }
@@ -210,7 +218,7 @@ def mask_path(name: str) -> pathlib.Path:
 def _mask(
   scene: Scene, entry: Mapping[str, Any], read_mask: MaskReader | None
 ) -> np.ndarray:
-  """[H, W] bool of an added object, from a box or a picture."""
+  """[H, W] bool of what is added or erased, from a box or a picture."""
   if "box" in entry:
     mask = np.zeros(scene.objects.shape, bool)
     top, left, bottom, right = entry["box"]

@@ -17,6 +17,7 @@ import numpy as np
 
 from hdgan.datasets.transforms import place_map, whole_placement
 from hdgan.editing.scene import (
+  FreshIds,
   Scene,
   SceneObject,
   fill_hole,
@@ -54,30 +55,28 @@ def change_class(
     InputError: for an object or a class that is not there.
   """
   label, rows = find_class(scene, name), find_rows(scene, keys)
-  objects, table = scene.objects.copy(), list(scene.table)
+  table = list(scene.table)
+  # Where the pixels of each row go.
+  place = np.arange(len(table), dtype=np.int32)
   single = not has_instances(scene, label)
-  region = region_of(scene, label, rows) if single else None
-  touched = []
+  region = region_of(scene, label)
+  fresh, taken = FreshIds(scene, table), {(o.label, o.instance) for o in table}
   for row in rows:
-    one = table[row]
-    if one.label == label:
-      region = row if single else region
-    elif region is not None:
-      objects[objects == row] = region
-      row = region
-    else:
-      # The id stays, unless that would merge two objects.
-      taken = any(
-        o.label == label and o.instance == one.instance for o in table
-      )
-      id = one.instance
-      if single or taken:
-        id = fresh_id(scene, table, label)
-      table[row] = SceneObject(label, id)
-      # The first becomes the region that the others join.
-      region = row if single else None
-    touched.append(row)
-  return follow(scene, objects, table, [*rows, *touched])
+    if table[row].label == label:
+      continue
+    if region is not None:
+      place[row] = region
+      continue
+    # The id stays, unless that would merge two objects.
+    id = table[row].instance
+    if single or (label, id) in taken:
+      id = fresh(label)
+    taken.add((label, id))
+    table[row] = SceneObject(label, id)
+    # The first becomes the region that the others join.
+    region = row if single else None
+  touched = [*rows, *place[rows].tolist()]
+  return follow(scene, place[scene.objects], table, touched)
 
 
 def restyle(
@@ -122,21 +121,9 @@ def add(
     InputError: for an unknown class, or a mask of another size or without
       pixels.
   """
-  label, mask = find_class(scene, name), np.asarray(mask, bool)
-  if mask.shape != scene.objects.shape:
-    raise InputError(
-      f"mask of {size_text(mask)} must have the size of {scene.where}, "
-      f"{size_text(scene.objects)}"
-    )
-  if not mask.any():
-    raise InputError("mask has no pixels that are not zero; nothing to add")
-  table = list(scene.table)
-  row = None if has_instances(scene, label) else region_of(scene, label)
-  if row is None:
-    row = len(table)
-    table.append(SceneObject(label, fresh_id(scene, table, label), style))
-  objects = np.where(mask, np.int32(row), scene.objects)
-  return follow(scene, objects, table, [row])
+  mask = _checked_mask(scene, mask, "add")
+  row, table = _place_for(scene, find_class(scene, name), style)
+  return follow(scene, np.where(mask, row, scene.objects), table, [row])
 
 
 def remove(
@@ -158,17 +145,76 @@ def remove(
     InputError: for an object that is not there, or if nothing would be left.
   """
   rows = find_rows(scene, keys)
-  hole = np.isin(scene.objects, rows)
-  table = list(scene.table)
+  gone = np.zeros(len(scene.table), bool)
+  gone[rows] = True
+  return _take_out(scene, gone[scene.objects], fill, rows)
+
+
+def erase(
+  scene: Scene, mask: np.ndarray, fill: str | int | None = None
+) -> Scene:
+  """Takes a part out of whatever is there.
+
+  Each of its pixels goes to the nearest background outside of it.
+
+  Args:
+    scene: before.
+    mask: [H, W] bool.
+    fill: class that the part goes to instead.
+
+  Returns:
+    The scene after.
+
+  Raises:
+    InputError: for a mask of another size or without pixels, an unknown class,
+      or if nothing would be left.
+  """
+  mask = _checked_mask(scene, mask, "erase")
+  return _take_out(scene, mask, fill, np.unique(scene.objects[mask]).tolist())
+
+
+def _take_out(
+  scene: Scene, hole: np.ndarray, fill: str | int | None, rows: Sequence[int]
+) -> Scene:
+  """Fills a hole [H, W] that is made in the objects of some rows."""
   if fill is None:
-    return follow(scene, fill_hole(scene, hole), table, rows)
-  label = find_class(scene, fill)
-  row = None if has_instances(scene, label) else region_of(scene, label, rows)
+    return follow(scene, fill_hole(scene, hole), scene.table, rows)
+  row, table = _place_for(scene, find_class(scene, fill), None)
+  objects = np.where(hole, row, scene.objects)
+  return follow(scene, objects, table, [*rows, int(row)])
+
+
+def _place_for(
+  scene: Scene, label: int, style: Style | None
+) -> tuple[np.int32, list[SceneObject]]:
+  """The row that new pixels of a class get, and the table with it.
+
+  Args:
+    scene: before.
+    label: the class.
+    style: of a row that has no pixels yet.
+  """
+  table = list(scene.table)
+  row = region_of(scene, label)
   if row is None:
     row = len(table)
-    table.append(SceneObject(label, fresh_id(scene, table, label)))
-  objects = np.where(hole, np.int32(row), scene.objects)
-  return follow(scene, objects, table, [*rows, row])
+    table.append(SceneObject(label, fresh_id(scene, table, label), style))
+  elif not scene.sizes[row]:
+    table[row] = dataclasses.replace(table[row], style=style)
+  return np.int32(row), table
+
+
+def _checked_mask(scene: Scene, mask: np.ndarray, what: str) -> np.ndarray:
+  """[H, W] bool of a mask that has the scene's size, and pixels."""
+  mask = np.asarray(mask, bool)
+  if mask.shape != scene.objects.shape:
+    raise InputError(
+      f"mask of {size_text(mask)} must have the size of {scene.where}, "
+      f"{size_text(scene.objects)}"
+    )
+  if not mask.any():
+    raise InputError(f"mask has no pixels that are not zero; nothing to {what}")
+  return mask
 
 
 def move(scene: Scene, key: str | int, dy: int, dx: int) -> Scene:
@@ -263,6 +309,8 @@ def at_size(scene: Scene, renderer: Renderer, size: str = "stage") -> Scene:
   """
   height, width = scene.objects.shape
   scaled = renderer.scaled((height, width), size)
+  if scaled == (height, width):
+    return scene
   objects = place_map(scene.objects, whole_placement(scaled))
   return dataclasses.replace(scene, objects=objects)
 

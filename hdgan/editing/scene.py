@@ -7,6 +7,7 @@ pixel. Objects are named by their original instance ids as in style files:
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,7 @@ class SceneObject:
 
   Attributes:
     label: class id.
-    instance: original instance id; no two rows of a scene that share a label
+    instance: original instance id; no two rows with pixels that share a label
       share it.
     style: number or features; None to have it drawn.
   """
@@ -84,11 +85,14 @@ class Scene:
     """Class names by id."""
     return [str(entry["name"]) for entry in self.classes]
 
+  @functools.cached_property
+  def sizes(self) -> np.ndarray:
+    """[N] int64 pixels of every row."""
+    return np.bincount(self.objects.ravel(), minlength=len(self.table))
+
   def rows(self) -> np.ndarray:
     """[n] rows of the table that have pixels, ascending."""
-    return np.flatnonzero(
-      np.bincount(self.objects.ravel(), minlength=len(self.table))
-    )
+    return np.flatnonzero(self.sizes)
 
   def pairs(self) -> np.ndarray:
     """[N, 2] int64 label and instance id of every row."""
@@ -218,16 +222,71 @@ def fill_hole(scene: Scene, hole: np.ndarray) -> np.ndarray:
   Raises:
     InputError: if the hole is all there is.
   """
+  objects = scene.objects.copy()
+  if not hole.any():
+    return objects
   background = np.array([may_fill(scene, o) for o in scene.table])
-  source = background[scene.objects] & ~hole
+  source = background[objects] & ~hole
   if not source.any():
     source = ~hole
   if not source.any():
     raise InputError("nothing else is in the picture to fill the hole with")
-  y, x = ndimage.distance_transform_edt(
-    ~source, return_distances=False, return_indices=True
+  box, (y, x) = _nearest(hole, source)
+  part, inside = objects[box], hole[box]
+  part[inside] = part[y[inside], x[inside]]
+  return objects
+
+
+_Box = tuple[slice, slice]
+
+
+def _nearest(hole: np.ndarray, source: np.ndarray) -> tuple[_Box, np.ndarray]:
+  """Finds the nearest source pixel of every pixel of a hole.
+
+  Only a window around the hole is searched, made larger until nothing that
+  lies outside could be as near.
+
+  Args:
+    hole: [H, W] bool, not empty.
+    source: [H, W] bool, not empty.
+
+  Returns:
+    The window, and [2, h, w] rows and columns in it.
+  """
+  rows, columns = (
+    np.flatnonzero(hole.any(axis=axis))[[0, -1]] for axis in (1, 0)
   )
-  return np.where(hole, scene.objects[y, x], scene.objects)
+  margin = 32
+  while True:
+    box, edges = _window(hole.shape, margin, rows, columns)
+    if source[box].any():
+      distance, nearest = ndimage.distance_transform_edt(
+        ~source[box], return_indices=True
+      )
+      inside = hole[box]
+      if (distance[inside] < edges[inside]).all():
+        return box, nearest
+    margin *= 4
+
+
+def _window(
+  shape: tuple[int, ...], margin: int, rows: np.ndarray, columns: np.ndarray
+) -> tuple[_Box, np.ndarray]:
+  """The window around first and last row and column of a hole.
+
+  Returns:
+    It, and [h, w] how far each of its pixels is from the nearest pixel of the
+    picture outside; infinity where the window is all of it.
+  """
+  box, far = [], []
+  for size, (first, last) in zip(shape, (rows, columns), strict=True):
+    low, high = max(0, first - margin), min(size, last + margin + 1)
+    at = np.arange(low, high)
+    before = at - low + 1 if low > 0 else np.full(len(at), np.inf)
+    after = high - at if high < size else np.full(len(at), np.inf)
+    box.append(slice(low, high))
+    far.append(np.minimum(before, after))
+  return (box[0], box[1]), np.minimum(far[0][:, None], far[1])
 
 
 def size_text(plane: np.ndarray) -> str:
@@ -258,27 +317,46 @@ def may_fill(scene: Scene, one: SceneObject) -> bool:
   return is_background(scene, one) if said is None else said
 
 
-def region_of(
-  scene: Scene, label: int, without: Sequence[int] = ()
-) -> int | None:
-  """Row of the largest background region of a class, or None."""
-  sizes = np.bincount(scene.objects.ravel(), minlength=len(scene.table))
-  rows = [
-    i
-    for i, one in enumerate(scene.table)
-    if one.label == label and sizes[i] and i not in without
-    and is_background(scene, one)
-  ]  # fmt: skip
-  return max(rows, key=lambda i: sizes[i], default=None)
+def regions_of(scene: Scene) -> dict[int, int]:
+  """Row of the largest background region of each class that has one.
+
+  Also where its pixels are gone: painted again, it is the same region.
+  """
+  found: dict[int, int] = {}
+  for i, one in enumerate(scene.table):
+    other = found.get(one.label)
+    if is_background(scene, one) and (
+      other is None or scene.sizes[i] > scene.sizes[other]
+    ):
+      found[one.label] = i
+  return found
+
+
+def region_of(scene: Scene, label: int) -> int | None:
+  """Row that new pixels of a class join; None where they are an object."""
+  return regions_of(scene).get(label)
+
+
+class FreshIds:
+  """Gives instance ids that no row of a table has, each once."""
+
+  def __init__(self, scene: Scene, table: Sequence[SceneObject]):
+    self._scene, self._used = scene, {one.instance for one in table}
+    self._next: dict[int, int] = {}
+
+  def __call__(self, label: int) -> int:
+    """An id for an object of a class."""
+    used, id = self._used, label
+    if has_instances(self._scene, label) or label in used:
+      # Also for class 0 the ids below are of regions.
+      id = self._next.get(label, max(label, 1) * FIRST_OBJECT_ID)
+      while id in used:
+        id += 1
+      self._next[label] = id + 1
+    used.add(id)
+    return id
 
 
 def fresh_id(scene: Scene, table: Sequence[SceneObject], label: int) -> int:
   """An instance id that no row of the table has."""
-  used = {one.instance for one in table}
-  if not has_instances(scene, label) and label not in used:
-    return label
-  # Also for class 0 the ids below are of regions.
-  id = max(label, 1) * FIRST_OBJECT_ID
-  while id in used:
-    id += 1
-  return id
+  return FreshIds(scene, table)(label)

@@ -24,8 +24,9 @@ from hdgan.runs import directory
 from hdgan.styles import bank as style_bank
 from hdgan.styles.clusters import Styles
 
-# Styles are padded to multiples of it, so that few sizes are compiled.
-OBJECTS_UNIT = 64
+# Tables of styles are padded to it, or to 4, 16, ... times it: a picture with
+# a few objects more is not compiled anew.
+OBJECTS_UNIT = 256
 
 
 def pad_to_multiple(x: np.ndarray, unit: int) -> np.ndarray:
@@ -103,8 +104,11 @@ def generate(
     maps["objects"] = objects
   batch = {k: pad_to_multiple(v, unit)[None] for k, v in maps.items()}
   if table is not None:
-    rows = -len(table) % OBJECTS_UNIT
-    batch["table"] = np.pad(table, ((0, rows), (0, 0)))[None]
+    rows = OBJECTS_UNIT
+    while rows < len(table):
+      rows *= 4
+    pad = ((0, rows - len(table)), (0, 0))
+    batch["table"] = np.pad(table, pad)[None]
   return np.asarray(_generate(model, params, batch))[0, :height, :width]
 
 

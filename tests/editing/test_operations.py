@@ -4,6 +4,7 @@ import types
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from hdgan.editing import operations, scene
 from hdgan.errors import InputError
@@ -274,3 +275,74 @@ def test_fresh_ids():
   assert scene.fresh_id(street(), table, 2) == 2001
   assert scene.fresh_id(street(), table, 4) == 4
   assert scene.fresh_id(street(), table, 1) == 1000  # A second road.
+
+
+def test_erase_by_hand():
+  """A part of the tree, and of the sky and road around it."""
+  mask = np.zeros(LABEL.shape, bool)
+  mask[1:3, :2] = True
+  after = operations.erase(street(), mask)
+  want = LABEL.copy()
+  want[1, :2], want[2, :2] = 0, 1
+  np.testing.assert_array_equal(after.label, want)
+  # Sky, road and tree have lost pixels; of the tree nothing is left.
+  assert after.edited == {0, 1, 3} and after.touched == ("0", "1")
+  np.testing.assert_array_equal(operations.undo(after).label, LABEL)
+
+
+def test_erase_with_a_chosen_class():
+  mask = np.zeros(LABEL.shape, bool)
+  mask[0] = True
+  after = operations.erase(street(), mask, "car")
+  # A new car, apart from the one that is there.
+  np.testing.assert_array_equal(after.instance[0], [2001] * 6)
+  np.testing.assert_array_equal(after.label[1:], LABEL[1:])
+  road = operations.erase(street(), mask, fill="road")
+  np.testing.assert_array_equal(road.instance[0], [1] * 6)
+  with pytest.raises(InputError, match="nothing to erase"):
+    operations.erase(street(), LABEL > 9)
+  with pytest.raises(InputError, match="nothing else is in the picture"):
+    operations.erase(street(), LABEL >= 0)
+
+
+def test_a_region_that_is_gone_comes_back_as_itself():
+  """The same row and id, and the style that is asked for."""
+  one = street(styles=[4, 3, 2, 1])
+  bare = operations.erase(one, LABEL == 0, "road")
+  assert not bare.sizes[0]
+  again = operations.add(bare, LABEL == 0, "sky", 5)
+  np.testing.assert_array_equal(again.instance, INSTANCE)
+  assert [o.style for o in again.table] == [5, 3, 2, 1]
+  trees = operations.change_class(bare, "3000", "sky")
+  np.testing.assert_array_equal(trees.instance[1:3, 1], [0, 0])
+
+
+def test_holes_are_filled_as_if_the_whole_picture_was_searched():
+  """Against the transform of all pixels, ties included."""
+  rng = np.random.default_rng(1)
+  for _ in range(60):
+    size = tuple(rng.integers(1, 200, 2))
+    label = rng.integers(0, 2, size)
+    # Few sources, so that the nearest is often far away.
+    label[rng.random(size) < rng.choice([0.0, 0.9, 0.99, 1.0])] = 3
+    hole = np.zeros(size, bool)
+    top, left = (int(rng.integers(n)) for n in size)
+    hole[top : top + rng.integers(1, 40), left : left + rng.integers(1, 90)] = 1
+    hole &= rng.random(size) < rng.choice([0.3, 1.0])
+    instance = np.where(label == 3, 3000, label)
+    one = scene.open_scene(label, instance, CLASSES)
+    flows = (label < 3) & ~hole
+    flows = flows if flows.any() else ~hole
+    if not flows.any():
+      continue
+    y, x = ndimage.distance_transform_edt(
+      ~flows, return_distances=False, return_indices=True
+    )
+    want = np.where(hole, one.objects[y, x], one.objects)
+    np.testing.assert_array_equal(scene.fill_hole(one, hole), want)
+
+
+def test_ids_of_many_objects_take_one_look_each():
+  ids = scene.FreshIds(street(), [scene.SceneObject(2, 2001)])
+  assert [ids(2) for _ in range(3)] == [2000, 2002, 2003]
+  assert [ids(4), ids(4), ids(2), ids(0)] == [4, 4000, 2004, 0]
