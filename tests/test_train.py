@@ -110,7 +110,7 @@ def test_files(finished):
   assert names == {
     "config.json", "classes.json", "checkpoints", "metrics.jsonl",
     "tensorboard", "samples", "index.html", ".lock", "style_bank.json",
-    "style_bank.safetensors", "style_bank.html",
+    "style_bank.safetensors", "style_bank.html", "style_thumbnails",
   }  # fmt: skip
   # What a fresh run must not find in its folder is all that it will write.
   known = {*directory.FILES, *directory.FOLDERS, directory.CONFIG, lock.LOCK}

@@ -17,6 +17,7 @@ from hdgan.datasets import prepared
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects, label_plane
 from hdgan.errors import counted
+from hdgan.rendering import thumbnails
 from hdgan.rendering.outputs import photo_picture
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import index_page, pictures
@@ -154,6 +155,8 @@ def real_objects(
 def write(renderer: Renderer, bank: StyleBank, inputs: SynthesisInputs) -> None:
   """Renders and writes the page into the run directory, as a whole.
 
+  The thumbnails that the studio shows are made of the same pictures.
+
   Args:
     renderer: of the run.
     bank: its styles.
@@ -162,6 +165,7 @@ def write(renderer: Renderer, bank: StyleBank, inputs: SynthesisInputs) -> None:
   tell = prepared.progress_line("rendering styles")
   real = real_objects(renderer, bank, inputs)
   sections, done = [], 0
+  squares: dict[int, list[Image.Image]] = {}
   for label, name in enumerate(bank.about["classes"]):
     count = len(bank.styles.of_class(label))
     total = int(bank.styles.class_counts[label])
@@ -182,6 +186,7 @@ def write(renderer: Renderer, bank: StyleBank, inputs: SynthesisInputs) -> None:
     for k, (picture, box) in enumerate(renders):
       title = f"style {k} <small>{counted(int(counts[k]), 'object')}</small>"
       cards.append(_card(title, thumbnail(picture, box), real[label, k]))
+      squares.setdefault(label, []).append(thumbnails.square(picture, box))
       done += 1
       tell(done, len(bank.styles.labels))
     sections.append(f"{head}<div class=row>{''.join(cards)}</div>")
@@ -196,6 +201,7 @@ def write(renderer: Renderer, bank: StyleBank, inputs: SynthesisInputs) -> None:
     ),
     sections="".join(sections),
   )
+  thumbnails.write(renderer.workdir, bank.digest, squares)
   write_text(renderer.workdir / FILE, page)
 
 

@@ -30,7 +30,9 @@ from hdgan.whole_files import write_text
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
 # What a run makes beside its config.
-FOLDERS = (CHECKPOINTS, "samples", "tensorboard", "nonfinite")
+FOLDERS = (
+  CHECKPOINTS, "samples", "tensorboard", "nonfinite", "style_thumbnails",
+)  # fmt: skip
 FILES = (
   classes_lib.FILE, METRICS, "index.html",
   "style_bank.safetensors", "style_bank.json", "style_bank.html",

@@ -20,7 +20,7 @@ from hdgan.editing.operations import at_size, generate, styles_of
 from hdgan.errors import InputError
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import pictures
-from hdgan.studio import scene_frame, scenes
+from hdgan.studio import scene_frame, scenes, sprites
 from hdgan.studio.device import Device
 from hdgan.studio.refusal import Refusal, of_input
 from hdgan.studio.scenes import Shelf
@@ -161,6 +161,7 @@ CALLS: dict[str, Callable[[Studio, Mapping[str, Any], bytes], Frame]] = {
   "scene": scenes.scene,
   "photo": scenes.photo,
   "blank": scenes.blank,
+  "sprite": sprites.sprite,
   "edit": Studio.edit,
   "render": Studio.render,
 }

@@ -19,7 +19,7 @@ from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
 from hdgan.make_styles import make_styles
 from hdgan.networks.model import build_model
-from hdgan.rendering import encode
+from hdgan.rendering import encode, thumbnails
 from hdgan.rendering import photo as style_photo
 from hdgan.rendering.renderer import open_renderer
 from hdgan.runs import directory
@@ -150,6 +150,10 @@ def test_the_bank_counts_every_object(workdir):
   wanted = len(bank.styles.labels) + len(set(bank.styles.labels.tolist()))
   assert page.count("<figcaption>") == wanted
   assert "http" not in page.split("<style>")[0]
+  for label in range(8):
+    count = len(bank.styles.of_class(label))
+    found = thumbnails.read(workdir, bank.digest, label)
+    assert (found[1] if found else 0) == count
 
 
 def test_the_bank_is_equal_on_1_and_8_devices(tmp_path):

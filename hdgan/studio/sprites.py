@@ -1,0 +1,47 @@
+"""The styles of a class, for the page: thumbnails and numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hdgan.errors import shown
+from hdgan.rendering import thumbnails
+from hdgan.studio.refusal import Refusal
+from hdgan.studio.scenes import Frame, Home
+from hdgan.styles.bank import short_floats
+
+
+def sprite(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+  """The bank's thumbnails of a class side by side, and each style's numbers.
+
+  Thumbnails of another bank are not shown: then there are the numbers alone,
+  and `side` is 0.
+
+  Raises:
+    Refusal: for a class without styles.
+  """
+  label, bank = header.get("label"), home.renderer.bank
+  names = home.renderer.class_names
+  if type(label) is not int or not 0 <= label < len(names):
+    raise Refusal(
+      "label", f"label = {shown(label)} must be a class id, "
+      f"0..{len(names) - 1}", field="label",
+    )  # fmt: skip
+  centers = bank.styles.of_class(label) if bank else ()
+  if bank is None or not len(centers):
+    why = f"{names[label]!r} has no styles"
+    if home.renderer.channels and bank is None:
+      why = "this run has no style bank yet"
+    raise Refusal(
+      "none", why, field="label",
+      hint="make one with --mode=styles" if home.renderer.channels else "",
+    )  # fmt: skip
+  told = {
+    "type": "", "count": len(centers), "side": 0,
+    "values": [short_floats(center) for center in centers],
+  }  # fmt: skip
+  found = thumbnails.read(home.renderer.workdir, bank.digest, label)
+  if found is None:
+    return told, b""
+  data, count = found
+  side = thumbnails.SIDE
+  return {**told, "type": "image/webp", "count": count, "side": side}, data
