@@ -7,8 +7,10 @@ FOLDER = pathlib.Path(__file__).parent
 # In an order in which each imports only from those before it.
 MODULES = (
   "frame", "dom", "icons", "raster", "plane", "history", "doc", "app", "link",
-  "previews", "store", "stage", "tools", "deeds", "commands", "keys", "panels",
-  "dialogs", "editor",
+  "previews", "store",
+  "view", "colours", "painter", "divider", "stage",
+  "selecting", "painting", "pointers", "tools",
+  "deeds", "commands", "keys", "panels", "dialogs", "editor",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(

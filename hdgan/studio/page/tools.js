@@ -1,42 +1,107 @@
-// What pointers do on the stage, by tool.
+// Which tool is at work, what it shows at the pointer, and what is said of it.
 
-import { disc } from "./raster.js";
+import { Brush, Eraser, Fill, Stamp } from "./painting.js";
+import { Pointers } from "./pointers.js";
+import { Pick, Select, described } from "./selecting.js";
 
-/** Turns pointers into steps of the document. */
+/** @typedef {import("./selecting.js").Point} Point @typedef {import("./selecting.js").Keys} Keys */
+
+/** Leads presses to the tool that is chosen; places are in pixels of the map. */
 export class Tools {
   /** @param {import("./app.js").App} app @param {import("./stage.js").Stage} stage */
   constructor(app, stage) {
-    this.app = app;
-    this.stage = stage;
-    stage.canvas.addEventListener("pointerdown", (event) => this.down(event));
-    stage.canvas.addEventListener("pointermove", (event) => this.move(event));
-    stage.canvas.addEventListener("pointerup", () => this.up());
+    Object.assign(this, { app, stage, open: null, at: null, cross: false });
+    this.tools = {
+      select: new Select(app, stage), brush: new Brush(app), erase: new Eraser(app, stage),
+      fill: new Fill(app), pick: new Pick(app), stamp: new Stamp(app),
+    };
+    this.pointers = new Pointers(app, stage, this);
+    app.on("open", () => this.reset());
+    app.on("escape", () => this.escape());
+    app.on("ui", (names) => names.some((name) => name !== "hover") && this.show());
+    app.on("table", () => this.hover(this.at));
+    app.on("busy", () => this.show());
   }
 
-  down(event) {
-    const { app } = this, { doc, ui } = app, p = this.stage.toMap(event);
-    if (ui.tool === "select") {
-      app.set({ selection: new Set([doc.at(p.x, p.y)].filter((row) => row >= 0)) });
-      return;
+  /** The tool of a press, or none where only the view moves. @param {Keys} keys */
+  chosen(keys = {}) {
+    if (keys.alt) return this.tools.pick;
+    return this.tools[keys.rubber ? "erase" : this.app.ui.tool] || null;
+  }
+
+  /** @param {Point} p @param {Keys} keys @returns {boolean} whether a drag may follow */
+  press(p, keys) {
+    const { app } = this, tool = this.chosen(keys);
+    if (!app.doc || !tool) return false;
+    if (app.busy || app.doc.step) {
+      if (app.busy) app.announce(`Wait: ${app.busy.title}`);
+      return false;
     }
-    this.stage.canvas.setPointerCapture(event.pointerId);
-    doc.begin(`Paint ${app.meta.classes[ui.label].name}`);
-    this.row = doc.regions[ui.label] ?? doc.addRow({ label: ui.label, instance: null, style: ui.style });
-    this.dab(p);
+    this.at = p;
+    this.open = tool.press(p, keys) ? tool : null;
+    this.show();
+    return Boolean(this.open);
   }
 
-  dab(p) {
-    const rect = this.app.doc.write(disc(p.x, p.y, this.app.ui.size), this.row);
-    if (rect) this.app.emit("pixels", rect);
+  /** @param {Point} p */
+  drag(p) {
+    this.at = p;
+    if (this.open) this.open.drag(p);
+    this.show();
   }
 
-  move(event) {
-    if (this.app.doc && this.app.doc.step) this.dab(this.stage.toMap(event));
+  release() {
+    const tool = this.open;
+    this.open = null;
+    if (tool) tool.release();
+    this.hover(this.at);
   }
 
-  up() {
-    if (!this.app.doc || !this.app.doc.step) return;
-    this.app.doc.commit();
-    this.app.changed(null);
+  cancel() {
+    const tool = this.open;
+    this.open = null;
+    if (tool) tool.cancel();
+    this.show();
+  }
+
+  /** Another document: what was begun is gone. */
+  reset() {
+    this.open = this.at = null;
+    for (const tool of Object.values(this.tools)) Object.assign(tool, { last: null, start: null });
+    this.show();
+  }
+
+  /** Ends the stroke, else the stamp, else the selection. */
+  escape() {
+    const { app } = this;
+    if (this.open) this.cancel();
+    else if (app.ui.tool === "stamp") app.set({ tool: "select" });
+    else if (app.ui.selection.size) app.set({ selection: new Set() });
+  }
+
+  /** The pointer is over a place, or gone. @param {Point|null} p */
+  hover(p, keys = {}) {
+    const { app } = this, tool = this.chosen(keys);
+    this.at = p;
+    this.keys = keys;
+    const known = p && tool && app.doc && app.doc.kind !== "picture" && !this.open;
+    const row = known ? tool.hover(app.doc.at(p.x, p.y)) : -1;
+    if (row !== app.ui.hover) app.set({ hover: row });
+    this.show();
+  }
+
+  /** What follows the pointer: the ring, the stamp, what is moved, the pointer of the keys. */
+  show() {
+    const { app, stage, at } = this, tool = this.open || this.chosen(this.keys);
+    const ghosts = at && app.doc && tool && tool.ghosts ? tool.ghosts(at) : [];
+    if (this.cross && at) ghosts.push({ x: at.x, y: at.y, cross: true });
+    stage.ghosts = ghosts;
+    stage.redrawFront();
+  }
+
+  /** Says what lies at the keyboard's pointer. */
+  tell() {
+    const name = this.open ? "Drawing. " : "";
+    this.app.announce(name + described(this.app, this.at));
   }
 }
