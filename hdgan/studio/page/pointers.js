@@ -54,9 +54,8 @@ export class Pointers {
     stage.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
     this.from = at;
-    const { button } = event;
-    const pan = button === 1 || (button === 0 && (this.held.has(" ") || this.app.ui.tool === "pan"));
-    if (pan) this.mode = "pan";
+    const { button } = event, grab = this.held.has(" ") || this.app.ui.tool === "pan";
+    if (button === 1 || (button === 0 && grab)) this.mode = "pan";
     else if (button === 0 || button === 5) {
       this.pane = stage.paneAt(at.x, at.y);
       const open = tools.press(stage.toMap(event, this.pane), this.keys(event));
@@ -195,7 +194,8 @@ export class Pointers {
     const { stage, tools, app: { doc } } = this, { cx, cy } = stage.view;
     const from = tools.at || { x: cx, y: cy };
     const within = (v, end) => Math.min(end - 1, Math.max(0, Math.floor(v))) + 0.5;
-    const p = { x: within(from.x + dx * far, doc.w), y: within(from.y + dy * far, doc.h), exact: true };
+    const x = within(from.x + dx * far, doc.w), y = within(from.y + dy * far, doc.h);
+    const p = { x, y, exact: true };
     tools.cross = true;
     if (this.typed) tools.drag(p);
     else tools.hover(p);
@@ -218,7 +218,7 @@ export class Pointers {
 
   cursor() {
     const { app, held, mode, tools } = this, { tool, size } = app.ui;
-    const { style } = this.stage.canvas, ring = size * (this.stage.view ? this.stage.view.scale : 1);
+    const { canvas: { style }, view } = this.stage, ring = size * (view ? view.scale : 1);
     if (app.busy) style.cursor = "progress";
     else if (mode === "pan" || mode === "pinch") style.cursor = "grabbing";
     else if (held.has(" ") || tool === "pan") style.cursor = "grab";
@@ -238,5 +238,6 @@ function pointsOf(event) {
 /** The middle of two fingers and how far they are apart. */
 function gripOf(fingers) {
   const [a, b] = [...fingers.values()];
-  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, far: Math.max(1, Math.hypot(a.x - b.x, a.y - b.y)) };
+  const far = Math.max(1, Math.hypot(a.x - b.x, a.y - b.y));
+  return { x: (a.x + b.x) / 2, y: (a.y + b.y) / 2, far };
 }

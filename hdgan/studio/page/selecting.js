@@ -93,7 +93,8 @@ export class Select {
   /** The selected objects as ghosts; regions of the background stay. */
   grab() {
     const { doc, ui, meta } = this.app;
-    const rows = [...ui.selection].filter((row) => meta.classes[doc.table[row].label]?.has_instances);
+    const movable = (row) => meta.classes[doc.table[row].label]?.has_instances;
+    const rows = [...ui.selection].filter(movable);
     const ghosts = rows.map((row) => maskOf(doc, row)).filter(Boolean).map(({ x, y, ...mask }) => (
       { x, y, path: edgePath(mask), fill: "rgb(255 255 255 / 35%)" }));
     return { rows, ghosts, dx: 0, dy: 0 };
@@ -107,8 +108,9 @@ export class Select {
     } else if (!moves.rows.length) app.announce("The background stays where it is.");
     else if (moves.dx || moves.dy) {
       const { rows, dx, dy } = moves;
-      const name = rows.length > 1 ? `${rows.length} objects` : nameOf(app, app.doc.table[rows[0]].label);
-      app.edit([{ op: "move", rows, dy, dx }], `Move ${name}`);
+      const one = nameOf(app, app.doc.table[rows[0]].label);
+      const title = `Move ${rows.length > 1 ? `${rows.length} objects` : one}`;
+      app.edit([{ op: "move", rows, dy, dx }], title);
     }
   }
 

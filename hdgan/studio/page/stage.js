@@ -119,7 +119,8 @@ export class Stage {
     const w = Math.max(1, Math.round(this.width * this.ratio));
     const height = Math.max(1, Math.round(this.height * this.ratio));
     for (const canvas of [this.canvas, this.front]) {
-      if (canvas.width !== w || canvas.height !== height) Object.assign(canvas, { width: w, height });
+      if (canvas.width === w && canvas.height === height) continue;
+      Object.assign(canvas, { width: w, height });
     }
     this.arrange();
   }
@@ -141,10 +142,11 @@ export class Stage {
     this.redraw();
   }
 
-  /** @param {string} what "fit" "actual" "in" "out" */
+  /** @param {string|{row: number}} what "fit" "actual" "in" "out", or an object to show */
   turn(what) {
     const { doc } = this.app;
     if (!doc) return;
+    if (typeof what === "object") return this.find(what.row);
     const [pane] = this.panes, x = pane.x + pane.w / 2, y = pane.y + pane.h / 2;
     this.fitted = what === "fit";
     if (this.fitted) this.arrange();
@@ -152,6 +154,12 @@ export class Stage {
       const scale = { in: this.view.scale * 1.25, out: this.view.scale / 1.25 };
       this.zoom(x, y, what === "actual" ? 1 / this.ratio : scale[what]);
     }
+  }
+
+  /** Brings an object into view. */
+  find(row) {
+    const box = this.app.doc.box(row);
+    if (box) this.reveal(box.x + box.w / 2, box.y + box.h / 2);
   }
 
   /** Zooms at a point of the stage. */
