@@ -13,23 +13,14 @@ from hdgan.studio.studio import Studio
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-  """Chromium. Of a module, for its loop keeps other tests from having theirs."""
+  """Chromium, of a module: other tests cannot run loops beside its own."""
   with chromium() as one:
     yield one
 
 
 @pytest.fixture
 def browse(browser) -> Iterator[Callable[..., Visit]]:
-  """Opens a studio in a page of its own: `browse(studio, dpr=2)`.
-
-  Args:
-    studio: to be served, or a `Site`; two small streets by default.
-    viewport: (width, height).
-    dpr: pixels of the screen per pixel of the page.
-    scheme: "light" or "dark".
-    opened: False leaves the page empty.
-    options: of Playwright's context.
-  """
+  """Opens a studio in a page of its own: `browse(studio, dpr=2)`."""
   with contextlib.ExitStack() as stack:
     visits: list[Visit] = []
 
@@ -41,6 +32,16 @@ def browse(browser) -> Iterator[Callable[..., Visit]]:
       opened: bool = True,
       **options: Any,
     ) -> Visit:
+      """Gives a page.
+
+      Args:
+        studio: to be served, or a `Site`; two small streets by default.
+        viewport: (width, height).
+        dpr: pixels of the screen per pixel of the page.
+        scheme: "light" or "dark".
+        opened: False leaves the page empty.
+        options: of Playwright's context.
+      """
       if studio is None:
         renderer = stand_in()
         studio = Studio(renderer, street_inputs(renderer), "input")
