@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from collections.abc import Sequence
 
 FOLDER = pathlib.Path(__file__).parent
 # In an order in which each imports only from those before it.
@@ -24,9 +25,23 @@ def editor_module() -> str:
   A notebook's widget takes exactly one, and relative imports do not survive
   there; so imports go and the modules stand one after another.
   """
+  return _joined(MODULES) + "\nexport { mount };\n"
+
+
+def widget_module() -> str:
+  """The same for a notebook: exports what anywidget calls."""
+  return _joined([*MODULES, "widget"]) + "\nexport default { render };\n"
+
+
+def style() -> str:
+  """The editor's style sheet."""
+  return (FOLDER / "editor.css").read_text("utf-8")
+
+
+def _joined(names: Sequence[str]) -> str:
   parts = []
-  for name in MODULES:
+  for name in names:
     text = (FOLDER / f"{name}.js").read_text("utf-8")
     text = _EXPORT.sub("", _IMPORT.sub("", text))
     parts.append(f"// {name}.js\n{text}")
-  return "\n".join([*parts, "export { mount };\n"])
+  return "\n".join(parts)
