@@ -45,7 +45,7 @@ const view = (id, title, icon, keys, help) => ({
   id, title, icon, keys, group: "View", help, run: (app) => app.emit("view", id), enabled: open,
 });
 
-const dialog = (id, title, icon, keys, help, more = {}) => ({
+const dialogFor = (id, title, icon, keys, help, more = {}) => ({
   id, title, icon, keys, group: "Scene", help, run: (app) => app.emit("dialog", id), ...more,
 });
 
@@ -53,7 +53,8 @@ const styleKey = (n) => {
   const key = String((n + 1) % 10);
   const able = (app) => open(app) && app.meta.classes.some((kind) => kind.styles > n);
   return [false, true].map((all) => ({
-    id: `style${n + 1}${all ? "all" : ""}`, title: `Style ${n + 1}${all ? " for all of the class" : ""}`,
+    id: `style${n + 1}${all ? "all" : ""}`,
+    title: `Style ${n + 1}${all ? " for all of the class" : ""}`,
     icon: "style", keys: [all ? `shift+${key}` : key], group: "Looks", only: "classes",
     help: all ? "all of the class, and new objects" : "the selected; else new objects",
     run: (app) => setStyle(app, n, all), enabled: able,
@@ -62,8 +63,8 @@ const styleKey = (n) => {
 
 /** @type {Command[]} */
 const TOOLS = [
-  tool("select", "Select", "v", "click an object; Shift adds; double-click takes all of the class", "classes"),
-  tool("brush", "Brush", "b", "paints the active class; Shift-click draws a straight line"),
+  tool("select", "Select", "v", "Shift adds; a double click takes all of the class", "classes"),
+  tool("brush", "Brush", "b", "paints the active class; Shift-click draws a line"),
   tool("erase", "Eraser", "e", "the hole takes what is near, or the class chosen for holes"),
   tool("fill", "Fill", "g", "floods the area under the pointer"),
   tool("pick", "Pick", "i", "takes class and style of what is under the pointer; or hold Alt"),
@@ -73,8 +74,9 @@ const TOOLS = [
   size("smaller10", "Much smaller brush", "minus", ["{", "shift+["], -10),
   size("larger10", "Much larger brush", "plus", ["}", "shift+]"], 10),
   {
-    ...toggle("fresh", "New object", "fresh", "n", "Brush", "the next stroke begins a new object", "fresh"),
-    run: (app) => app.set({ fresh: !app.ui.fresh, tool: "brush" }), only: "classes",
+    id: "fresh", title: "New object", icon: "fresh", keys: ["n"], group: "Brush", only: "classes",
+    help: "the next stroke begins a new object", pressed: (app) => app.ui.fresh,
+    run: (app) => app.set({ fresh: !app.ui.fresh, tool: "brush" }),
     enabled: (app) => open(app) && !!classOf(app, app.ui.label)?.has_instances,
   },
 ];
@@ -131,7 +133,7 @@ const OBJECTS = [
     help: "by a tenth", enabled: stamping, only: "classes", run: (app) => scaleStamp(app, 1.1),
   },
   {
-    ...toggle("mirror", "Mirror stamp", "mirror", "x", "Objects", "left becomes right", "stampMirror"),
+    ...toggle("mirror", "Mirror stamp", "mirror", "x", "Objects", "left to right", "stampMirror"),
     enabled: stamping, only: "classes",
   },
   {
@@ -172,7 +174,7 @@ const LOOKS = [
     help: "asks the server again", run: (app) => app.emit("render"),
   },
   {
-    ...toggle("hold", "Hold the photo back", "hold", "h", "Photo", "while the key is held", "hold"),
+    ...toggle("hold", "Hold the photo back", "hold", "h", "Photo", "while it is held", "hold"),
     release: (app) => app.set({ hold: false }),
   },
   toggle("byhand", "Photo by hand", "byhand", "shift+h", "Photo", "no photo until R", "byHand"),
@@ -199,9 +201,9 @@ const VIEWS = [
     id: "overlayless", title: "Less map over the photo", icon: "overlay", keys: ["shift+m"],
     group: "View", help: "by a tenth", run: (app) => overlay(app, -0.1),
   },
-  toggle("compare", "Before and after", "compare", "y", "View", "a divider on the photo", "compare"),
+  toggle("compare", "Before and after", "compare", "y", "View", "on the photo", "compare"),
   {
-    ...toggle("original", "First photo", "original", "\\", "View", "while the key is held", "original"),
+    ...toggle("original", "First photo", "original", "\\", "View", "while it is held", "original"),
     by: "stage",
   },
 ];
@@ -223,12 +225,12 @@ const SCENE = [
     help: "one step on", run: (app) => goTo(app, app.doc.history.position + 1),
     enabled: (app) => open(app) && app.doc.history.position < app.doc.history.steps.length,
   },
-  dialog("scenes", "Scenes", "scenes", ["p"], "maps on offer and templates"),
-  dialog("new", "New blank scene", "new", ["shift+n"], "of a size and a class"),
-  dialog("open", "Open files", "open", ["ctrl+o"], "maps of your own, or an export"),
-  dialog("export", "Export", "export", ["ctrl+s"], "maps, photo and styles as one zip", { enabled: open }),
-  dialog("reconnect", "Connect again", "connect", [], "gives the studio's new address"),
-  dialog("keys", "Keys", "help", ["?"], "this list", { group: "Help" }),
+  dialogFor("scenes", "Scenes", "scenes", ["p"], "maps on offer and templates"),
+  dialogFor("new", "New blank scene", "new", ["shift+n"], "of a size and a class"),
+  dialogFor("open", "Open files", "open", ["ctrl+o"], "maps of your own, or an export"),
+  dialogFor("export", "Export", "export", ["ctrl+s"], "all as one zip", { enabled: open }),
+  dialogFor("reconnect", "Connect again", "connect", [], "gives the studio's new address"),
+  dialogFor("keys", "Keys", "help", ["?"], "this list", { group: "Help" }),
 ];
 
 /** @type {Command[]} */

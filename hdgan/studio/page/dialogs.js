@@ -1,48 +1,134 @@
-// Dialogs: opening, a blank scene, export, keys.
+// The other dialogs: export, keys, the server's new address; and who opens which.
 
 import { COMMANDS, isFor } from "./commands.js";
+import { Field, action, actions, askDialog, showDialog } from "./dialog.js";
 import { h } from "./dom.js";
 import { keyText } from "./keys.js";
+import { newDialog, openDialog, scenesDialog } from "./opening.js";
+
+const DIALOGS = {
+  new: newDialog, open: openDialog, scenes: scenesDialog, export: exportDialog,
+  keys: keysDialog, reconnect: reconnectDialog,
+};
 
 /** Shows dialogs when they are asked for. */
 export class Dialogs {
   /** @param {import("./app.js").App} app */
   constructor(app) {
-    this.app = app;
-    app.on("dialog", (name) => name in DIALOGS && DIALOGS[name](app));
+    app.on("dialog", (name) => {
+      if (app.meta || name === "reconnect") DIALOGS[name](app);
+    });
+    app.on("files", (files) => app.meta && openDialog(app, files));
+    // Shown once where the server was started anew, then by its button.
+    app.on("status", ({ state }) => {
+      if (state === "token" && this.state !== "token") reconnectDialog(app);
+      this.state = state;
+    });
   }
 }
 
-const DIALOGS = { keys: keysDialog };
+// What an export holds; objects and styles only where there are classes.
+const HELD = [
+  ["label.png", "the map"], ["instance.png", "its objects", "classes"],
+  ["photo.png", "the photo, lossless"], ["styles.json", "the look of each object", "classes"],
+  ["session.json", "what the studio needs to go on"],
+];
 
-/**
- * Shows a dialog; Esc and its button close it, and the focus goes back.
- * @param {import("./app.js").App} app
- * @param {string} title
- * @param {...(Node|string)} body
- * @returns {HTMLDialogElement}
- */
-export function showDialog(app, title, ...body) {
-  const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { class: "dialog", "aria-label": title },
-    h("h2", {}, title), ...body,
-  ));
-  dialog.addEventListener("close", () => dialog.remove());
-  app.root.append(dialog);
-  dialog.showModal();
-  return dialog;
+/** Everything as one zip. */
+function exportDialog(app) {
+  const rows = HELD.filter(([, , kind]) => !kind || kind === app.meta.kind);
+  const list = rows.map(([name, text]) => [h("dt", {}, h("code", {}, name)), h("dd", {}, text)]);
+  askDialog(app, {
+    title: "Export", verb: "Download", fields: [], check: () => true,
+    body: [
+      h("p", {}, `“${app.doc.name}” as one zip:`), h("dl", { class: "held" }, ...list.flat()),
+    ],
+    run: async (signal) => {
+      const { doc } = app, { state } = doc;
+      const answer = await app.call("export", doc.header(), doc.runs(), signal);
+      save(answer.header.name, new Blob([answer.payload], { type: "application/zip" }));
+      doc.exported(state);
+      app.announce(`Saved ${answer.header.name}`);
+      if (answer.header.command) replayDialog(app, answer.header);
+      return true;
+    },
+  });
 }
 
-/** All keys, by group. */
-function keysDialog(app) {
-  const groups = Map.groupBy(COMMANDS.filter((one) => one.keys.length && isFor(one, app)), (one) => one.group);
-  const rows = [...groups].flatMap(([group, commands]) => [
-    h("tr", {}, h("th", { colspan: 3 }, group)),
-    ...commands.map((one) => h("tr", {},
-      h("td", {}, ...one.keys.map((key) => h("kbd", {}, keyText(key)))),
-      h("td", {}, one.title), h("td", {}, one.help),
-    )),
-  ]);
-  const dialog = showDialog(app, "Keys", h("table", { class: "keys" }, ...rows),
-    h("div", { class: "actions" }, h("button", { type: "button", class: "primary", onclick: () => dialog.close() }, "Close")),
+/** Lets the browser save a file. */
+function save(name, blob) {
+  const address = URL.createObjectURL(blob);
+  h("a", { href: address, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60000);
+}
+
+/** How an export is made into photos again. */
+function replayDialog(app, { name, command }) {
+  const copy = action("Copy", async () => {
+    await navigator.clipboard.writeText(command);
+    copy.textContent = "Copied";
+  });
+  const dialog = showDialog(app, `Saved ${name}`,
+    h("p", {}, "This makes the same photo again, byte for byte:"), h("pre", {}, command),
+    actions(copy, action("Close", () => dialog.close(), "primary")),
   );
+}
+
+// What pointers do, and the keys that the stage takes itself.
+const GESTURES = [
+  ["Drag with Space or the middle button", "moves the view"],
+  ["Wheel, pinch", "zooms at the pointer"],
+  ["Arrows, Shift+Arrows", "move the crosshair, by 1 or 10 pixels"],
+  ["Enter", "does what a click does"], ["Alt", "picks while it is held"],
+];
+
+/** All keys, by group; what there are no objects for is left out. */
+function keysDialog(app) {
+  const shown = COMMANDS.filter((one) => one.keys.length && isFor(one, app));
+  const row = (one) => keyRow(one.keys.map(keyText), one.title, one.help);
+  const groups = [...Map.groupBy(shown, (one) => one.group)];
+  const rows = groups.flatMap(([group, all]) => [heading(group), ...all.map(row)]);
+  const gestures = GESTURES.map(([what, text]) => keyRow([what], text, ""));
+  const all = [...rows, heading("Pointer and stage"), ...gestures];
+  const table = h("table", { class: "keys" }, h("tbody", {}, ...all));
+  const dialog = showDialog(app, "Keys", h("p", {}, aboutKind(app)), table,
+    actions(action("Close", () => dialog.close(), "primary")));
+  dialog.classList.add("wide");
+}
+
+function heading(text) {
+  return h("tr", {}, h("th", { colspan: 3, scope: "colgroup" }, text));
+}
+
+function keyRow(keys, title, help) {
+  const names = keys.map((key) => h("kbd", {}, key));
+  return h("tr", {}, h("td", {}, ...names), h("td", {}, title), h("td", {}, help));
+}
+
+/** What one edits here, in a sentence. */
+function aboutKind(app) {
+  const what = app.meta.kind === "picture"
+    ? "This model makes photos from a picture: brush and eraser draw in its levels."
+    : "Paint classes, change objects, choose their looks: the photo follows.";
+  return `${what} Keys act while the stage has the focus.`;
+}
+
+/** Takes the address of a server that was started anew. */
+function reconnectDialog(app) {
+  if (!app.send.connect) return;
+  const address = new Field("Address that the studio printed", h("input", {
+    type: "text", inputmode: "url", autocomplete: "off", placeholder: `${location.origin}/?token=…`,
+  }), { hint: `To go on in this page, start it with --port=${location.port || 80}.` });
+  askDialog(app, {
+    title: "The studio was started anew", verb: "Connect", fields: [address],
+    body: [h("p", {}, "Nothing is lost: your scene is in this page."), address.element],
+    check: () => {
+      const taken = app.send.connect(address.input.value.trim());
+      return address.fail(taken ? "" : "There is no token in it.");
+    },
+    run: async () => {
+      app.emit("render");
+      return true;
+    },
+  });
 }

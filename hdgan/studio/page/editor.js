@@ -2,9 +2,9 @@
 
 import { App, AWAY } from "./app.js";
 import { Dialogs } from "./dialogs.js";
-import { Doc } from "./doc.js";
 import { takeKeys } from "./keys.js";
 import { Link } from "./link.js";
+import { openAnswer } from "./opening.js";
 import { Panels } from "./panels.js";
 import { Previews } from "./previews.js";
 import { Stage } from "./stage.js";
@@ -72,10 +72,7 @@ async function start(app, link) {
 async function openScene(app, id) {
   app.wanted = id;
   const answer = await lasting(app, "scene", { id });
-  if (!answer || app.wanted !== id) return;
-  const doc = new Doc(answer.header, answer.payload);
-  doc.resolve(answer.header.resolved || []);
-  app.open(doc);
+  if (answer && app.wanted === id) await openAnswer(app, answer);
 }
 
 /** Calls; where the server is away, again once it is back. @returns null where it refuses */

@@ -11,7 +11,9 @@ MODULES = (
   "previews", "store",
   "view", "colours", "painter", "divider", "stage",
   "selecting", "painting", "pointers", "tools",
-  "deeds", "commands", "keys", "panels", "dialogs", "editor",
+  "deeds", "commands", "keys",
+  "panels",
+  "dialog", "opening", "dialogs", "editor",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(

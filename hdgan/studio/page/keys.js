@@ -5,7 +5,8 @@ import { COMMANDS, canRun } from "./commands.js";
 const MAC = /Mac|iP(hone|ad)/.test(globalThis.navigator?.platform || "");
 const NAMES = {
   " ": "Space", arrowup: "↑", arrowdown: "↓", arrowleft: "←", arrowright: "→", escape: "Esc",
-  delete: "Del", backspace: "Backspace", ctrl: MAC ? "⌘" : "Ctrl", shift: MAC ? "⇧" : "Shift",
+  delete: "Del", backspace: "Backspace",
+  ctrl: MAC ? "⌘" : "Ctrl", shift: MAC ? "⇧" : "Shift",
 };
 // Where letters are for writing.
 const WRITING = "input, select, textarea, [contenteditable], dialog";
@@ -27,8 +28,9 @@ export function keyName(event) {
 
 /** A key as people read it: "Ctrl+Shift+Z". @param {string} key of COMMANDS */
 export function keyText(key) {
-  const parts = key === "+" ? ["+"] : key.split("+").map((part) => part || "+");
-  return parts.map((part) => NAMES[part] || (part.length > 1 ? part : part.toUpperCase())).join("+");
+  const parts = key === "+" ? ["+"] : key.split("+");
+  const named = (part) => NAMES[part] || (part.length > 1 ? part : part.toUpperCase());
+  return parts.map(named).join("+");
 }
 
 /** What a button says of itself: "Brush (B)". @param {import("./commands.js").Command} command */

@@ -60,7 +60,7 @@ export class Link {
   force() {
     this.forced = true;
     this.settled = -1;
-    if (this.app.meta && this.away()) this.look();
+    if (!this.app.meta || this.away()) this.look();
     else this.go();
   }
 

@@ -1,0 +1,249 @@
+// How scenes come: blank, from files, from those on offer.
+
+import { Field, action, actions, askDialog, choice, showDialog } from "./dialog.js";
+import { Doc } from "./doc.js";
+import { h } from "./dom.js";
+
+/**
+ * Shows what the server sent as the document, unless work would be lost and
+ * the person does not want that.
+ * @param {import("./app.js").App} app
+ * @param {{header: any, payload: Uint8Array}} answer of scene, blank or open
+ * @returns {Promise<boolean>}
+ */
+export async function openAnswer(app, answer) {
+  const doc = new Doc(answer.header, answer.payload);
+  doc.resolve(answer.header.resolved || []);
+  if (!await mayReplace(app)) return false;
+  app.open(doc);
+  return true;
+}
+
+/** Whether the document may go: it is kept, as it was, or of no interest. */
+export async function mayReplace(app) {
+  if (app.store.flush) await app.store.flush();
+  if (!app.doc || !app.doc.dirty || app.store.saved !== false) return true;
+  return new Promise((resolve) => {
+    const answer = (yes) => () => {
+      resolve(yes);
+      dialog.close();
+    };
+    const dialog = showDialog(app, "Leave this scene?",
+      h("p", {}, `This browser could not keep what you changed in “${app.doc.name}”.`),
+      h("p", {}, "Stay here and export it, or it is lost."),
+      actions(action("Leave it", answer(true)), action("Stay here", answer(false), "primary")),
+    );
+    dialog.addEventListener("close", answer(false));
+  });
+}
+
+/** A blank scene. */
+export function newDialog(app) {
+  const { meta } = app, [height, width] = meta.stage_size;
+  const sizes = sizesOf(meta).map(([w, hh, text]) => [`${w} ${hh}`, `${w} × ${hh}${text}`]);
+  const size = new Field("Size", choice([...sizes, ["", "Another size"]]));
+  const number = (value) => h("input", { type: "number", min: 1, step: meta.unit || 1, value });
+  const wide = new Field("Width", number(width), { about: ["w"] });
+  const high = new Field("Height", number(height), { about: ["h"] });
+  const kinds = meta.classes.map((one) => [one.id, one.name]);
+  const ground = meta.classes.find((one) => !one.has_instances) || meta.classes[0];
+  const label = new Field("Filled with", choice(kinds, ground && ground.id), { about: ["label"] });
+  const own = h("div", { class: "pair" }, wide.element, high.element);
+  const show = () => {
+    own.hidden = size.input.value !== "";
+    if (own.hidden) [wide.input.value, high.input.value] = size.input.value.split(" ");
+  };
+  size.input.addEventListener("change", show);
+  show();
+  const sides = () => ({ w: Number(wide.input.value), h: Number(high.input.value) });
+  askDialog(app, {
+    title: "New blank scene", verb: "Create", fields: [wide, high, label],
+    body: [size.element, own, ...(kinds.length ? [label.element] : [])],
+    check: () => {
+      const { w, h: hh } = sides(), faults = [sideFault(w, meta), sideFault(hh, meta)];
+      const { pixels } = largestOf(meta);
+      if (!faults.some(Boolean) && w * hh > pixels) faults[0] = `At most ${pixels} pixels in all.`;
+      if (faults.some(Boolean)) size.input.value = "", own.hidden = false;
+      return [wide.fail(faults[0]), high.fail(faults[1])].every(Boolean);
+    },
+    run: async (signal) => {
+      const filled = kinds.length ? { label: Number(label.input.value) } : {};
+      return openAnswer(app, await app.call("blank", { ...sides(), ...filled }, undefined, signal));
+    },
+  });
+}
+
+/** Sizes to begin with: the stage's, half and twice of it, as far as they can be. */
+function sizesOf(meta) {
+  const [height, width] = meta.stage_size;
+  const factors = [[1, ", as trained"], [0.5, ""], [2, ""]];
+  const all = factors.map(([k, text]) => [width * k, height * k, text]);
+  const { pixels } = largestOf(meta);
+  return all.filter(([w, hh]) => !sideFault(w, meta) && !sideFault(hh, meta) && w * hh <= pixels);
+}
+
+function largestOf(meta) {
+  return { pixels: Infinity, side: Infinity, ...meta.largest };
+}
+
+/** What is wrong with a side, or "". */
+export function sideFault(side, meta) {
+  const { side: most } = largestOf(meta), unit = meta.unit || 1;
+  if (!Number.isInteger(side) || side < 1) return "A whole number of pixels.";
+  if (side > most) return `At most ${most}.`;
+  if (side % unit === 0) return "";
+  const below = Math.floor(side / unit) * unit;
+  return `A multiple of ${unit}: ${below ? `${below} or ` : ""}${below + unit}.`;
+}
+
+const ROLES = [
+  ["label", "Map of classes", ".png,.npy,.tif,.tiff,.bmp,.gif", "each pixel the id of its class"],
+  ["instance", "Map of objects", ".png,.npy,.tif,.tiff", "may be left out"],
+  ["export", "Or an export", ".zip", "what Export has saved goes on as it was"],
+];
+
+/**
+ * Opens files of one's own.
+ * @param {import("./app.js").App} app
+ * @param {File[]} [files] that were dropped
+ */
+export function openDialog(app, files = []) {
+  const picture = app.meta.kind === "picture";
+  const roles = ROLES.filter(([role]) => !(picture && role === "instance"));
+  const fields = roles.map(([role, text, accept, hint]) => {
+    const title = picture && role === "label" ? "Picture" : text;
+    const tip = picture && role === "label" ? "what the photo is made from" : hint;
+    const more = { hint: tip, about: [role] };
+    return new Field(title, h("input", { type: "file", accept }), more);
+  });
+  for (const file of files) give(fields[roleOf(file, roles)], file);
+  const taken = () => roles.flatMap(([role], i) => {
+    const [file] = fields[i].input.files;
+    return file ? [{ role, file, field: fields[i] }] : [];
+  });
+  askDialog(app, {
+    title: "Open files", verb: "Open", fields, body: fields.map((one) => one.element),
+    check: () => {
+      const names = taken().map(({ role }) => role);
+      if (!names.length) return fields[0].fail("Choose a file.");
+      const whole = names.includes("export");
+      if (whole && names.length > 1) return fields.at(-1).fail("Either maps or an export.");
+      return whole || names.includes("label") || fields[0].fail("It needs this one too.");
+    },
+    run: async (signal) => {
+      const chosen = taken();
+      // A refusal names the place in the list.
+      chosen.forEach(({ role, field }, i) => (field.about = [role, `files[${i}]`]));
+      return openAnswer(app, await sendFiles(app, chosen, signal));
+    },
+  });
+}
+
+/** Which role a dropped file has, by its name. */
+function roleOf(file, roles) {
+  const maps = /inst/i.test(file.name) ? "instance" : "label";
+  const role = /\.zip$/i.test(file.name) ? "export" : maps;
+  return Math.max(0, roles.findIndex(([one]) => one === role));
+}
+
+/** Puts a file into a field. @param {Field} field @param {File} file */
+function give(field, file) {
+  const data = new DataTransfer();
+  data.items.add(file);
+  field.input.files = data.files;
+}
+
+async function sendFiles(app, chosen, signal) {
+  const files = chosen.map(({ role, file }) => ({ role, name: file.name, size: file.size }));
+  const bytes = await new Blob(chosen.map(({ file }) => file)).arrayBuffer();
+  return app.call("open", { files }, new Uint8Array(bytes), signal);
+}
+
+/** Scenes on offer and those that this browser keeps, with pictures. */
+export async function scenesDialog(app) {
+  const find = h("input", { type: "search", placeholder: "Search", "aria-label": "Search" });
+  const kept = app.store.kept ? await app.store.kept() : [], close = () => dialog.close();
+  const offered = (template) => app.scenes.filter((one) => !!one.template === template);
+  const groups = [
+    group("Kept in this browser", kept.map((one) => keptCard(app, one, close))),
+    group("Maps", offered(false).map((one) => card(app, one, close))),
+    group("Templates", offered(true).map((one) => card(app, one, close))),
+  ];
+  const none = h("p", { hidden: true }, "No scene has such a name.");
+  find.addEventListener("input", () => {
+    const words = find.value.toLowerCase();
+    for (const { section, cards } of groups) {
+      for (const one of cards) one.hidden = !one.dataset.name.toLowerCase().includes(words);
+      section.hidden = cards.every((one) => one.hidden);
+    }
+    none.hidden = groups.some(({ section }) => !section.hidden);
+  });
+  const sections = groups.map(({ section }) => section);
+  const dialog = showDialog(app, "Scenes", find, h("div", { class: "scenes" }, ...sections, none));
+  dialog.classList.add("wide");
+}
+
+function group(title, cards) {
+  const section = h("section", {}, h("h3", {}, title), h("div", { class: "cards" }, ...cards));
+  section.hidden = !cards.length;
+  return { section, cards };
+}
+
+/** A scene on offer. */
+function card(app, { id, name }, close) {
+  const picture = h("img", { alt: "" }), attributes = { class: "card", "data-name": name };
+  const button = h("button", { type: "button", ...attributes }, picture, h("span", {}, name));
+  button.addEventListener("click", () => {
+    close();
+    app.emit("wanted", id);
+  });
+  whenSeen(app, button, () => thumb(app, id, picture));
+  return button;
+}
+
+/** Calls f when an element is first seen. */
+function whenSeen(app, element, f) {
+  const watch = new IntersectionObserver(([entry]) => {
+    if (!entry.isIntersecting) return;
+    watch.disconnect();
+    f();
+  });
+  watch.observe(element);
+  app.atEnd(() => watch.disconnect());
+}
+
+async function thumb(app, id, picture) {
+  try {
+    const { header, payload } = await app.call("thumb", { id });
+    picture.src = URL.createObjectURL(new Blob([payload], { type: header.type }));
+    picture.onload = () => URL.revokeObjectURL(picture.src);
+  } catch {
+    picture.remove(); // The name says what it is.
+  }
+}
+
+/** A scene that the browser keeps. */
+function keptCard(app, { id, name, time }, close) {
+  const when = new Date(time).toLocaleString();
+  const text = [h("span", {}, name), h("small", {}, when)];
+  const open = h("button", { type: "button", class: "card" }, ...text);
+  const forget = action("Forget", () => null);
+  forget.setAttribute("aria-label", `Forget ${name}`);
+  const both = h("div", { class: "kept", "data-name": name }, open, forget);
+  open.addEventListener("click", async () => {
+    const found = await app.store.open(id);
+    close();
+    if (!found || !await mayReplace(app)) return;
+    app.open(found.doc);
+    app.set(found.ui || {});
+  });
+  forget.addEventListener("click", async () => {
+    if (forget.textContent === "Forget") {
+      forget.textContent = "Really?";
+      return;
+    }
+    await app.store.forget(id);
+    both.remove();
+  });
+  return both;
+}
