@@ -133,8 +133,8 @@ export class Link {
       app.say("warming", "Warming up", { seconds: Math.round(elapsed), eta });
     } else if (state === "failed") {
       app.fail({ code: "failed", message: "The model could not be started." });
-    } else if (this.away() || app.status.state === "loading") {
-      app.say("ready", "Ready");
+    } else if (this.away()) {
+      app.say(app.doc ? "ready" : "loading", app.doc ? "Ready" : "Loading …");
     }
     if (this.met) this.met();
     this.met = null;
