@@ -143,11 +143,11 @@ flags.DEFINE_string(
   "host", "127.0.0.1", "The address at which the studio listens."
 )
 flags.DEFINE_integer(
-  "port",
-  0,
-  "The studio's port; 0 for one that is free.",
-  lower_bound=0,
-  upper_bound=65535,
+  "port", 0, "The studio's port; 0 for the run's own, or any that is free.",
+  lower_bound=0, upper_bound=65535,
+)  # fmt: skip
+flags.DEFINE_list(
+  "allow_host", [], "Names of proxies by which browsers reach the studio."
 )
 _define_path("edits", "A file of edits, see hdgan/editing/README.md.")
 flags.DEFINE_bool(
@@ -243,7 +243,7 @@ MODES = {
   "studio": Mode(
     "open_studio",
     needs=("workdir",),
-    may=("config", "input", "step", "size", "host", "port"),
+    may=("config", "input", "step", "size", "host", "port", "allow_host"),
   ),
   "check": Mode("check_data", needs=("config",), may=("output",), typed=True),
   "benchmark": Mode(

@@ -5,6 +5,13 @@ SIDE = 16384
 # Of a request: runs of a scene in which every pixel differs from the one
 # before would be more; the page packs what is large.
 BODY = 2**27
+HELD = 2**29  # Bytes of all bodies that are held at once.
+UPLOAD = 300.0  # Seconds in which a body must have come.
+PACKED = 2**20  # Bytes above which page and server compress what is no picture.
+# Calls that are answered at once, so many in threads of their own: those
+# about scenes, those about scenes of more than LARGE pixels, and all others.
+SCENES, LARGE_SCENES, OTHERS = 48, 4, 16
+LARGE = 2**22
 OBJECTS = 65535  # Rows of a table; a pixel of the page has 16 bits.
 EDITS = 1000  # In one request.
 NAME = 200  # Characters.

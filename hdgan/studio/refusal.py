@@ -1,8 +1,9 @@
 """What the studio answers where it does not do what was asked."""
 
+import traceback
 from http import HTTPStatus
 
-from hdgan.errors import InputError, printed_lines
+from hdgan.errors import InputError, machine_fault, printed_lines
 
 
 class Refusal(Exception):
@@ -43,3 +44,35 @@ def of_input(error: InputError, field: str = "") -> Refusal:
   return Refusal(
     "input", "\n".join([message, *lines[1:]]), field=field, hint=hint
   )
+
+
+def of_error(error: Exception, show: bool = True) -> Refusal:
+  """The refusal for whatever came.
+
+  Args:
+    error: a Refusal, an InputError, or what nobody foresaw.
+    show: whether the traceback of the last kind is written to stderr.
+  """
+  if isinstance(error, Refusal):
+    return error
+  if isinstance(error, InputError):
+    return of_input(error)
+  fault = machine_fault(error)
+  if fault is not None:
+    where = f"{fault.path}: " if fault.path else ""
+    return Refusal(
+      "machine", f"{where}{fault.why}", hint=f"{fault.way}, then try again",
+      status=HTTPStatus.INSUFFICIENT_STORAGE,
+    )  # fmt: skip
+  if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error):
+    return Refusal(
+      "memory", "there is not enough memory for a picture of this size",
+      hint="make the map smaller", status=HTTPStatus.INSUFFICIENT_STORAGE,
+    )  # fmt: skip
+  if show:
+    traceback.print_exception(error)
+  return Refusal(
+    "internal", f"a fault of the studio's own ({type(error).__name__})",
+    hint="your work is still here; the terminal of the studio says more",
+    status=HTTPStatus.INTERNAL_SERVER_ERROR,
+  )  # fmt: skip

@@ -99,7 +99,7 @@ class Site:
 
   @property
   def url(self) -> str:
-    return f"{self.origin}/?token={TOKEN}"
+    return f"{self.origin}/#token={TOKEN}"
 
   def start(self) -> None:
     """Listens, on the same port and with the same token as before."""
