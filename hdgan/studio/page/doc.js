@@ -15,7 +15,7 @@ const ROWS = 65535; // A pixel has 16 bits.
 
 /**
  * A scene that is edited. In one of pictures (kind "picture") pixels hold
- * levels and the table is empty.
+ * levels, and the table has one row that holds the style.
  *
  * Changes are made in steps: begin, write and set rows, then commit or cancel.
  * Without an open step nothing is written; undo, redo and goto cancel one.
@@ -31,7 +31,7 @@ export class Doc extends Plane {
     Object.assign(this, { id: header.id, name: header.name, kind: header.kind });
     this.seed = header.seed || 0;
     /** @type {Row[]} */
-    this.table = header.table || [];
+    this.table = header.table || [{ label: 0, instance: 0, style: header.style ?? null }];
     /** @type {Record<string, number>} row that a brush of a class without objects paints into */
     this.regions = header.regions || {};
     this.fill(payload, this.table.length);
@@ -41,6 +41,9 @@ export class Doc extends Plane {
     this.state = this.states = this.exportedState = 0;
     /** @type {import("./history.js").Step | null} */
     this.step = null;
+    /** Whether it is not stored as it is; the store's, as is `kept`: where it is stored. */
+    this.stale = false;
+    this.kept = null;
   }
 
   /** Whether it differs from the last export, or from what was opened. */
@@ -51,13 +54,14 @@ export class Doc extends Plane {
   /** Takes note of an export. @param {number} [state] that was exported */
   exported(state = this.state) {
     this.exportedState = state;
+    this.stale = true;
   }
 
   /** Starts a step of the history; one that is open is committed. @param {string} title */
   begin(title) {
     if (this.step) this.commit();
     const { table, regions, seed, state } = this;
-    this.step = { title, tiles: new Map(), table, regions, seed, state };
+    this.step = { title, tiles: new Map(), table, regions, seed, state, stale: true };
   }
 
   /**
@@ -149,6 +153,7 @@ export class Doc extends Plane {
     this.history.push(step);
     this.state = ++this.states;
     this.version++;
+    this.stale = true;
     return true;
   }
 
@@ -193,7 +198,7 @@ export class Doc extends Plane {
       const back = aim < history.position;
       const step = steps[back ? --history.position : history.position++];
       changed = hull(changed, this.swap(step));
-      step.stale = true;
+      step.stale = this.stale = true;
       this.version++;
     }
     return changed;
@@ -219,7 +224,7 @@ export class Doc extends Plane {
     const next = this.empty(), own = !this.step;
     unpackRuns(payload, next);
     if (own) this.begin(title);
-    this.table = this.adopt(header.table || []);
+    this.table = this.adopt(header.table || this.table);
     this.regions = header.regions || this.regions;
     this.makeRoom(this.table.length);
     let changed = null;
@@ -268,20 +273,22 @@ export class Doc extends Plane {
     return any;
   }
 
-  /** Pixels per row. @returns {Uint32Array} a view that holds until a row is added */
+  /** Pixels per row; of a picture all. @returns {Uint32Array} holds until a row is added */
   areas() {
-    return this.counts ? this.counts.subarray(0, this.table.length) : new Uint32Array(0);
+    if (this.deep) return Uint32Array.of(this.w * this.h);
+    return this.counts.subarray(0, this.table.length);
   }
 
   /** Rows of a class that have pixels. @param {number} label @returns {number[]} */
   rowsOf(label) {
-    return [...this.table.keys()].filter((i) => this.table[i].label === label && this.counts[i]);
+    const areas = this.areas();
+    return [...this.table.keys()].filter((i) => this.table[i].label === label && areas[i]);
   }
 
   /** What is sent of it. */
   header() {
     const { kind, name, w, h, seed, table } = this;
-    return { kind, name, w, h, seed, ...(kind === "picture" ? {} : { table }) };
+    return { kind, name, w, h, seed, ...(this.deep ? { style: table[0].style } : { table }) };
   }
 
   /** @returns {Uint8Array} */

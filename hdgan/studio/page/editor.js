@@ -55,22 +55,27 @@ function takeFiles(app) {
 async function start(app, link) {
   await link.meet();
   app.emit("meta");
-  const last = app.store.last ? await app.store.last() : null;
-  if (last) {
-    app.open(last.doc);
-    app.set(last.ui);
-  }
+  const last = await app.store.last(), doc = last && last.doc;
+  if (doc) app.open(doc);
+  if (last) app.set(last.ui);
   const answer = await lasting(app, "scenes");
   app.scenes = answer ? answer.header.scenes : [];
   app.emit("meta");
-  if (last) return;
-  if (app.scenes.length) await openScene(app, app.scenes[0].id);
+  if (doc) return;
+  const shown = app.scenes.find((one) => last && one.id === last.id) || app.scenes[0];
+  if (shown) await openScene(app, shown.id);
   else app.emit("dialog", "new");
 }
 
-/** Opens a scene on offer; of several that are wanted the latest. */
+/** Opens a scene on offer, as it was left; of several that are wanted the latest. */
 async function openScene(app, id) {
   app.wanted = id;
+  const scene = app.scenes.find((one) => one.id === id), left = await app.store.open(scene);
+  if (app.wanted !== id) return;
+  if (left) {
+    app.open(left);
+    return;
+  }
   const answer = await lasting(app, "scene", { id });
   if (answer && app.wanted === id) await openAnswer(app, answer);
 }

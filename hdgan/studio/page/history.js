@@ -6,9 +6,9 @@ const BYTES = 256 * 2 ** 20;
  * What a step replaced, or once it is undone what it had made.
  * @typedef {{title: string, tiles: Map<number, Uint16Array | Uint32Array>,
  *   table: import("./doc.js").Row[], regions: Record<string, number>, seed: number,
- *   state: number, key?: number, bytes?: number, stale?: boolean}} Step
- * state: number of the state of the document that this leads to; key: its own
- * number; stale: not stored as it is.
+ *   state: number, bytes?: number, stale?: boolean, key?: string}} Step
+ * state: number of the state of the document that this leads to; stale: what
+ * the store has of it, by its key, is not what it is now.
  */
 
 /** Steps, of which the first `position` are done and the others undone. */
@@ -20,7 +20,6 @@ export class History {
     this.steps = [];
     this.position = 0;
     this.bytes = 0;
-    this.keys = 0;
   }
 
   /**
@@ -29,8 +28,6 @@ export class History {
    */
   push(step) {
     for (const gone of this.steps.splice(this.position)) this.bytes -= gone.bytes;
-    step.key ??= this.keys;
-    this.keys = Math.max(this.keys, step.key + 1);
     step.bytes = weigh(step);
     this.bytes += step.bytes;
     this.steps.push(step);
@@ -40,6 +37,12 @@ export class History {
     }
     this.steps.splice(0, old);
     this.position = this.steps.length;
+  }
+
+  /** Takes steps that were stored. @param {Step[]} steps @param {number} position */
+  restore(steps, position) {
+    for (const step of steps) this.push(step);
+    this.position = position;
   }
 
   /** Titles of all steps, the oldest first. @returns {string[]} */

@@ -146,6 +146,7 @@ export class Plane {
 
   /** Where a row has pixels. @param {number} row @returns {Rect | null} */
   box(row) {
+    if (this.deep) return this.whole;
     this.boxes ||= boxesOf(this);
     return this.boxes[row] || null;
   }
