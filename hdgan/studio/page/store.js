@@ -3,7 +3,7 @@
 import { Disk, given, stepsOf } from "./disk.js";
 import { plainStep, recordOf, revive, stepsWithin, unique } from "./record.js";
 
-const QUIET = 400; // Milliseconds without a change before it is written.
+const PAUSE_MS = 400; // without a change before it is written.
 const STEPS = 64 * 2 ** 20; // Bytes of a scene's history that are kept.
 // Choices of a moment, which are not kept.
 const PASSING = ["selection", "hover", "original", "hold", "fresh", "divider", "compare"];
@@ -93,7 +93,7 @@ export class Store {
   later() {
     this.tell();
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), QUIET);
+    this.timer = setTimeout(() => this.flush(), PAUSE_MS);
   }
 
   /** Tells when work has become unsaved, and when it is saved. */
@@ -203,6 +203,7 @@ export class Store {
       const work = disk.base.transaction(["scenes", "steps", "choices"], "readwrite");
       this.putChoices(work);
       if (doc.stale && isWork(doc)) this.put(work, doc, { revision: doc.kept.revision });
+      work.commit();
     } catch {
       // There is nobody left to tell.
     }
