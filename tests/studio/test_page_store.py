@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from studio.browser import Site
-from studio.stand_in import SKY, stand_in, street_inputs
+from studio.stand_in import CAR, SKY, stand_in, street_inputs
 
 from hdgan.studio.studio import Studio
 
@@ -90,9 +90,47 @@ def test_a_reload_right_after_a_stroke_loses_nothing(browse):
   np.testing.assert_array_equal(visit.ready().doc().plane, painted.plane)
 
 
+def want(visit, id):
+  """Opens a scene on offer."""
+  visit.app("app.emit('wanted', x)", id)
+  visit.page.wait_for_function(
+    "(id) => document.querySelector('.hdgan-studio').studio.doc.id === id",
+    arg=id,
+  )
+  return visit.ready()
+
+
 def test_each_scene_keeps_its_own(browse):
   visit = browse()
-  paint(visit, LINE)
-  first = visit.doc()
-  visit.app("app.emit('wanted', 1)")
-  visit.page.wait_for_timeout(500)
+  first = paint(visit, LINE).doc()
+  assert not (want(visit, 1).doc().plane == first.plane).all()
+  second = paint(visit, OTHER).doc()
+  np.testing.assert_array_equal(want(visit, 0).doc().plane, first.plane)
+  np.testing.assert_array_equal(want(visit, 1).doc().plane, second.plane)
+  kept = visit.app("app.store.kept()")
+  assert [(one["id"], one["copy"]) for one in kept] == [(1, False), (0, False)]
+  visit.app("app.store.forget(app.scenes[0])")
+  assert want(visit, 0).app("app.doc.version") == 0
+  assert [one["id"] for one in visit.app("app.store.kept()")] == [1]
+
+
+def test_of_two_windows_each_keeps_its_own(browse, site):
+  one = browse(site)
+  stored(paint(one, LINE))
+  two = window(one)
+  np.testing.assert_array_equal(two.doc().plane, one.doc().plane)
+  stored(paint(two, OTHER))
+  told = one.page.evaluate_handle("[]")
+  one.app("app.on('announce', (text) => x.push(text))", told)
+  stored(paint(one, OTHER, label=CAR))
+  assert [text for text in told.json_value() if "copy" in text]
+  mine, theirs = one.doc(), two.doc()
+  assert (mine.plane != theirs.plane).any()
+  one.page.reload()
+  two.page.reload()
+  np.testing.assert_array_equal(one.ready().doc().plane, mine.plane)
+  np.testing.assert_array_equal(two.ready().doc().plane, theirs.plane)
+  assert state(one)["position"] == state(two)["position"] == 2
+  kept = one.app("app.store.kept()")
+  assert sorted(each["copy"] for each in kept) == [False, True]
+  two.check()

@@ -70,7 +70,8 @@ async function start(app, link) {
 /** Opens a scene on offer, as it was left; of several that are wanted the latest. */
 async function openScene(app, id) {
   app.wanted = id;
-  const scene = app.scenes.find((one) => one.id === id), left = scene && await app.store.open(scene);
+  const scene = app.scenes.find((one) => one.id === id);
+  const left = scene && await app.store.open(scene);
   if (app.wanted !== id) return;
   if (left) {
     app.open(left);
