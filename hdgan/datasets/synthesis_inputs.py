@@ -22,6 +22,7 @@ from hdgan.datasets.transforms import (
 )
 from hdgan.datasets.tree import open_tree
 from hdgan.errors import InputError, raise_faults
+from hdgan.outside import read_json
 
 # What a folder of a single split may call its parts.
 PARTS = {
@@ -29,6 +30,9 @@ PARTS = {
   "instance": ("inst", "instance"),
   "image": ("img", "image", "B"),
 }
+# Lies beside the maps of a studio's export, which hold class ids and object
+# ids whatever the files of the data hold.
+SESSION = "session.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +125,8 @@ def find_examples(
 
   Returns:
     Examples in name order, with the maps that data.label_map and
-    data.instances make of the files; photos only where there are any.
+    data.instances make of the files, unless a studio exported them; photos
+    only where there are any.
 
   Raises:
     InputError: nothing there, several splits, or instance maps without
@@ -133,7 +138,9 @@ def find_examples(
   names = open_tree(folders["label"]).parts
   labels = [pathlib.PurePath(name).stem for name in names]
   suffixes: Mapping[str, str] = config.data.suffixes
-  if not any(stem.endswith(suffixes.get("label", "")) for stem in labels):
+  exported = _is_export(folders["label"].parent)
+  ending = suffixes.get("label", "")
+  if exported or not any(stem.endswith(ending) for stem in labels):
     suffixes = {}  # Another folder's names need not follow the training's.
   notes: list[str] = []
   examples = folder.pair(folders, suffixes, faults, trained=True, notes=notes)
@@ -144,10 +151,20 @@ def find_examples(
     prepared.say(
       f"{folders['image']}: no photo has the name of a map: none is shown"
     )
-  return recode(examples, config, _table_of(config, classes), classes)
+  if exported:
+    return examples
+  return recode(examples, config, table_of(config, classes), classes)
 
 
-def _table_of(
+def _is_export(folder: pathlib.Path) -> bool:
+  """Whether a folder is what a studio exported."""
+  try:
+    return read_json(folder / SESSION, dict).get("maps") == "ids"
+  except InputError:
+    return False
+
+
+def table_of(
   config: ConfigDict, classes: Sequence[Mapping[str, Any]]
 ) -> LabelMap | None:
   """The table that the model was trained with, where it is still there."""

@@ -1,6 +1,7 @@
 """Arrays to pictures for people: label colours, titled grids, PNG files."""
 
 import functools
+import io
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -204,6 +205,13 @@ def save_png(path: str | os.PathLike, picture: np.ndarray) -> None:
   """
   with whole_file(path) as draft:
     _to_pil(picture).save(draft, format="PNG")
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+  """The bytes of the file that `save_png` writes."""
+  out = io.BytesIO()
+  _to_pil(picture).save(out, format="PNG")
+  return out.getvalue()
 
 
 def _to_pil(picture: np.ndarray) -> Image.Image:

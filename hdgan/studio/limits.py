@@ -17,3 +17,4 @@ EDITS = 1000  # In one request.
 NAME = 200  # Characters.
 SCENES = 2000  # That are listed.
 TEMPLATES = 100
+SESSION = 2**25  # Bytes of a session or style file in a zip.

@@ -6,7 +6,7 @@ bad when it is read is refused by its name.
 
 import dataclasses
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -116,6 +116,11 @@ class Home(Protocol):
   renderer: Renderer
   shelf: Shelf
   size: str
+
+  def run(
+    self, header: Mapping[str, Any], kind: str, work: Callable[[], Any]
+  ) -> Any:
+    """Runs work in the device's thread."""
 
 
 def _entry(id: int, name: str, photo: bool, template: bool) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from hdgan.editing.operations import at_size, generate, styles_of
 from hdgan.errors import InputError
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import pictures
-from hdgan.studio import scene_frame, scenes, sprites
+from hdgan.studio import export, scene_frame, scenes, sprites, uploads
 from hdgan.studio.device import Device
 from hdgan.studio.refusal import Refusal, of_input
 from hdgan.studio.scenes import Shelf
@@ -68,6 +68,8 @@ class Studio:
     """Runs work in the device's thread; the latest of a session wins."""
     session = str(header.get("session", ""))[:64]
     return self.device.submit(session, kind, work).result()
+
+  run = _on_device
 
   def meta(self, header: Mapping[str, Any], payload: bytes) -> Frame:
     """What this studio can do, and how it is."""
@@ -161,7 +163,9 @@ CALLS: dict[str, Callable[[Studio, Mapping[str, Any], bytes], Frame]] = {
   "scene": scenes.scene,
   "photo": scenes.photo,
   "blank": scenes.blank,
+  "open": uploads.open_files,
   "sprite": sprites.sprite,
+  "export": export.export,
   "edit": Studio.edit,
   "render": Studio.render,
 }
