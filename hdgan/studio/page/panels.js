@@ -1,48 +1,87 @@
-// The bars and panels around the stage.
+// What lies around the stage, put together.
 
-import { COMMANDS } from "./commands.js";
-import { h } from "./dom.js";
-import { icon } from "./icons.js";
+import { h, makeRoving, roving } from "./dom.js";
+import { Options, toolBar, topBar } from "./bars.js";
+import { Buttons } from "./buttons.js";
+import { Classes } from "./classes.js";
+import { Levels } from "./levels.js";
+import { ObjectPanel } from "./object.js";
+import { Objects, Steps } from "./objects.js";
+import { Pictures } from "./pictures.js";
+import { ScenePicker, Stamps } from "./scenes.js";
+import { Standing } from "./standing.js";
 
-/** Builds and refreshes what lies around the stage. */
+/** Builds the bars and panels; each keeps itself up to date. */
 export class Panels {
   /** @param {import("./app.js").App} app */
   constructor(app) {
     this.app = app;
-    this.buttons = COMMANDS.map((command) => [command, h(
-      "button", { type: "button", class: "tool", title: `${command.title} (${command.keys.join(", ")})`, "aria-label": command.title, onclick: () => command.run(app) },
-      icon(command.icon),
-    )]);
-    this.tools = h("div", { class: "tools", role: "toolbar", "aria-label": "Tools" }, ...this.buttons.map(([, b]) => b));
-    this.status = h("p", { role: "status", class: "status" });
-    this.classes = h("div", { class: "classes", role: "radiogroup", "aria-label": "Classes" });
-    this.scenes = /** @type {HTMLSelectElement} */ (h("select", { "aria-label": "Scene", onchange: () => app.emit("wanted", Number(this.scenes.value)) }));
-    this.top = h("header", { class: "top" }, h("strong", {}, "hdgan studio"), this.scenes, this.status);
-    this.right = h("aside", { class: "right" }, h("h2", {}, "Classes"), this.classes);
-    app.on("meta", () => this.fill());
-    app.on("ui", () => this.refresh());
-    app.on("history", () => this.refresh());
-    app.on("status", ({ text }) => (this.status.textContent = text));
+    const buttons = new Buttons(app), pictures = new Pictures(app);
+    this.top = topBar(app, buttons, new ScenePicker(app, pictures).element);
+    this.tools = toolBar(app, buttons);
+    this.options = new Options(app, buttons).element;
+    this.classes = new Classes(app);
+    this.levels = new Levels(app);
+    this.objects = new Objects(app);
+    this.stamps = new Stamps(app);
+    this.steps = new Steps(app);
+    this.object = new ObjectPanel(app, pictures, buttons);
+    this.standing = new Standing(app, buttons);
+    this.right = h("aside", { class: "right", "aria-label": "Classes, objects and history" },
+      this.tabs(), this.object.element);
+    app.on("meta", () => this.kind());
+    app.on("ui", (names) => (names.includes("tool") && app.ui.tool === "stamp" ? this.turn("Stamps") : null));
+    buttons.refresh();
   }
 
-  fill() {
-    const { app } = this;
-    this.classes.replaceChildren(...app.meta.classes.map((one) => h(
-      "button", { type: "button", role: "radio", "data-label": one.id, onclick: () => app.set({ label: one.id, tool: "brush" }) },
-      h("i", { style: `background: rgb(${one.color})` }), one.name,
-    )));
-    this.scenes.replaceChildren(...app.scenes.map((one) => h("option", { value: one.id }, one.name)));
-    this.refresh();
+  /**
+   * All of it, with the stage in the middle.
+   * @param {HTMLElement} stage
+   * @returns {HTMLElement}
+   */
+  around(stage) {
+    return h("div", { class: "frame", "aria-busy": "true" },
+      this.top, this.options, this.tools, stage, this.right, this.standing.element);
   }
 
-  refresh() {
-    const { app } = this;
-    for (const [command, button] of this.buttons) {
-      if (command.pressed) button.setAttribute("aria-pressed", command.pressed(app));
-      button.toggleAttribute("disabled", command.enabled ? !command.enabled(app) : false);
+  tabs() {
+    this.pages = [
+      ["Classes", this.classes.element], ["Colour", this.levels.element], ["Objects", this.objects.element],
+      ["Stamps", this.stamps.element], ["History", this.steps.element],
+    ];
+    this.heads = this.pages.map(([name]) => h("button", {
+      type: "button", class: "tab", role: "tab", "data-stop": true, onclick: () => this.turn(name),
+    }, name));
+    const list = h("div", { class: "tabs", role: "tablist", "aria-label": "Panels" }, ...this.heads);
+    makeRoving(list, (head) => this.turn(head.textContent));
+    for (const [name, page] of this.pages) {
+      page.setAttribute("role", "tabpanel");
+      page.setAttribute("aria-label", name);
     }
-    for (const button of this.classes.children) {
-      button.setAttribute("aria-checked", Number(button.dataset.label) === app.ui.label);
-    }
+    this.turn("Classes");
+    return h("section", { class: "pages" }, list, ...this.pages.map(([, page]) => page));
+  }
+
+  /** Shows a page. @param {string} name */
+  turn(name) {
+    this.pages.forEach(([one, page], i) => {
+      page.hidden = one !== name;
+      this.heads[i].setAttribute("aria-selected", String(one === name));
+      this.heads[i].tabIndex = one === name ? 0 : -1;
+    });
+    if (name === "Objects") this.objects.update();
+    if (name === "History") this.steps.update();
+    if (name === "Stamps") this.stamps.load();
+  }
+
+  /** Pictures have no classes, objects and stamps. */
+  kind() {
+    const picture = this.app.meta.kind === "picture", without = ["Classes", "Objects", "Stamps"];
+    this.heads.forEach((head) => {
+      const name = head.textContent;
+      head.hidden = picture ? without.includes(name) : name === "Colour";
+    });
+    if (picture) this.turn("Colour");
+    roving(this.heads[0].parentElement);
   }
 }

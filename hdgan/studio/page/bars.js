@@ -1,0 +1,124 @@
+// The bars above and beside the stage.
+
+import { h, makeRoving, roving, setText } from "./dom.js";
+import { setSeed } from "./deeds.js";
+import { icon } from "./icons.js";
+import { slider } from "./buttons.js";
+
+const TOOLS = ["select", "brush", "erase", "fill", "pick", "stamp"];
+
+/** Brush sizes: small ones have most of the way. */
+const sizePlace = (size) => (100 * Math.log(size)) / Math.log(512);
+const sizeValue = (place) => Math.round(512 ** (place / 100));
+/** Scales of a stamp in percent, the same both ways from 100. */
+const scalePlace = (percent) => 50 + (50 * Math.log(percent / 100)) / Math.log(8);
+const scaleValue = (place) => Math.round(100 * 8 ** ((place - 50) / 50));
+
+/**
+ * The bar at the top: run, scene, history, looks, export.
+ * @param {import("./app.js").App} app
+ * @param {import("./buttons.js").Buttons} buttons
+ * @param {HTMLElement} picker of scenes
+ */
+export function topBar(app, buttons, picker) {
+  const run = h("span", { class: "run" }), step = h("span", { class: "step" });
+  const seed = /** @type {HTMLInputElement} */ (h("input", {
+    class: "input seed", type: "number", min: 0, max: 2 ** 31 - 1, step: 1, "aria-label": "Seed of the random looks",
+    title: "The seed that draws looks: the same seed, the same looks", onchange: () => {
+      if (seed.checkValidity() && seed.value !== "") setSeed(app, Number(seed.value));
+      else refresh();
+    },
+  }));
+  const refresh = () => {
+    if (app.doc && seed !== document.activeElement) seed.value = String(app.doc.seed);
+  };
+  const looks = h("div", { class: "group looks-seed" }, buttons.make("random"), seed);
+  app.on("meta", () => {
+    setText(run, app.meta.run || "hdgan");
+    setText(step, app.meta.step ? `step ${app.meta.step.toLocaleString("en")}` : "");
+    looks.hidden = app.meta.kind === "picture";
+  });
+  for (const event of ["open", "history", "table"]) app.on(event, refresh);
+  const store = buttons.make("export", "Export");
+  store.classList.add("primary");
+  return h("header", { class: "top" },
+    h("div", { class: "brand" }, run, step), picker, buttons.group("new", "open"),
+    buttons.group("undo", "redo"), h("span", { class: "space" }), looks,
+    buttons.make("keys"), store);
+}
+
+/** Tools, one tab stop. */
+export function toolBar(app, buttons) {
+  const bar = h("div", { class: "tools", role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },
+    ...TOOLS.map((id) => buttons.make(id)));
+  for (const button of bar.children) button.setAttribute("data-stop", "");
+  makeRoving(bar);
+  roving(bar);
+  return bar;
+}
+
+/** The slim bar under the top: what the tool can be told, and the view. */
+export class Options {
+  /**
+   * @param {import("./app.js").App} app
+   * @param {import("./buttons.js").Buttons} buttons
+   */
+  constructor(app, buttons) {
+    this.app = app;
+    this.size = slider("Size", {
+      min: 1, max: 512, unit: "px", place: sizePlace, value: sizeValue, set: (size) => app.set({ size }),
+    });
+    this.scale = slider("Scale", {
+      min: 12.5, max: 800, unit: "%", place: scalePlace, value: scaleValue,
+      set: (percent) => app.set({ stampScale: percent / 100 }),
+    });
+    this.hole = /** @type {HTMLSelectElement} */ (h("select", {
+      class: "input", onchange: () => app.set({ fill: this.hole.value === "" ? null : Number(this.hole.value) }),
+    }));
+    this.holeField = h("label", { class: "slider" }, h("span", { class: "label" }, "The hole becomes"), this.hole);
+    this.fresh = buttons.make("fresh", "New object");
+    this.mirror = buttons.make("mirror", "Mirror");
+    this.say = h("span", { class: "label advice" });
+    this.overlay = slider("Map", {
+      min: 0, max: 100, unit: "%", set: (percent) => app.set({ overlay: percent / 100 }),
+    });
+    this.overlay.element.classList.add("overlay");
+    this.overlay.element.title = "How much of the map lies over the photo";
+    this.element = h("div", { class: "options" },
+      h("div", { class: "of-tool", role: "group", "aria-label": "Options of the tool" },
+        this.say, this.size.element, this.scale.element, this.holeField, this.fresh, this.mirror),
+      h("span", { class: "space" }),
+      h("div", { class: "view", role: "group", "aria-label": "View" }, this.overlay.element,
+        buttons.group("outlines", "layout", "compare", "original"),
+        buttons.group("out", "fit", "actual", "in")));
+    app.on("meta", () => this.fill());
+    app.on("ui", (names) => (names.some((one) => one !== "hover") ? this.refresh() : null));
+    this.refresh();
+  }
+
+  fill() {
+    const { classes = [] } = this.app.meta;
+    this.hole.replaceChildren(h("option", { value: "" }, "What is near"),
+      ...classes.map(({ id, name }) => h("option", { value: id }, name)));
+    this.refresh();
+  }
+
+  refresh() {
+    const { ui, meta } = this.app, { tool } = ui, classes = !meta || meta.kind === "classes";
+    this.size.element.hidden = tool !== "brush" && tool !== "erase";
+    this.holeField.hidden = !classes || (tool !== "erase" && tool !== "select");
+    this.fresh.hidden = tool !== "brush";
+    this.scale.element.hidden = this.mirror.hidden = tool !== "stamp";
+    this.say.hidden = !ADVICE[tool] || (tool === "stamp" && ui.stamp);
+    setText(this.say, ADVICE[tool] || "");
+    this.size.show(ui.size);
+    this.scale.show(100 * ui.stampScale);
+    this.overlay.show(100 * ui.overlay);
+    this.hole.value = ui.fill === null ? "" : String(ui.fill);
+  }
+}
+
+const ADVICE = {
+  fill: "Click an area to fill it.", pick: "Click something to take its class and style.",
+  stamp: "Choose a stamp on the right, then click the map.",
+};

@@ -1,0 +1,111 @@
+// Buttons of commands, and fields beside them.
+
+import { COMMANDS } from "./commands.js";
+import { h } from "./dom.js";
+import { icon } from "./icons.js";
+
+const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
+const SYMBOLS = { escape: "Esc", delete: "Del", backspace: "Backspace", " ": "Space" };
+const LONG = { "+": "Plus", " ": "Space", ctrl: MAC ? "Meta" : "Control", shift: "Shift", alt: "Alt" };
+
+/** The parts of a key of a command. */
+function partsOf(key) {
+  return key === "+" ? ["+"] : key.split("+");
+}
+
+/** A key as people write it: "Ctrl+Shift+Z". @param {string} key of a command */
+export function keyText(key) {
+  return partsOf(key).map((part) => {
+    if (part === "ctrl") return MAC ? "⌘" : "Ctrl";
+    return SYMBOLS[part] || part[0].toUpperCase() + part.slice(1);
+  }).join("+");
+}
+
+/** Buttons that show whether their commands are on, and can be done. */
+export class Buttons {
+  /** @param {import("./app.js").App} app */
+  constructor(app) {
+    this.app = app;
+    /** @type {[import("./commands.js").Command, HTMLElement][]} */
+    this.all = [];
+    const events = ["meta", "open", "ui", "history", "photo", "status", "busy", "previews"];
+    for (const event of events) app.on(event, () => this.later());
+  }
+
+  /**
+   * A button of a command.
+   * @param {string} id
+   * @param {string} [text] beside its icon; else it is a square with the icon
+   * @returns {HTMLElement}
+   */
+  make(id, text = "") {
+    const command = COMMANDS.find((one) => one.id === id);
+    const keys = command.keys.map(keyText), long = command.keys.map(
+      (key) => partsOf(key).map((part) => LONG[part] || part).join("+"),
+    );
+    const button = h("button", {
+      type: "button", class: text ? "plain" : "square", "data-command": id,
+      title: keys.length ? `${command.title} (${keys.join(" or ")})` : command.title,
+      "aria-label": text ? null : command.title,
+      "aria-keyshortcuts": keys.length ? long.join(" ") : null,
+      onclick: () => command.run(this.app),
+    }, icon(command.icon), text);
+    this.all.push([command, button]);
+    return button;
+  }
+
+  /** Several in a row. @param {string[]} ids */
+  group(...ids) {
+    return h("div", { class: "group" }, ...ids.map((id) => this.make(id)));
+  }
+
+  /** Several events of one step are one update. */
+  later() {
+    this.due ||= requestAnimationFrame(() => {
+      this.due = 0;
+      this.refresh();
+    });
+  }
+
+  refresh() {
+    const { app } = this, kind = app.meta ? app.meta.kind : "classes";
+    for (const [{ pressed, enabled, only }, button] of this.all) {
+      if (pressed) button.setAttribute("aria-pressed", String(Boolean(pressed(app))));
+      button.toggleAttribute("disabled", enabled ? !enabled(app) : false);
+      button.classList.toggle("other-kind", Boolean(only) && only !== kind);
+    }
+  }
+}
+
+/**
+ * A slider with its number beside it; both set the same.
+ * @param {string} name
+ * @param {{min: number, max: number, unit?: string, place?: (value: number) => number,
+ *   value?: (place: number) => number, set: (value: number) => void}} how
+ *   place, value: from the value to 0..100 on the slider, and back
+ * @returns {{element: HTMLElement, show: (value: number) => void}}
+ */
+export function slider(name, { min, max, unit = "", place, value, set }) {
+  const clamp = (x) => Math.min(max, Math.max(min, x));
+  const range = /** @type {HTMLInputElement} */ (h("input", {
+    type: "range", class: "range", "aria-label": name, min: place ? 0 : min, max: place ? 100 : max,
+    step: place ? 0.5 : 1,
+    oninput: () => set(clamp(value ? value(Number(range.value)) : Number(range.value))),
+  }));
+  const number = /** @type {HTMLInputElement} */ (h("input", {
+    type: "number", class: "input number", "aria-label": `${name}, ${unit || "number"}`, min, max, step: 1,
+    onchange: () => set(clamp(Number(number.value) || min)),
+  }));
+  const element = h("div", { class: "slider" },
+    h("span", { class: "label", "aria-hidden": "true" }, name), range, number,
+    unit && h("span", { class: "unit", "aria-hidden": "true" }, unit));
+  return {
+    element,
+    show(now) {
+      range.value = String(place ? place(now) : now);
+      range.setAttribute("aria-valuetext", `${Math.round(now)} ${unit}`);
+      range.style.setProperty("--part", `${(100 * (range.valueAsNumber - range.min)) / (range.max - range.min)}%`);
+      if (number !== number.ownerDocument.activeElement) number.value = String(Math.round(now));
+    },
+  };
+}

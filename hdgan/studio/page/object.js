@@ -1,0 +1,87 @@
+// What is selected, what can be done with it, and its looks.
+
+import { h, setText } from "./dom.js";
+import { classOf, naming, setClass } from "./deeds.js";
+import { Looks } from "./looks.js";
+import { nameOfRow, shareOf } from "./objects.js";
+import { cssColor, patch } from "./pictures.js";
+
+/** The lower part of the right side. */
+export class ObjectPanel {
+  /**
+   * @param {import("./app.js").App} app
+   * @param {import("./pictures.js").Pictures} pictures
+   * @param {(id: string, text?: string) => HTMLElement | null} button of a command
+   */
+  constructor(app, pictures, button) {
+    this.app = app;
+    this.looks = new Looks(app, pictures);
+    this.tile = patch(undefined);
+    this.title = h("h2", { class: "name" });
+    this.facts = h("p", { class: "facts" });
+    this.select = /** @type {HTMLSelectElement} */ (h("select", {
+      class: "input", "aria-label": "Class of what is selected", onchange: () => this.changeClass(),
+    }));
+    this.acts = h("div", { class: "acts" }, ...["makestamp", "duplicate", "remove"].map((id) => button(id)));
+    this.previews = button("preview", "See them on this object");
+    this.deeds = h("div", { class: "line" }, this.select, this.acts);
+    this.element = h("section", { class: "object", "aria-label": "What is selected" },
+      h("div", { class: "head" }, this.tile, this.title, this.facts), this.deeds,
+      h("div", { class: "line" }, h("h3", {}, "Style"), this.previews), this.looks.element);
+    app.on("meta", () => this.fill());
+    for (const event of ["open", "table", "history"]) app.on(event, () => this.update());
+    app.on("ui", (names) => names.some((one) => /^(selection|label|styles?)$/.test(one)) && this.update());
+  }
+
+  fill() {
+    const { classes = [] } = this.app.meta;
+    this.select.replaceChildren(
+      h("option", { value: "", hidden: true }, "Several classes"),
+      ...classes.map(({ id, name }) => h("option", { value: id }, name)),
+    );
+    this.element.hidden = this.app.meta.kind === "picture";
+    this.update();
+  }
+
+  /** The selected rows that have pixels. */
+  rows() {
+    const { doc, ui } = this.app, areas = doc.areas();
+    return [...ui.selection].filter((row) => areas[row]);
+  }
+
+  update() {
+    const { app } = this, { doc, ui } = app;
+    if (!app.meta || !doc || !doc.table || !app.meta.classes) return;
+    const rows = this.rows();
+    const labels = new Set(rows.map((row) => doc.table[row].label)), [first = ui.label] = labels;
+    const label = labels.size > 1 ? null : first;
+    this.tile.style.background = label === null ? "transparent" : cssColor(classOf(app, label)?.color);
+    this.deeds.hidden = !rows.length;
+    if (this.previews) this.previews.hidden = rows.length !== 1 || !classOf(app, label)?.styles;
+    this.select.value = label === null ? "" : String(label);
+    if (rows.length) this.tell(rows);
+    else this.tellNext();
+    const styles = new Set(rows.map((row) => String(doc.table[row].style)));
+    const same = styles.size === 1 ? doc.table[rows[0]].style : undefined;
+    this.looks.show(rows, label, rows.length ? same : ui.style);
+  }
+
+  /** Of what is selected. */
+  tell(rows) {
+    const { doc } = this.app, areas = doc.areas();
+    const area = rows.reduce((sum, row) => sum + areas[row], 0);
+    setText(this.title, rows.length === 1 ? nameOfRow(this.app, rows[0]) : naming(this.app, rows));
+    setText(this.facts, `${area.toLocaleString("en")} px, ${shareOf(doc, area)}`);
+  }
+
+  /** Nothing is selected: of what is painted next. */
+  tellNext() {
+    const one = classOf(this.app, this.app.ui.label);
+    setText(this.title, one ? `New ${one.name}` : "Nothing selected");
+    setText(this.facts, "Select an object to change it.");
+  }
+
+  changeClass() {
+    setClass(this.app, Number(this.select.value)).then(() => this.update());
+  }
+}
