@@ -1,11 +1,11 @@
 // The bars above and beside the stage.
 
-import { h, makeRoving, roving, setText } from "./dom.js";
+import { h, makeRoving, roving, setAttribute, setText } from "./dom.js";
 import { setSeed } from "./deeds.js";
 import { icon } from "./icons.js";
 import { slider } from "./buttons.js";
 
-const TOOLS = ["select", "brush", "erase", "fill", "pick", "stamp"];
+const LEFT = ["select", "brush", "erase", "fill", "pick", "stamp"];
 
 /** Brush sizes: small ones have most of the way. */
 const sizePlace = (size) => (100 * Math.log(size)) / Math.log(512);
@@ -18,9 +18,8 @@ const scaleValue = (place) => Math.round(100 * 8 ** ((place - 50) / 50));
  * The bar at the top: run, scene, history, looks, export.
  * @param {import("./app.js").App} app
  * @param {import("./buttons.js").Buttons} buttons
- * @param {HTMLElement} picker of scenes
  */
-export function topBar(app, buttons, picker) {
+export function topBar(app, buttons) {
   const run = h("span", { class: "run" }), step = h("span", { class: "step" });
   const seed = /** @type {HTMLInputElement} */ (h("input", {
     class: "input seed", type: "number", min: 0, max: 2 ** 31 - 1, step: 1, "aria-label": "Seed of the random looks",
@@ -32,6 +31,14 @@ export function topBar(app, buttons, picker) {
   const refresh = () => {
     if (app.doc && seed !== document.activeElement) seed.value = String(app.doc.seed);
   };
+  const name = h("span", { class: "name" }, "No scene yet"), scene = buttons.make("scenes", " ");
+  scene.lastChild.remove();
+  scene.append(name, icon("down"));
+  scene.classList.add("scene");
+  app.on("open", (doc) => {
+    setText(name, doc.name || "Untitled");
+    setAttribute(scene, "title", `${name.textContent}: choose another scene (P)`);
+  });
   const looks = h("div", { class: "group looks-seed" }, buttons.make("random"), seed);
   app.on("meta", () => {
     setText(run, app.meta.run || "hdgan");
@@ -42,7 +49,7 @@ export function topBar(app, buttons, picker) {
   const store = buttons.make("export", "Export");
   store.classList.add("primary");
   return h("header", { class: "top" },
-    h("div", { class: "brand" }, run, step), picker, buttons.group("new", "open"),
+    h("div", { class: "brand" }, run, step), scene, buttons.group("new", "open"),
     buttons.group("undo", "redo"), h("span", { class: "space" }), looks,
     buttons.make("keys"), store);
 }
@@ -50,7 +57,7 @@ export function topBar(app, buttons, picker) {
 /** Tools, one tab stop. */
 export function toolBar(app, buttons) {
   const bar = h("div", { class: "tools", role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },
-    ...TOOLS.map((id) => buttons.make(id)));
+    ...LEFT.map((id) => buttons.make(id)));
   for (const button of bar.children) button.setAttribute("data-stop", "");
   makeRoving(bar);
   roving(bar);

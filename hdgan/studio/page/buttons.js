@@ -1,25 +1,9 @@
 // Buttons of commands, and fields beside them.
 
-import { COMMANDS } from "./commands.js";
-import { h } from "./dom.js";
+import { canRun, commandOf, isFor } from "./commands.js";
+import { h, setAttribute } from "./dom.js";
 import { icon } from "./icons.js";
-
-const MAC = /Mac|iP(hone|ad)/.test(navigator.platform);
-const SYMBOLS = { escape: "Esc", delete: "Del", backspace: "Backspace", " ": "Space" };
-const LONG = { "+": "Plus", " ": "Space", ctrl: MAC ? "Meta" : "Control", shift: "Shift", alt: "Alt" };
-
-/** The parts of a key of a command. */
-function partsOf(key) {
-  return key === "+" ? ["+"] : key.split("+");
-}
-
-/** A key as people write it: "Ctrl+Shift+Z". @param {string} key of a command */
-export function keyText(key) {
-  return partsOf(key).map((part) => {
-    if (part === "ctrl") return MAC ? "⌘" : "Ctrl";
-    return SYMBOLS[part] || part[0].toUpperCase() + part.slice(1);
-  }).join("+");
-}
+import { titleOf } from "./keys.js";
 
 /** Buttons that show whether their commands are on, and can be done. */
 export class Buttons {
@@ -39,16 +23,10 @@ export class Buttons {
    * @returns {HTMLElement}
    */
   make(id, text = "") {
-    const command = COMMANDS.find((one) => one.id === id);
-    const keys = command.keys.map(keyText), long = command.keys.map(
-      (key) => partsOf(key).map((part) => LONG[part] || part).join("+"),
-    );
+    const command = commandOf(id);
     const button = h("button", {
-      type: "button", class: text ? "plain" : "square", "data-command": id,
-      title: keys.length ? `${command.title} (${keys.join(" or ")})` : command.title,
-      "aria-label": text ? null : command.title,
-      "aria-keyshortcuts": keys.length ? long.join(" ") : null,
-      onclick: () => command.run(this.app),
+      type: "button", class: text ? "plain" : "square", "data-command": id, title: titleOf(command),
+      "aria-label": text ? null : command.title, onclick: () => command.run(this.app),
     }, icon(command.icon), text);
     this.all.push([command, button]);
     return button;
@@ -68,11 +46,11 @@ export class Buttons {
   }
 
   refresh() {
-    const { app } = this, kind = app.meta ? app.meta.kind : "classes";
-    for (const [{ pressed, enabled, only }, button] of this.all) {
-      if (pressed) button.setAttribute("aria-pressed", String(Boolean(pressed(app))));
-      button.toggleAttribute("disabled", enabled ? !enabled(app) : false);
-      button.classList.toggle("other-kind", Boolean(only) && only !== kind);
+    const { app } = this;
+    for (const [command, button] of this.all) {
+      if (command.pressed) setAttribute(button, "aria-pressed", Boolean(command.pressed(app)));
+      button.toggleAttribute("disabled", !canRun(command, app));
+      button.classList.toggle("other-kind", !isFor(command, app));
     }
   }
 }

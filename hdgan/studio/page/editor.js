@@ -24,7 +24,7 @@ export function mount(root, send) {
   new Previews(app);
   new Dialogs(app);
   Object.assign(app, { stage, store: new Store(app) });
-  root.replaceChildren(panels.top, panels.tools, stage.element, panels.right);
+  root.replaceChildren(panels.around(stage.element));
   root.dataset.lmSuppressShortcuts = "true";
   takeKeys(app, stage.canvas);
   takeFiles(app);

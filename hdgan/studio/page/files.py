@@ -12,7 +12,8 @@ MODULES = (
   "view", "colours", "painter", "divider", "stage",
   "selecting", "painting", "pointers", "tools",
   "deeds", "commands", "keys",
-  "panels",
+  "pictures", "buttons", "bars", "classes", "levels", "objects", "looks",
+  "object", "stamps", "standing", "panels",
   "dialog", "opening", "dialogs", "editor",
 )  # fmt: skip
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./\w+\.js";\n', re.MULTILINE)

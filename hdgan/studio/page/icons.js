@@ -33,8 +33,14 @@ const PATHS = {
   eye: "M1.5 10S4.5 4.5 10 4.5 18.5 10 18.5 10 15.5 15.5 10 15.5 1.5 10 1.5 10zM10 7.5a2.5 2.5 0 100 5 2.5 2.5 0 000-5z",
   // Objects.
   trash: "M3.5 5.5h13M7.5 5.5v-2h5v2M5 5.5l.8 11.5h8.4l.8-11.5M8.5 8.5v5.5M11.5 8.5v5.5",
-  copy: "M7 7h10v10H7zM13 7V3H3v10h4",
+  duplicate: "M7 7h10v10H7zM13 7V3H3v10h4",
   move: "M10 2.5v15M2.5 10h15M8 4.5l2-2 2 2M8 15.5l2 2 2-2M4.5 8l-2 2 2 2M15.5 8l2 2-2 2",
+  makestamp: "M2.5 10.5h8v7h-8zM6.5 8V5.5M6.5 2.5h3M12.5 2.5H15M17.5 2.5V5M17.5 8v3M17.5 14h-4",
+  next: "M7.5 4.5L13 10l-5.5 5.5",
+  previous: "M12.5 4.5L7 10l5.5 5.5",
+  alike: "M3 3h5.5v5.5H3zM11.5 3H17v5.5h-5.5zM3 11.5h5.5V17H3zM11.5 14l2 2 3.5-4",
+  all: "M3 6V3h3M14 3h3v3M17 14v3h-3M6 17H3v-3M6.5 6.5h7v7h-7z",
+  style: "M10 2.5a7.5 7.5 0 100 15c1.5 0 1.8-1 1.3-2-.6-1.2 0-2.3 1.5-2.3h2.2a2.5 2.5 0 002.5-2.7C17.2 5.8 14 2.5 10 2.5zM6.5 9v.01M9 6v.01M13 6.5v.01M6.5 12.5v.01",
   class: "M3 3h6.5l7.5 7.5-6.5 6.5L3 9.5zM6.5 6.5v.01",
   mirror: "M10 2.5v15M7.5 5.5v9h-5zM12.5 5.5v9h5z",
   preview: "M3 3.5h6v6H3zM11 3.5h6v6h-6zM3 11.5h6v5H3zM14 11v6M11 14h6",
@@ -42,7 +48,10 @@ const PATHS = {
   cancel: "M5 5l10 10M15 5L5 15",
   stop: "M5 5h10v10H5z",
   render: "M16.5 10a6.5 6.5 0 11-2-4.7L16.5 7M16.5 3v4h-4",
-  keys: "M10 2.5a7.5 7.5 0 100 15 7.5 7.5 0 000-15zM7.8 8a2.2 2.2 0 113.3 1.9c-.7.4-1.1.8-1.1 1.6M10 14v.01",
+  hold: "M7 4.5v11M13 4.5v11",
+  byhand: "M6.5 3.5l9.5 6.5-9.5 6.5z",
+  connect: "M8 12l4-4M9 6l1.5-1.5a3.5 3.5 0 015 5L14 11M11 14l-1.5 1.5a3.5 3.5 0 01-5-5L6 9",
+  help: "M10 2.5a7.5 7.5 0 100 15 7.5 7.5 0 000-15zM7.8 8a2.2 2.2 0 113.3 1.9c-.7.4-1.1.8-1.1 1.6M10 14v.01",
   more: "M4.5 10v.01M10 10v.01M15.5 10v.01",
   plus: "M10 4v12M4 10h12",
   minus: "M4 10h12",
@@ -54,7 +63,7 @@ const PATHS = {
 
 /** Other names of the same picture. */
 const SAME = {
-  remove: "trash", close: "cancel", help: "keys", retry: "render", fresh: "plus", split: "layout",
+  remove: "trash", close: "cancel", keys: "help", retry: "render", copy: "duplicate", fresh: "plus", split: "layout",
   smaller: "minus", larger: "plus", blank: "new",
 };
 

@@ -11,11 +11,11 @@ const SIDE = 48; // Of a thumbnail, in pixels of the page.
 export class Looks {
   /**
    * @param {import("./app.js").App} app
-   * @param {import("./pictures.js").Pictures} pictures
+   * @param {import("./pictures.js").Sprites} sprites
    */
-  constructor(app, pictures) {
+  constructor(app, sprites) {
     this.app = app;
-    this.pictures = pictures;
+    this.sprites = sprites;
     this.label = -1;
     this.sprite = null;
     this.group = h("div", { class: "styles", role: "radiogroup", "aria-label": "Style" });
@@ -65,7 +65,7 @@ export class Looks {
     }));
     this.buildNumbers();
     this.paint();
-    this.pictures.sprite(label).then((sprite) => {
+    this.sprites.of(label).then((sprite) => {
       if (this.label !== label) return;
       this.sprite = sprite;
       this.paint();
@@ -95,7 +95,7 @@ export class Looks {
     this.canvases.forEach((canvas, i) => {
       const { sheet = null, side = 0, values = [] } = this.sprite || {};
       if (own && own[i]) drawCover(canvas, own[i]);
-      else if (sheet) drawCover(canvas, sheet, i * side, 0, side, side);
+      else if (sheet && (i + 1) * side <= sheet.width) drawCover(canvas, sheet, i * side, 0, side, side);
       else drawNumbers(canvas, values[i], i);
     });
   }

@@ -3,32 +3,38 @@
 import { h, setText } from "./dom.js";
 import { classOf, naming, setClass } from "./deeds.js";
 import { Looks } from "./looks.js";
+import { icon } from "./icons.js";
 import { nameOfRow, shareOf } from "./objects.js";
 import { cssColor, patch } from "./pictures.js";
+
+const PREVIEW = ["Try all on it", "Back to the bank's"];
 
 /** The lower part of the right side. */
 export class ObjectPanel {
   /**
    * @param {import("./app.js").App} app
-   * @param {import("./pictures.js").Pictures} pictures
-   * @param {(id: string, text?: string) => HTMLElement | null} button of a command
+   * @param {import("./pictures.js").Sprites} sprites
+   * @param {import("./buttons.js").Buttons} buttons
    */
-  constructor(app, pictures, button) {
+  constructor(app, sprites, buttons) {
     this.app = app;
-    this.looks = new Looks(app, pictures);
+    this.looks = new Looks(app, sprites);
     this.tile = patch(undefined);
     this.title = h("h2", { class: "name" });
     this.facts = h("p", { class: "facts" });
     this.select = /** @type {HTMLSelectElement} */ (h("select", {
       class: "input", "aria-label": "Class of what is selected", onchange: () => this.changeClass(),
     }));
-    this.acts = h("div", { class: "acts" }, ...["makestamp", "duplicate", "remove"].map((id) => button(id)));
-    this.previews = button("preview", "See them on this object");
+    this.acts = buttons.group("makestamp", "duplicate", "remove");
+    this.previews = h("button", {
+      type: "button", class: "plain", title: "Draws this object in every style", onclick: () => this.preview(),
+    }, icon("preview"), h("span", {}, PREVIEW[0]));
     this.deeds = h("div", { class: "line" }, this.select, this.acts);
     this.element = h("section", { class: "object", "aria-label": "What is selected" },
       h("div", { class: "head" }, this.tile, this.title, this.facts), this.deeds,
       h("div", { class: "line" }, h("h3", {}, "Style"), this.previews), this.looks.element);
     app.on("meta", () => this.fill());
+    app.on("previews", () => setText(this.previews.lastChild, PREVIEW[Number(Boolean(app.previews))]));
     for (const event of ["open", "table", "history"]) app.on(event, () => this.update());
     app.on("ui", (names) => names.some((one) => /^(selection|label|styles?)$/.test(one)) && this.update());
   }
@@ -57,7 +63,7 @@ export class ObjectPanel {
     const label = labels.size > 1 ? null : first;
     this.tile.style.background = label === null ? "transparent" : cssColor(classOf(app, label)?.color);
     this.deeds.hidden = !rows.length;
-    if (this.previews) this.previews.hidden = rows.length !== 1 || !classOf(app, label)?.styles;
+    this.previews.hidden = rows.length !== 1 || !classOf(app, label)?.styles;
     this.select.value = label === null ? "" : String(label);
     if (rows.length) this.tell(rows);
     else this.tellNext();
@@ -79,6 +85,12 @@ export class ObjectPanel {
     const one = classOf(this.app, this.app.ui.label);
     setText(this.title, one ? `New ${one.name}` : "Nothing selected");
     setText(this.facts, "Select an object to change it.");
+  }
+
+  /** Asks for the object in every style, or ends that. */
+  preview() {
+    const { app } = this, [row] = this.rows();
+    app.emit("preview", app.previews ? -1 : row);
   }
 
   changeClass() {

@@ -1,5 +1,6 @@
 // Lists: every object of the map, and the steps of the history.
 
+import { runCommand } from "./commands.js";
 import { h, makeRoving, roving, setAttribute, setText } from "./dom.js";
 import { classOf, goTo } from "./deeds.js";
 import { patch } from "./pictures.js";
@@ -143,6 +144,7 @@ export class Objects {
   }
 
   key(event) {
+    if (event.key === "Delete" || event.key === "Backspace") runCommand(this.app, "remove");
     if (event.key !== "Enter" && event.key !== " ") return;
     event.preventDefault();
     this.pick(event);

@@ -7,8 +7,8 @@ import { Classes } from "./classes.js";
 import { Levels } from "./levels.js";
 import { ObjectPanel } from "./object.js";
 import { Objects, Steps } from "./objects.js";
-import { Pictures } from "./pictures.js";
-import { ScenePicker, Stamps } from "./scenes.js";
+import { Sprites } from "./pictures.js";
+import { Stamps } from "./stamps.js";
 import { Standing } from "./standing.js";
 
 /** Builds the bars and panels; each keeps itself up to date. */
@@ -16,8 +16,8 @@ export class Panels {
   /** @param {import("./app.js").App} app */
   constructor(app) {
     this.app = app;
-    const buttons = new Buttons(app), pictures = new Pictures(app);
-    this.top = topBar(app, buttons, new ScenePicker(app, pictures).element);
+    const buttons = new Buttons(app);
+    this.top = topBar(app, buttons);
     this.tools = toolBar(app, buttons);
     this.options = new Options(app, buttons).element;
     this.classes = new Classes(app);
@@ -25,7 +25,7 @@ export class Panels {
     this.objects = new Objects(app);
     this.stamps = new Stamps(app);
     this.steps = new Steps(app);
-    this.object = new ObjectPanel(app, pictures, buttons);
+    this.object = new ObjectPanel(app, new Sprites(app), buttons);
     this.standing = new Standing(app, buttons);
     this.right = h("aside", { class: "right", "aria-label": "Classes, objects and history" },
       this.tabs(), this.object.element);
@@ -40,7 +40,7 @@ export class Panels {
    * @returns {HTMLElement}
    */
   around(stage) {
-    return h("div", { class: "frame", "aria-busy": "true" },
+    return h("div", { class: "frame" },
       this.top, this.options, this.tools, stage, this.right, this.standing.element);
   }
 

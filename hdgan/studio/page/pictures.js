@@ -1,41 +1,34 @@
-// Small pictures: thumbnails of scenes, of styles and of stamps.
+// Small pictures: thumbnails of styles and of stamps, patches of colour.
 
 import { h } from "./dom.js";
 
-/**
- * A promise per key, asked for once; what failed may be asked for again.
- * @param {(key: any) => Promise<any>} ask
- */
-function once(ask) {
-  const known = new Map();
-  return (key) => {
-    if (!known.has(key)) {
-      known.set(key, ask(key).catch((refusal) => {
-        known.delete(key);
-        throw refusal;
-      }));
-    }
-    return known.get(key);
-  };
-}
-
-/** The pictures that an editor shows beside its stage. */
-export class Pictures {
+/** The bank's thumbnails, asked for once per class. */
+export class Sprites {
   /** @param {import("./app.js").App} app */
   constructor(app) {
     this.app = app;
-    /** @type {(id: number) => Promise<ImageBitmap>} the map of a scene in its colours */
-    this.thumb = once(async (id) => decodePicture(await app.call("thumb", { id })));
-    /** @type {(label: number) => Promise<{side: number, values: number[][], sheet: ImageBitmap}>} */
-    this.sprite = once((label) => this.askSprite(label));
+    this.known = new Map();
   }
 
-  /** The bank's thumbnails of a class; without them, what numbers its styles have. */
-  async askSprite(label) {
+  /**
+   * @param {number} label
+   * @returns {Promise<{side: number, values: number[][], sheet: ImageBitmap | null}>}
+   *   squares side by side, null where there are none; the numbers of each style
+   */
+  of(label) {
+    if (!this.known.has(label)) {
+      this.known.set(label, this.ask(label).catch((refusal) => {
+        this.known.delete(label);
+        throw refusal;
+      }));
+    }
+    return this.known.get(label);
+  }
+
+  async ask(label) {
     const answer = await this.app.call("sprite", { label });
     const { side = 0, values = [] } = answer.header;
-    const sheet = side && answer.payload.length ? await decodePicture(answer) : null;
-    return { side, values, sheet };
+    return { side, values, sheet: side ? await decodePicture(answer) : null };
   }
 }
 

@@ -61,7 +61,8 @@ export class Standing {
       this.mark.replaceChildren(sign === "spin" ? h("i", { class: "spin" }) : icon(sign));
     }
     setText(this.word, word);
-    setText(this.text, text === word ? text : text || word);
+    setText(this.text, text);
+    this.text.classList.toggle("unseen", text === word);
     setText(this.hint, hint);
     setText(this.seconds, seconds > 0 ? `${Math.round(seconds)} s${eta ? ` of about ${Math.round(eta + seconds)} s` : ""}` : "");
     this.offer(now);
