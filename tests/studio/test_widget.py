@@ -131,7 +131,7 @@ def test_nobody_is_told_what_is_not_waited_for(widget, renderer):
 def test_the_module_stands_alone_and_names_are_said_once():
   """One scope holds all modules: a name twice is a syntax error there."""
   text = files.widget_module()
-  assert "import {" not in text and text.count("export ") == 1
+  assert "\nimport {" not in text and text.count("\nexport ") == 1
   assert text.rstrip().endswith("export default { render };")
   names = [
     line.split("function ")[1].split("(")[0]
