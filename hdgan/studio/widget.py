@@ -14,11 +14,10 @@ import pathlib
 import threading
 from typing import Any
 
-from hdgan.datasets import pipeline
 from hdgan.rendering.renderer import open_renderer
-from hdgan.studio import frame
+from hdgan.studio import frame, scenes
 from hdgan.studio.page import files
-from hdgan.studio.refusal import Refusal
+from hdgan.studio.refusal import of_error
 from hdgan.studio.studio import Studio
 
 try:
@@ -69,8 +68,8 @@ class StudioWidget(anywidget.AnyWidget):
     try:
       header, payload = frame.unpack(data)
       buffers = [frame.pack(*self.studio.call(name, header, payload))]
-    except Refusal as refusal:
-      told["refusal"] = refusal.answer()
+    except Exception as error:
+      told["refusal"] = of_error(error).answer()
     if call in self._open:
       self._open.discard(call)
       self.send(told, buffers)
@@ -101,9 +100,5 @@ def studio_widget(
   """
   if not isinstance(source, Studio):
     renderer = open_renderer(pathlib.Path(source), step)
-    inputs = pipeline.synthesis_inputs(
-      renderer.config, input or "val", stage_size=renderer.size, size="input",
-      classes=renderer.classes,
-    )  # fmt: skip
-    source = Studio(renderer, inputs, size)
+    source = Studio(renderer, scenes.find(renderer, input), size)
   return StudioWidget(source, height=height)

@@ -21,18 +21,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import uvicorn
 from PIL import Image
 
 from hdgan.studio import frame
-from hdgan.studio.server import make_app
+from hdgan.studio.server import make_app, make_server
 from hdgan.studio.studio import Studio
 
 TOKEN = "token-of-the-tests"
 PATIENCE = 30_000  # Milliseconds, for whatever is waited for.
-PROGRAMS = (
-  "chromium", "chromium-browser", "google-chrome", "google-chrome-stable",
-)  # fmt: skip
+PROGRAMS = "chromium", "chromium-browser", "google-chrome"
 
 Point = tuple[float, float]
 
@@ -63,7 +60,7 @@ def program() -> str:
   found = next(filter(None, map(shutil.which, PROGRAMS)), None)
   if found is None:
     pytest.fail(
-      "there is no Chromium: install the package chromium, or Google Chrome",
+      "no chromium or google-chrome on the PATH; .ci/run installs it",
       pytrace=False,
     )
   return found
@@ -87,10 +84,7 @@ class Site:
   """The real server of a studio, in a thread; it can be started again."""
 
   def __init__(self, studio: Studio):
-    self.studio = studio
-    with socket.socket() as free:
-      free.bind(("127.0.0.1", 0))
-      self.port = free.getsockname()[1]
+    self.studio, self.port = studio, 0
     self.start()
 
   @property
@@ -103,12 +97,15 @@ class Site:
 
   def start(self) -> None:
     """Listens, on the same port and with the same token as before."""
-    config = uvicorn.Config(
-      make_app(self.studio, TOKEN), host="127.0.0.1", port=self.port,
-      log_level="error", ws="none", lifespan="off", timeout_graceful_shutdown=1,
-    )  # fmt: skip
-    self.server = uvicorn.Server(config)
-    self.thread = threading.Thread(target=self.server.run, daemon=True)
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", self.port))
+    listening.listen(128)
+    self.port = listening.getsockname()[1]
+    self.server = make_server(make_app(self.studio, TOKEN))
+    self.thread = threading.Thread(
+      target=self.server.run, args=([listening],), daemon=True
+    )
     self.thread.start()
     end = time.monotonic() + 20
     while not self.server.started and time.monotonic() < end:
@@ -116,7 +113,8 @@ class Site:
     assert self.server.started
 
   def stop(self) -> None:
-    self.server.should_exit = True
+    # Calls under way are not waited for.
+    self.server.should_exit = self.server.force_exit = True
     self.thread.join(20)
     assert not self.thread.is_alive()
 
@@ -177,7 +175,7 @@ class Visit:
       return
     if f"{address.scheme}://{address.netloc}" != self.site.origin:
       self.outside.append(request.url)
-    elif address.path.startswith("/api/") and request.post_data_buffer:
+    elif request.headers.get("x-token"):
       name = address.path.removeprefix("/api/")
       self.calls.append((name, *frame.unpack(request.post_data_buffer)))
 
@@ -255,10 +253,15 @@ class Visit:
     self.app("app.set({label: x})", label)
 
   def export(self) -> dict[str, Any]:
-    """Exports by the button: arrays of PNGs, JSON parsed, '' the zip."""
+    """Exports as a person does: arrays of PNGs, JSON parsed, '' the zip."""
+    self.press("Control+s")
     with self.page.expect_download() as download:
-      self.button("Export", exact=False).first.click()
-    return read_export(pathlib.Path(download.value.path()).read_bytes())
+      self.button("Download").click()
+    files = read_export(pathlib.Path(download.value.path()).read_bytes())
+    # A second dialog tells how it is replayed.
+    self.page.get_by_role("dialog").press("Escape")
+    self.page.get_by_role("dialog").wait_for(state="detached")
+    return files
 
   def shot(self, path: pathlib.Path) -> None:
     self.page.screenshot(path=path)
