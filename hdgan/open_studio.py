@@ -29,19 +29,19 @@ def run(
   except ModuleNotFoundError as error:
     raise InputError(
       f"--mode=studio needs more packages ({error}); say: pip install "
-      "-e '.[studio]'"
+      "'hdgan[studio]', in a clone pip install -e '.[studio]'"
     ) from error
   config = directory.own_config(workdir, config, "studio")
   host = host or address.LOCAL
   hosts = guard.Hosts(host, allow_host)
   # Before the model is read, so that a port in use is told at once.
-  listening = address.listen(host, port, workdir)
-  renderer = open_renderer(workdir, step, config=config)
-  studio = Studio(renderer, scenes.find(renderer, input), size)
-  warning = address.warning(listening, host)
-  if warning:
-    print(warning, file=sys.stderr)
-  token = secrets.token_urlsafe(24)
-  print(f"studio: {address.of_socket(listening, host)}#token={token}")
-  print("open it in a browser; Ctrl-C ends the studio", flush=True)
-  server.serve(server.make_app(studio, token, hosts), listening)
+  with address.listen(host, port, workdir) as listening:
+    renderer = open_renderer(workdir, step, config=config)
+    studio = Studio(renderer, scenes.find(renderer, input), size)
+    warning = address.warning(listening, host)
+    if warning:
+      print(warning, file=sys.stderr)
+    token = secrets.token_urlsafe(24)
+    print(f"studio: {address.of_socket(listening, host)}#token={token}")
+    print("open it in a browser; Ctrl-C ends the studio", flush=True)
+    server.serve(server.make_app(studio, token, hosts), listening)

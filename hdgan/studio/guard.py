@@ -98,12 +98,12 @@ class Guard:
   """An ASGI application that refuses strange hosts, and adds `HEADERS`."""
 
   def __init__(self, app: ASGIApp, hosts: Hosts):
-    self._app, self._hosts = app, hosts
+    self.app, self.hosts = app, hosts
 
   async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
     """Answers one request."""
     if scope["type"] != "http":
-      await self._app(scope, receive, send)
+      await self.app(scope, receive, send)
       return
 
     async def guarded(message: Message) -> None:
@@ -113,7 +113,7 @@ class Guard:
 
     hosts = [v for k, v in scope["headers"] if k == b"host"]
     host = hosts[0].decode("latin-1") if len(hosts) == 1 else ""
-    app = self._app if self._hosts.allows(host) else _strange(host)
+    app = self.app if self.hosts.allows(host) else _strange(host)
     await app(scope, receive, guarded)
 
 

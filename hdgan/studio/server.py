@@ -103,10 +103,11 @@ class _Page:
 
   def __init__(self) -> None:
     texts = {
-      name: files.editor_module() if name == "editor.js"
-      else (files.FOLDER / name).read_text("utf-8")
-      for name in PATHS.values()
-    }  # fmt: skip
+      "index.html": (files.FOLDER / "index.html").read_text("utf-8"),
+      "page.js": (files.FOLDER / "page.js").read_text("utf-8"),
+      "editor.js": files.editor_module(),
+      "editor.css": files.style(),
+    }
     digest = hashlib.sha256("\0".join(texts.values()).encode())
     self.version = digest.hexdigest()[:16]
     self._files = {
