@@ -28,12 +28,12 @@ def editor_module() -> str:
   A notebook's widget takes exactly one, and relative imports do not survive
   there; so imports go and the modules stand one after another.
   """
-  return _joined(MODULES) + "\nexport { mount };\n"
+  return joined(MODULES) + "\nexport { mount };\n"
 
 
 def widget_module() -> str:
   """The same for a notebook: exports what anywidget calls."""
-  return _joined([*MODULES, "widget"]) + "\nexport default { render };\n"
+  return joined([*MODULES, "widget"]) + "\nexport default { render };\n"
 
 
 def style() -> str:
@@ -41,7 +41,8 @@ def style() -> str:
   return (FOLDER / "editor.css").read_text("utf-8")
 
 
-def _joined(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+  """Modules one after another, each after those that it imports from."""
   parts = []
   for name in names:
     text = (FOLDER / f"{name}.js").read_text("utf-8")
