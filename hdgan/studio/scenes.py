@@ -6,8 +6,9 @@ bad when it is read is refused by its name.
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -29,6 +30,7 @@ from hdgan.studio.refusal import Refusal
 
 Frame = tuple[dict[str, Any], bytes]
 Example = dict[str, Any]
+T = TypeVar("T")
 QUALITY = 90  # Of photos as JPEG.
 THUMB = 192  # Pixels of a thumbnail's longer side.
 
@@ -64,7 +66,8 @@ class Shelf:
       for i in range(min(most, len(one)))
     ]
     self.more = max(0, len(inputs or ()) - limits.SCENES)
-    self._thumbs: dict[int, bytes] = {}
+    self._kept: dict[Any, Any] = {}
+    self._locks: dict[Any, threading.Lock] = {}
 
   def entries(self) -> list[dict[str, Any]]:
     """id, name, photo and template of each scene."""
@@ -101,13 +104,22 @@ class Shelf:
     return read_example(inputs, i, self.renderer, photo)
 
   def thumb(self, id: Any) -> bytes:
-    """A small JPEG of a map in its colours; made once."""
-    if id not in self._thumbs:
+    """A small JPEG of a map in its colours."""
+
+    def make() -> bytes:
       label = outputs.label_picture(self.renderer, self.read(id)["label"])
       image = to_image(label)
       image.thumbnail((THUMB, THUMB), Image.Resampling.BOX)
-      self._thumbs[id] = _jpeg(image)
-    return self._thumbs[id]
+      return _jpeg(image)
+
+    return self.once(("thumb", id if type(id) is int else None), make)
+
+  def once(self, key: Hashable, make: Callable[[], T]) -> T:
+    """What a function makes, made at the first call alone."""
+    with self._locks.setdefault(key, threading.Lock()):
+      if key not in self._kept:
+        self._kept[key] = make()
+    return self._kept[key]
 
 
 class Home(Protocol):

@@ -20,7 +20,7 @@ from hdgan.editing.operations import at_size, generate, styles_of
 from hdgan.errors import InputError
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import pictures
-from hdgan.studio import export, scene_frame, scenes, sprites, uploads
+from hdgan.studio import export, scene_frame, scenes, sprites, stamps, uploads
 from hdgan.studio.device import Device
 from hdgan.studio.refusal import Refusal, of_input
 from hdgan.studio.scenes import Shelf
@@ -165,6 +165,7 @@ CALLS: dict[str, Callable[[Studio, Mapping[str, Any], bytes], Frame]] = {
   "blank": scenes.blank,
   "open": uploads.open_files,
   "sprite": sprites.sprite,
+  "stamps": stamps.stamps,
   "export": export.export,
   "edit": Studio.edit,
   "render": Studio.render,

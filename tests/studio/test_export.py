@@ -13,7 +13,7 @@ from studio.stand_in import CAR, ROAD, SKY, TREE, paint, stand_in, street
 from studio.test_scenes import maps_of, plane_of
 from studio.test_uploads import sent
 from style_run import make_run
-from tiny import command, file_limit
+from tiny import command, file_limit, tiny_config
 
 from hdgan import synthesize as synthesize_door
 from hdgan.datasets.transforms import dense_objects
@@ -250,10 +250,11 @@ def test_synthesize_replays_it(tmp_path, monkeypatch, size, styles):
 @pytest.mark.parametrize("encoder", [True, False])
 def test_the_command_in_the_zip_makes_the_photo(tmp_path, monkeypatch, encoder):
   monkeypatch.chdir(tmp_path)
-  copies = str(tmp_path / "copies")
-  make_run(
-    tmp_path / "run", 0, data__prepared_dir=copies, encoder__enabled=encoder
-  )
+  changes = {"data__prepared_dir": str(tmp_path / "copies")}
+  if not encoder:
+    changes |= {"encoder__enabled": False, "stages": [tiny_config().stages[0]]}
+    changes["stages"][0].trainable = ("G1",)
+  make_run(tmp_path / "run", **changes)
   if encoder:
     make_styles(pathlib.Path("run"), num_styles=3, min_area=0.0)
   renderer = open_renderer(pathlib.Path("run"))
