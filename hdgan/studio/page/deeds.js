@@ -144,11 +144,12 @@ export function duplicate(app) {
   app.set({ selection: new Set(made) });
 }
 
-/** Where a copy of a mask goes: to the right, or to the left where that is outside. */
-function beside(mask, doc) {
-  const step = Math.max(4, Math.round(mask.w * 0.6));
-  const right = mask.x + mask.w / 2 + step < doc.w;
-  return { x: mask.x + (right ? step : -step), y: mask.y };
+/** Where a copy of a mask goes: to the right, or to the left where half would be outside. */
+function beside({ x, y, w }, doc) {
+  const half = w / 2;
+  if (x + w + half <= doc.w) return { x: x + w, y };
+  // One that is wider than what is left of it lies over it in part.
+  return { x: Math.max(x - w, -Math.floor(half)), y };
 }
 
 /** Selects the object n further on. @param {number} n */
