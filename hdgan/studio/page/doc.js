@@ -142,7 +142,7 @@ export class Doc extends Plane {
     const { step } = this;
     if (!step) return false;
     for (const [index, pixels] of step.tiles) {
-      if (sameNumbers(pixels, this.tile(index))) step.tiles.delete(index);
+      if (this.hasTile(index, pixels)) step.tiles.delete(index);
     }
     this.dropUnused();
     if (!step.tiles.size && step.seed === this.seed && sameTable(step.table, this.table)) {
@@ -229,10 +229,10 @@ export class Doc extends Plane {
     this.makeRoom(this.table.length);
     let changed = null;
     for (const index of tilesOf(this.whole, this)) {
+      if (this.sameTile(index, next)) continue;
       const pixels = this.tile(index, next);
-      const rect = this.exchange(index, pixels);
-      if (rect && !this.step.tiles.has(index)) this.step.tiles.set(index, pixels);
-      changed = hull(changed, rect);
+      changed = hull(changed, this.exchange(index, pixels));
+      if (!this.step.tiles.has(index)) this.step.tiles.set(index, pixels);
     }
     this.boxes = null;
     if (own) this.commit();
@@ -295,11 +295,6 @@ export class Doc extends Plane {
   runs() {
     return packRuns(this.plane);
   }
-}
-
-/** Whether two lists hold the same numbers. */
-function sameNumbers(a, b) {
-  return a.length === b.length && a.every((one, i) => one === b[i]);
 }
 
 /** Whether two tables say the same. @param {Row[]} a @param {(Row | undefined)[]} b */

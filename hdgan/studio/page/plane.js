@@ -59,18 +59,21 @@ export class Plane {
 
   /** Paints the part of a mask that lies in a tile. */
   paintTile(index, window, mask, value, kept) {
-    const { plane, counts } = this, bits = mask.bits;
+    const { plane } = this, bits = mask.bits;
     const { x, y, w, h } = overlap(tileRect(index, this), window);
-    let x0 = x + w, x1 = x, y0 = y + h, y1 = y;
+    let x0 = x + w, x1 = x, y0 = y + h, y1 = y, old = -1, run = 0;
     for (let v = y; v < y + h; v++) {
       const row = v * this.w, from = (v - mask.y) * mask.w - mask.x;
       for (let u = x; u < x + w; u++) {
-        if (!bits[from + u] || plane[row + u] === value) continue;
-        if (!kept.has(index)) kept.set(index, this.tile(index));
-        if (counts) {
-          counts[plane[row + u]]--;
-          counts[value]++;
+        const now = plane[row + u];
+        if (!bits[from + u] || now === value) continue;
+        if (y1 === y && !kept.has(index)) kept.set(index, this.tile(index));
+        if (now !== old) {
+          this.recount(old, value, run);
+          old = now;
+          run = 0;
         }
+        run++;
         plane[row + u] = value;
         if (u < x0) x0 = u;
         if (u >= x1) x1 = u + 1;
@@ -78,7 +81,15 @@ export class Plane {
         y1 = v + 1;
       }
     }
+    this.recount(old, value, run);
     return y1 > y ? { x: x0, y: y0, w: x1 - x0, h: y1 - y0 } : null;
+  }
+
+  /** So many pixels have gone from one value to another. */
+  recount(from, to, pixels) {
+    if (!pixels || !this.counts) return;
+    this.counts[from] -= pixels;
+    this.counts[to] += pixels;
   }
 
   /** A copy of a tile's pixels. @param {number} index */
@@ -89,6 +100,25 @@ export class Plane {
       copy.set(plane.subarray(from, from + w), j * w);
     }
     return copy;
+  }
+
+  /** Whether a tile is the same in another plane. @param {number} index @param {Pixels} other */
+  sameTile(index, other) {
+    const { plane } = this, { x, y, w, h } = tileRect(index, this);
+    for (let v = y; v < y + h; v++) {
+      const end = v * this.w + x + w;
+      for (let k = end - w; k < end; k++) if (plane[k] !== other[k]) return false;
+    }
+    return true;
+  }
+
+  /** Whether a tile has these pixels. @param {number} index @param {Pixels} pixels */
+  hasTile(index, pixels) {
+    const { plane } = this, { x, y, w } = tileRect(index, this);
+    for (let m = 0, k = y * this.w + x; m < pixels.length; k += this.w - w) {
+      for (const end = m + w; m < end; m++, k++) if (plane[k] !== pixels[m]) return false;
+    }
+    return true;
   }
 
   /**

@@ -83,48 +83,67 @@ export function stroke(x0, y0, x1, y1, d) {
  * @returns {Mask | null} null outside
  */
 export function flood(doc, x, y) {
-  const value = doc.at(x, y), { w, h, plane } = doc;
+  const value = doc.at(x, y), rows = new Map();
   if (value < 0) return null;
-  const bits = new Uint8Array(w * h), seeds = [Math.floor(y) * w + Math.floor(x)];
-  let x0 = w, y0 = h, x1 = 0, y1 = 0;
-  // The first pixel of each run of the value in a row that touches [a, b) of it.
-  const seek = (row, a, b) => {
-    for (let k = row + a, end = row + b; k < end; k++) {
-      if (plane[k] !== value || bits[k]) continue;
-      seeds.push(k);
-      while (k < end && plane[k] === value) k++;
+  const runsAt = (v) => {
+    if (!rows.has(v)) rows.set(v, runsIn(doc.plane.subarray(v * doc.w, (v + 1) * doc.w), value));
+    return rows.get(v);
+  };
+  const found = [], open = [];
+  // Runs of row v that touch columns a to b of the row beside.
+  const reach = (v, a, b) => {
+    if (v < 0 || v >= doc.h) return;
+    const { from, to, seen } = runsAt(v);
+    for (let i = firstAfter(to, a); i < from.length && from[i] < b; i++) {
+      if (seen[i]) continue;
+      seen[i] = 1;
+      open.push({ v, a: from[i], b: to[i] });
     }
   };
-  while (seeds.length) {
-    const seed = seeds.pop();
-    if (bits[seed]) continue;
-    const v = Math.floor(seed / w), row = v * w;
-    let a = seed, b = seed + 1;
-    while (a > row && plane[a - 1] === value) a--;
-    while (b < row + w && plane[b] === value) b++;
-    bits.fill(1, a, b);
-    x0 = Math.min(x0, a - row);
-    x1 = Math.max(x1, b - row);
-    y0 = Math.min(y0, v);
-    y1 = Math.max(y1, v + 1);
-    if (v > 0) seek(row - w, a - row, b - row);
-    if (v + 1 < h) seek(row + w, a - row, b - row);
+  reach(Math.floor(y), Math.floor(x), Math.floor(x) + 1);
+  while (open.length) {
+    const run = open.pop();
+    found.push(run);
+    reach(run.v - 1, run.a, run.b);
+    reach(run.v + 1, run.a, run.b);
   }
-  return cropMask({ x: 0, y: 0, w, h, bits }, { x: x0, y: y0, w: x1 - x0, h: y1 - y0 });
+  return maskOfRuns(found);
 }
 
-/**
- * The part of a mask within a window that lies in it.
- * @param {Mask} mask
- * @param {import("./doc.js").Rect} window
- * @returns {Mask}
- */
-function cropMask(mask, { x, y, w, h }) {
-  const bits = new Uint8Array(w * h);
-  for (let j = 0; j < h; j++) {
-    const from = (y - mask.y + j) * mask.w + x - mask.x;
-    bits.set(mask.bits.subarray(from, from + w), j * w);
+/** Where a value begins and ends in a row of pixels, and whether it was seen. */
+function runsIn(pixels, value) {
+  const from = [], to = [], w = pixels.length;
+  for (let k = 0; k < w; k++) {
+    if (pixels[k] !== value) continue;
+    from.push(k);
+    while (k < w && pixels[k] === value) k++;
+    to.push(k);
   }
+  return { from, to, seen: new Uint8Array(from.length) };
+}
+
+/** Index of the first of ascending numbers that is larger. */
+function firstAfter(numbers, than) {
+  let low = 0, high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle] > than) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** A mask of runs, columns a to b of row v each. */
+function maskOfRuns(runs) {
+  let x = Infinity, y = Infinity, right = 0, bottom = 0;
+  for (const { v, a, b } of runs) {
+    x = Math.min(x, a);
+    right = Math.max(right, b);
+    y = Math.min(y, v);
+    bottom = Math.max(bottom, v + 1);
+  }
+  const w = right - x, h = bottom - y, bits = new Uint8Array(w * h);
+  for (const { v, a, b } of runs) bits.fill(1, (v - y) * w + a - x, (v - y) * w + b - x);
   return { x, y, w, h, bits };
 }
 
