@@ -38,6 +38,7 @@ def run(
   with address.listen(host, port, workdir) as listening:
     renderer = open_renderer(workdir, step, config=config)
     studio = Studio(renderer, scenes.find(renderer, input), size)
+    studio.warm_up()
     warning = address.warning(listening, host)
     if warning:
       print(warning, file=sys.stderr)

@@ -123,7 +123,8 @@ def add(
   """
   mask = _checked_mask(scene, mask, "add")
   row, table = _place_for(scene, find_class(scene, name), style)
-  return follow(scene, np.where(mask, row, scene.objects), table, [row])
+  objects = np.where(mask, np.int32(row), scene.objects)
+  return follow(scene, objects, table, [row])
 
 
 def remove(
@@ -180,13 +181,13 @@ def _take_out(
   if fill is None:
     return follow(scene, fill_hole(scene, hole), scene.table, rows)
   row, table = _place_for(scene, find_class(scene, fill), None)
-  objects = np.where(hole, row, scene.objects)
-  return follow(scene, objects, table, [*rows, int(row)])
+  objects = np.where(hole, np.int32(row), scene.objects)
+  return follow(scene, objects, table, [*rows, row])
 
 
 def _place_for(
   scene: Scene, label: int, style: Style | None
-) -> tuple[np.int32, list[SceneObject]]:
+) -> tuple[int, list[SceneObject]]:
   """The row that new pixels of a class get, and the table with it.
 
   Args:
@@ -201,7 +202,7 @@ def _place_for(
     table.append(SceneObject(label, fresh_id(scene, table, label), style))
   elif not scene.sizes[row]:
     table[row] = dataclasses.replace(table[row], style=style)
-  return np.int32(row), table
+  return row, table
 
 
 def _checked_mask(scene: Scene, mask: np.ndarray, what: str) -> np.ndarray:

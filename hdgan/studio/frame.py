@@ -75,10 +75,10 @@ def unpack_runs(
   Args:
     data: of the runs.
     shape: (H, W) of the plane; its size has been checked.
-    largest: value that a pixel may have.
+    largest: value that a pixel may have, below 2^31.
 
   Returns:
-    [H, W] uint32.
+    [H, W] int32.
 
   Raises:
     Refusal: for runs that do not fill the plane, or too large a value.
@@ -92,8 +92,8 @@ def unpack_runs(
   total = int(runs[:, 1].sum(dtype=np.uint64))
   if total != pixels or len(runs) > pixels:
     raise Refusal(
-      "runs", f"runs of {total:,} pixels for a plane of {pixels:,}",
-      field="payload",
+      "runs", f"{len(runs):,} runs of {total:,} pixels for a plane of "
+      f"{pixels:,}", field="payload",
     )  # fmt: skip
   top = int(runs[:, 0].max())
   if top > largest:
@@ -101,4 +101,5 @@ def unpack_runs(
       "runs", f"a pixel of value {top}, the largest is {largest}",
       field="payload",
     )  # fmt: skip
-  return np.repeat(runs[:, 0], runs[:, 1]).reshape(shape)
+  values, lengths = runs[:, 0].astype(np.int32), runs[:, 1].astype(np.int64)
+  return np.repeat(values, lengths).reshape(shape)

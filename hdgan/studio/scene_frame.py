@@ -3,26 +3,41 @@
 A scene's frame has a plane of rows of a table. The page may add rows of which
 it does not know the instance id, `null`: they get theirs here, by the rules of
 `hdgan.editing`. The page never decides one.
+
+Rows keep their numbers. Where two are one object, the first has its pixels.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from hdgan.editing.operations import styles_of
 from hdgan.editing.scene import (
+  FreshIds,
   Scene,
   SceneObject,
-  fresh_id,
-  has_instances,
-  region_of,
+  is_background,
+  regions_of,
 )
 from hdgan.errors import shown
 from hdgan.rendering.renderer import Renderer
 from hdgan.studio import frame, limits
+from hdgan.studio.fields import (
+  Header,
+  check_kind,
+  check_style,
+  name_of,
+  size_of,
+  style_of,
+)
 from hdgan.studio.refusal import Refusal
-from hdgan.styles import file as style_file
+from hdgan.styles.choice import Chooser
+from hdgan.styles.file import Style
+
+# Of rows that have no id yet; no map has it.
+_OPEN = 2**40
 
 
 def classes_of(renderer: Renderer) -> list[dict[str, Any]]:
@@ -32,48 +47,7 @@ def classes_of(renderer: Renderer) -> list[dict[str, Any]]:
   ]
 
 
-def size_of(header: Mapping[str, Any]) -> tuple[int, int]:
-  """(H, W) of a header, checked.
-
-  Raises:
-    Refusal: naming the side.
-  """
-  sides = []
-  for key in ("h", "w"):
-    side = header.get(key)
-    if type(side) is not int or not 1 <= side <= limits.SIDE:
-      raise Refusal(
-        "size", f"{key} = {shown(side)} must be 1..{limits.SIDE}", field=key
-      )
-    sides.append(side)
-  if sides[0] * sides[1] > limits.PIXELS:
-    raise Refusal(
-      "size",
-      f"{sides[1]} x {sides[0]} pixels are more than {limits.PIXELS:,}",
-      field="w",
-      hint="make the map smaller",
-    )
-  return sides[0], sides[1]
-
-
-def name_of(header: Mapping[str, Any]) -> str:
-  """The name of a scene: one of a map, so that styles are drawn as for it."""
-  name = header.get("name", "")
-  if (
-    not isinstance(name, str)
-    or len(name) > limits.NAME
-    or not name.isprintable()
-    or "/" in name
-    or "\\" in name
-    or name in (".", "..")
-  ):
-    raise Refusal(
-      "name", f"name = {shown(name)} is no name of a map", field="name"
-    )
-  return name or "scene"
-
-
-def table_of(header: Mapping[str, Any], renderer: Renderer) -> list[dict]:
+def table_of(header: Header, renderer: Renderer) -> list[dict[str, Any]]:
   """The rows of a header, each checked for itself.
 
   Raises:
@@ -100,30 +74,23 @@ def _check_row(row: Any, where: str, renderer: Renderer) -> None:
       "label", f"{where}.label = {shown(label)} must be a class id",
       field=f"{where}.label",
     )  # fmt: skip
-  if instance is None:
-    if not 0 <= label < len(renderer.class_names):
-      raise Refusal(
-        "label",
-        f"{where}.label = {label} must be a class id, "
-        f"0..{len(renderer.class_names) - 1}",
-        field=f"{where}.label",
-      )
-  elif type(instance) is not int or not -(2**31) <= instance < 2**31:
+  classes = renderer.model.pictures.num_classes
+  if instance is None and not 0 <= label < classes:
+    raise Refusal(
+      "label", f"{where}.label = {label} must be a class id, 0..{classes - 1}",
+      field=f"{where}.label",
+    )  # fmt: skip
+  if instance is not None and (
+    type(instance) is not int or not -(2**31) <= instance < 2**31
+  ):
     raise Refusal(
       "instance", f"{where}.instance = {shown(instance)} must be an id or null",
       field=f"{where}.instance",
     )  # fmt: skip
-  if style is not None:
-    rule = "this model has no styles"
-    if renderer.channels:
-      rule = style_file.style_fault(style, renderer.channels)
-    if rule:
-      raise Refusal("style", f"{where}.style: {rule}", field=f"{where}.style")
+  check_style(style, f"{where}.style", renderer)
 
 
-def to_scene(
-  header: Mapping[str, Any], payload: bytes, renderer: Renderer
-) -> Scene:
+def to_scene(header: Header, payload: bytes, renderer: Renderer) -> Scene:
   """Makes a scene of what the page sent.
 
   Args:
@@ -132,68 +99,104 @@ def to_scene(
     renderer: knows classes and styles.
 
   Returns:
-    A scene without history; its rows are the header's.
+    A scene without history, whose rows are the header's. Rows without an id
+    have one; of rows that are one object the first has the pixels.
 
   Raises:
     Refusal: naming the field.
   """
+  check_kind(header, "classes")
   size, name = size_of(header), name_of(header)
   rows = table_of(header, renderer)
-  objects = frame.unpack_runs(payload, size, len(rows) - 1).astype(np.int32)
-  table = tuple(
-    SceneObject(row["label"], row["instance"], _style(row.get("style")))
-    for row in rows
-    if row["instance"] is not None
-  )
-  seen = {(one.label, one.instance) for one in table}
-  if len(seen) < len(table):
-    raise Refusal(
-      "table", "two rows have the same label and instance", field="table"
-    )
-  return number(objects, rows, classes_of(renderer), name)
+  objects = frame.unpack_runs(payload, size, len(rows) - 1)
+  table = [_object_of(row) for row in rows]
+  scene = Scene(objects, tuple(table), tuple(classes_of(renderer)), name=name)
+  scene = _numbered(_merged(scene, first_rows(scene)))
+  check_numbers(scene, renderer)
+  return scene
 
 
-def _style(style: Any) -> style_file.Style | None:
-  return tuple(style) if isinstance(style, list) else style
+def _object_of(row: Mapping[str, Any]) -> SceneObject:
+  instance = row.get("instance")
+  id = _OPEN if instance is None else instance
+  return SceneObject(row["label"], id, style_of(row.get("style")))
 
 
-def number(
-  objects: np.ndarray,
-  rows: Sequence[Mapping[str, Any]],
-  classes: Sequence[Mapping[str, Any]],
-  name: str,
-) -> Scene:
-  """Gives rows without an instance id theirs, in the order of the table.
+def first_rows(scene: Scene) -> dict[int, int]:
+  """Of rows that are one object the later ones, and which is the first."""
+  first: dict[tuple[int, int], int] = {}
+  later = {}
+  for i, one in enumerate(scene.table):
+    if one.instance != _OPEN:
+      other = first.setdefault((one.label, one.instance), i)
+      if other != i:
+        later[i] = other
+  return later
+
+
+def _merged(scene: Scene, into: Mapping[int, int]) -> Scene:
+  """Gives the pixels of some rows to others."""
+  if not any(scene.sizes[row] for row in into):
+    return scene
+  place = np.arange(len(scene.table), dtype=np.int32)
+  place[list(into)] = list(into.values())
+  return dataclasses.replace(scene, objects=place[scene.objects])
+
+
+def _numbered(scene: Scene) -> Scene:
+  """Gives rows without an id theirs, in the order of the table.
+
+  One of a class without objects joins that class's region, if there is one.
+  """
+  table = list(scene.table)
+  into: dict[int, int] = {}
+  fresh = FreshIds(scene, table)
+  regions = regions_of(scene)
+  for i, one in enumerate(table):
+    if one.instance != _OPEN:
+      continue
+    row = regions.get(one.label)
+    if row is None:
+      table[i] = dataclasses.replace(one, instance=fresh(one.label))
+      if is_background(scene, table[i]):
+        regions[one.label] = i
+      continue
+    if scene.sizes[i] and not scene.sizes[row]:
+      table[row] = dataclasses.replace(table[row], style=one.style)
+    table[i], into[i] = table[row], row
+  return _merged(dataclasses.replace(scene, table=tuple(table)), into)
+
+
+def check_numbers(
+  scene: Scene, renderer: Renderer, field: str = "table[{}].style"
+) -> None:
+  """Refuses a style's number that the bank has not, of a row with pixels.
 
   Args:
-    objects: [H, W] int32 rows.
-    rows: label, instance or None, and style of each.
-    classes: by id.
-    name: of the scene.
+    scene: as it was sent.
+    renderer: of the run.
+    field: how refusals call the style of a row.
   """
-  known = [
-    SceneObject(r["label"], r["instance"], _style(r.get("style")))
-    for r in rows
-    if r["instance"] is not None
-  ]
-  scene = Scene(objects, tuple(known), tuple(classes), name=name)
-  table: list[SceneObject] = []
-  for row in rows:
-    label, instance = row["label"], row["instance"]
-    if instance is None:
-      instance = fresh_id(scene, [*known, *table], label)
-    table.append(SceneObject(label, instance, _style(row.get("style"))))
-  return dataclasses.replace(scene, table=tuple(table))
+  if not renderer.channels:
+    return
+  chooser = Chooser(scene.names, renderer.channels, bank=renderer.bank)
+  known: dict[tuple[int, Style], str] = {}
+  for row in scene.rows().tolist():
+    one = scene.table[row]
+    if not isinstance(one.style, int):
+      continue
+    key = one.label, one.style
+    if key not in known:
+      known[key] = chooser.number_fault(*key)
+    if known[key]:
+      raise Refusal(
+        "style", known[key], field=field.format(row),
+        hint="pick another style",
+      )  # fmt: skip
 
 
 def of_scene(scene: Scene) -> tuple[dict[str, Any], bytes]:
   """Header and payload of a scene; `regions` says what a brush paints into."""
-  regions = {}
-  for label in range(len(scene.classes)):
-    if not has_instances(scene, label):
-      row = region_of(scene, label)
-      if row is not None:
-        regions[str(label)] = row
   header = {
     "kind": "classes",
     "w": scene.objects.shape[1],
@@ -203,6 +206,34 @@ def of_scene(scene: Scene) -> tuple[dict[str, Any], bytes]:
       {"label": o.label, "instance": o.instance, "style": o.style}
       for o in scene.table
     ],
-    "regions": regions,
+    "regions": {str(label): row for label, row in regions_of(scene).items()},
   }
   return header, frame.pack_runs(scene.objects)
+
+
+def resolved(
+  scene: Scene, renderer: Renderer, seed: int, rows: Iterable[int] = ()
+) -> list[list[Any]]:
+  """What is decided for the rows of a scene.
+
+  Args:
+    scene: at its map's own size.
+    renderer: of the run.
+    seed: of the draw.
+    rows: that are told of even if they have no pixels.
+
+  Returns:
+    [row, instance id, style] of each row that has pixels, and of `rows`; the
+    style is None for a model without styles.
+  """
+  seen = scene.rows().tolist()
+  styles: dict[int, Style | None] = dict.fromkeys(seen)
+  if renderer.channels:
+    chosen = styles_of(scene, renderer, seed)[2]
+    styles = dict(zip(seen, chosen, strict=True))
+  for row in rows:
+    styles.setdefault(row, scene.table[row].style)
+  return [
+    [row, scene.table[row].instance, style]
+    for row, style in sorted(styles.items())
+  ]

@@ -4,169 +4,202 @@ The server and the notebook's widget call `Studio.call` and nothing else. A
 call is a row of `CALLS`; the README beside this file describes each.
 """
 
-import dataclasses
-import io
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from http import HTTPStatus
 from typing import Any
 
+import jax
 import numpy as np
-from PIL import Image
 
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
-from hdgan.datasets.transforms import place_map, whole_placement
-from hdgan.editing import file as edit_file
-from hdgan.editing.operations import at_size, generate, styles_of
-from hdgan.errors import InputError
+from hdgan.editing.scene import Scene, SceneObject
+from hdgan.errors import shown
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import pictures
-from hdgan.studio import export, scene_frame, scenes, sprites, stamps, uploads
-from hdgan.studio.device import Device
-from hdgan.studio.refusal import Refusal, of_input
+from hdgan.studio import (
+  edits,
+  export,
+  limits,
+  photos,
+  scene_frame,
+  scenes,
+  sprites,
+  stamps,
+  uploads,
+)
+from hdgan.studio.desk import Desk, Frame, session_of
+from hdgan.studio.picture_frame import PictureScene, check_model
+from hdgan.studio.refusal import Refusal, of_error
 from hdgan.studio.scenes import Shelf
 
-Frame = tuple[dict[str, Any], bytes]
-QUALITY = 90  # Of the JPEGs that are shown; what is exported is lossless.
-DRAFT = 4  # Drafts have a side of 1 / DRAFT.
 
-
-class Studio:
+class Studio(Desk):
   """A trained run and its maps, at the service of pages."""
 
   def __init__(
     self, renderer: Renderer, inputs: SynthesisInputs | Shelf | None, size: str
   ):
-    """Keeps what calls need.
+    """Keeps what calls need; `warm_up` readies the device.
 
     Args:
       renderer: of the run.
       inputs: maps on offer, at their own size; None for none.
       size: "stage" or "input", at which pictures are made.
-    """
-    if not isinstance(inputs, Shelf):
-      inputs = Shelf(renderer, inputs)
-    self.renderer, self.shelf, self.size = renderer, inputs, size
-    self.device = Device()
-    self.state, self.seconds = "ready", 0.0
-
-  def call(self, name: str, header: Mapping[str, Any], payload: bytes) -> Frame:
-    """Answers one call; blocks until it is done.
 
     Raises:
-      Refusal: for an unknown call, or what is wrong with this one.
+      InputError: for a model whose labels a page cannot paint.
+    """
+    check_model(renderer.model.pictures)
+    super().__init__(renderer, size)
+    if not isinstance(inputs, Shelf):
+      inputs = Shelf(renderer, inputs)
+    self.shelf = inputs
+
+  def call(
+    self,
+    name: str,
+    header: Mapping[str, Any],
+    payload: bytes,
+    caller: Hashable = None,
+  ) -> Frame:
+    """Answers one call; blocks until it is done.
+
+    Args:
+      name: of the call.
+      header: of its frame.
+      payload: of its frame.
+      caller: this request, see `drop`.
+
+    Raises:
+      Refusal: for an unknown call, or whatever keeps this one from being done.
     """
     if name not in CALLS:
-      raise Refusal("call", f"there is no call {name!r}", field="path")
+      raise Refusal(
+        "call", f"there is no call {shown(name)}", field="path",
+        status=HTTPStatus.NOT_FOUND,
+      )  # fmt: skip
     try:
-      return CALLS[name](self, header, payload)
-    except InputError as error:
-      raise of_input(error) from error
+      with self.serving(caller):
+        return CALLS[name](self, header, payload)
+    except Exception as error:
+      raise of_error(error) from error
 
-  def _on_device(
-    self, header: Mapping[str, Any], kind: str, work: Callable[[], Any]
-  ) -> Any:
-    """Runs work in the device's thread; the latest of a session wins."""
-    session = str(header.get("session", ""))[:64]
-    return self.device.submit(session, kind, work).result()
+  def drop(self, caller: Hashable) -> bool:
+    """Takes back what a caller waits for: its call ends, 409 `cancelled`."""
+    return self.device.drop(caller)
 
-  run = _on_device
+  def warm_up(self) -> None:
+    """Compiles in the background what photos need; returns at once.
 
-  def meta(self, header: Mapping[str, Any], payload: bytes) -> Frame:
-    """What this studio can do, and how it is."""
-    renderer = self.renderer
-    spec = renderer.model.pictures
-    colors = pictures.class_colors(renderer.classes, spec.num_classes)
-    classes = scene_frame.classes_of(renderer) if spec.num_classes else []
-    bank = renderer.bank
-    for one in classes:
-      id = one["id"]
-      one["color"] = colors[id].tolist()
-      one["has_instances"] = bool(one.get("has_instances"))
-      one["styles"] = len(bank.styles.of_class(id)) if bank else 0
-    return {
-      "kind": "classes" if spec.num_classes else "picture",
-      "classes": classes,
-      "ignore_label": spec.ignore_label,
-      "label_channels": 0 if spec.num_classes else spec.label_channels,
-      "style_channels": renderer.channels,
-      "stage_size": list(renderer.size),
-      "size": self.size,
-      "step": renderer.step,
-      "run": renderer.workdir.resolve().name,
-      "state": self.state,
-      "seconds": self.seconds,
-    }, b""
-
-  def edit(self, header: Mapping[str, Any], payload: bytes) -> Frame:
-    """A scene after edits of the schema of `--mode=edit`."""
-    scene = scene_frame.to_scene(header, payload, self.renderer)
-    for entry in header.get("edits", ()):
-      scene = edit_file.apply(scene, entry, None, self.renderer)
-    head, runs = scene_frame.of_scene(scene)
-    return head, runs
-
-  def render(self, header: Mapping[str, Any], payload: bytes) -> Frame:
-    """The photo of a scene as JPEG, and what was decided for its rows."""
-    start = time.perf_counter()
-    renderer = self.renderer
-    scene = scene_frame.to_scene(header, payload, renderer)
-    seed, scale = header.get("seed", 0), header.get("scale", 1)
-    unpacked = time.perf_counter()
-
-    def work() -> tuple[np.ndarray, float, float]:
-      begun = time.perf_counter()
-      shown = at_size(scene, renderer, self.size)
-      if scale != 1:
-        h, w = shown.objects.shape
-        small = max(1, h // DRAFT), max(1, w // DRAFT)
-        objects = place_map(shown.objects, whole_placement(small))
-        shown = dataclasses.replace(shown, objects=objects)
-      fake = generate(shown, renderer, seed, "input")
-      return pictures.to_uint8(fake), begun, time.perf_counter()
-
-    picture, begun, made = self._on_device(header, "render", work)
-    out = io.BytesIO()
-    image = Image.fromarray(
-      picture[..., 0] if picture.shape[-1] == 1 else picture
+    What is asked for meanwhile has its turn in between.
+    """
+    self.progress.begin()
+    future = self.device.submit(
+      "", "warm_up", lambda: self.progress.steps(self._make_empty)
     )
-    image.save(out, "JPEG", quality=QUALITY)
-    done = time.perf_counter()
-    resolved = []
-    if renderer.channels:
-      rows = scene.rows().tolist()
-      _, _, styles = styles_of(scene, renderer, seed)
-      resolved = [
-        [r, scene.table[r].instance, s]
-        for r, s in zip(rows, styles, strict=True)
-      ]
+
+    def finish(done: Any) -> None:
+      error = done.exception()
+      if error is not None:
+        self.progress.failed(of_error(error).message)
+
+    future.add_done_callback(finish)
+
+  def _make_empty(self, scale: int) -> None:
+    """Makes a photo of the first map's size with nothing in it."""
+    spec = self.renderer.model.pictures
+    try:
+      size = self.shelf.read(0)["label"].shape[:2]
+    except Exception:  # Whoever opens it is told.
+      size = self.renderer.size
+    scene: Scene | PictureScene
+    if spec.num_classes:
+      classes = tuple(scene_frame.classes_of(self.renderer))
+      plane = np.zeros(size, np.int32)
+      scene = Scene(plane, (SceneObject(0, 0),), classes)
     else:
-      resolved = [[i, o.instance, None] for i, o in enumerate(scene.table)]
-    return {
-      "seq": header.get("seq", 0),
-      "scale": scale,
-      "type": "image/jpeg",
-      "resolved": resolved,
-      "timing": {
-        "unpack": unpacked - start,
-        "wait": begun - unpacked,
-        "model": made - begun,
-        "encode": done - made,
-      },
-    }, out.getvalue()
+      scene = PictureScene(np.zeros((*size, spec.label_channels), np.uint8))
+    photos.make_shown(self, scene, scale=scale)
+
+  def close(self) -> None:
+    """Ends the device's thread after what runs; what waits is refused."""
+    self.device.close()
+
+
+def meta(desk: Desk, header: Mapping[str, Any], payload: bytes) -> Frame:
+  """What this studio can do, and how it is."""
+  renderer, spec = desk.renderer, desk.renderer.model.pictures
+  progress, bank = desk.progress, desk.renderer.bank
+  return {
+    "kind": "classes" if spec.num_classes else "picture",
+    "classes": _classes(renderer),
+    "ignore_label": spec.ignore_label,
+    "label_channels": 0 if spec.num_classes else spec.label_channels,
+    "style_channels": renderer.channels,
+    # Of the one object that a picture is.
+    "styles": _style_count(renderer, 0) if not spec.num_classes else 0,
+    "stage_size": list(renderer.size),
+    "size": desk.size,
+    "unit": renderer.unit,
+    "largest": {
+      "pixels": limits.PIXELS, "side": limits.SIDE, "objects": limits.OBJECTS
+    },
+    "run": renderer.workdir.resolve().name,
+    "step": renderer.step,
+    "bank": bank.digest if bank is not None else "",
+    "device": jax.devices()[0].device_kind,
+    "state": progress.state,
+    "fault": progress.fault,
+    **progress.times,
+    "seconds": progress.seconds,
+  }, b""  # fmt: skip
+
+
+def _classes(renderer: Renderer) -> list[dict[str, Any]]:
+  """id, name, color, has_instances and count of styles of each class."""
+  spec = renderer.model.pictures
+  if not spec.num_classes:
+    return []
+  colors = pictures.class_colors(renderer.classes, spec.num_classes).tolist()
+  return [
+    {
+      "id": one["id"],
+      "name": str(one["name"]),
+      "color": colors[one["id"]],
+      "has_instances": bool(one.get("has_instances")),
+      "styles": _style_count(renderer, one["id"]),
+    }
+    for one in scene_frame.classes_of(renderer)
+  ]
+
+
+def _style_count(renderer: Renderer, label: int) -> int:
+  bank = renderer.bank
+  return len(bank.styles.of_class(label)) if bank is not None else 0
+
+
+def cancel(desk: Desk, header: Mapping[str, Any], payload: bytes) -> Frame:
+  """Takes back what waits or runs of this session and a call."""
+  name = header.get("call")
+  if name not in CALLS:
+    raise Refusal("call", f"there is no call {shown(name)}", field="call")
+  return {"cancelled": desk.device.cancel(session_of(header), name)}, b""
 
 
 # The one table of calls.
-CALLS: dict[str, Callable[[Studio, Mapping[str, Any], bytes], Frame]] = {
-  "meta": Studio.meta,
+CALLS: dict[str, Callable[[Any, Mapping[str, Any], bytes], Frame]] = {
+  "meta": meta,
   "scenes": scenes.scenes,
   "thumb": scenes.thumb,
   "scene": scenes.scene,
   "photo": scenes.photo,
   "blank": scenes.blank,
-  "open": uploads.open_files,
   "sprite": sprites.sprite,
   "stamps": stamps.stamps,
+  "open": uploads.open_files,
+  "edit": edits.edit,
+  "render": photos.render,
+  "previews": photos.previews,
   "export": export.export,
-  "edit": Studio.edit,
-  "render": Studio.render,
+  "cancel": cancel,
 }
