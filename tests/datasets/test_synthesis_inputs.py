@@ -163,3 +163,21 @@ def test_maps_go_through_the_table_of_the_training(config, tmp_path, capsys):
   np.testing.assert_array_equal(again["label"], plain["label"])
   said = capsys.readouterr().err
   assert "table.json: the table of colours or numbers that this model" in said
+
+
+@pytest.mark.parametrize(
+  ("session", "exported"),
+  [('{"maps": "ids"}', True), ('{"maps": "colours"}', False), ("[]", False)],
+)
+def test_what_a_studio_exported_holds_ids(config, tmp_path, session, exported):
+  """Whatever data.label_map and data.instances say of the run's own files."""
+  table = tmp_path / "table.json"
+  table.write_text(json.dumps({str(i): (i + 1) % 8 for i in range(8)}))
+  for role in ("label", "inst"):
+    shutil.copytree(tmp_path / f"data/test_{role}", tmp_path / "zip" / role)
+  (tmp_path / "zip/session.json").write_text(session)
+  plain = inputs_of(config, tmp_path / "zip", size="input")[0]
+  config.data.label_map, config.data.instances = str(table), "none"
+  one = inputs_of(config, tmp_path / "zip", size="input")[0]
+  same = [(one[k] == plain[k]).all() for k in ("label", "instance")]
+  assert same == [exported] * 2

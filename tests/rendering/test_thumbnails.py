@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from hdgan import whole_files
 from hdgan.rendering import thumbnails
 from hdgan.rendering.thumbnails import FOLDER, LIST, SIDE
 
@@ -86,6 +87,13 @@ def test_damaged_files_are_none(tmp_path, name, content):
   assert thumbnails.read(tmp_path, "d", 1)
   (tmp_path / FOLDER / name).write_bytes(content)
   assert thumbnails.read(tmp_path, "d", 1) is None
+
+
+def test_a_run_in_a_bucket_has_them_too(bucket):
+  workdir = whole_files.path(f"{bucket}/run")
+  assert thumbnails.read(workdir, "d", 1) is None
+  thumbnails.write(workdir, "d", {1: [flat((9, 9, 9))]})
+  assert thumbnails.read(workdir, "d", 1)[1] == 1
 
 
 def test_there_are_no_more_than_a_webp_holds(tmp_path):
