@@ -7,6 +7,7 @@ a violation of the page's policy or a request to another machine has failed.
 
 import contextlib
 import dataclasses
+import gzip
 import io
 import json
 import pathlib
@@ -176,8 +177,10 @@ class Visit:
     if f"{address.scheme}://{address.netloc}" != self.site.origin:
       self.outside.append(request.url)
     elif request.headers.get("x-token"):
-      name = address.path.removeprefix("/api/")
-      self.calls.append((name, *frame.unpack(request.post_data_buffer)))
+      name, data = address.path.removeprefix("/api/"), request.post_data_buffer
+      if request.headers.get("content-encoding") == "gzip":
+        data = gzip.decompress(data)
+      self.calls.append((name, *frame.unpack(data)))
 
   def _console(self, message: Any) -> None:
     if message.type in ("error", "warning"):

@@ -19,9 +19,11 @@ export class Dialogs {
       if (app.meta || name === "reconnect") DIALOGS[name](app);
     });
     app.on("files", (files) => app.meta && openDialog(app, files));
-    // Shown once where the server was started anew, then by its button.
+    // Shown once where the server was started anew, then by its button; another window
+    // may have been given the address meanwhile.
     app.on("status", ({ state }) => {
-      if (state === "token" && this.state !== "token") reconnectDialog(app);
+      if (state !== "token") this.reconnect?.close();
+      else if (this.state !== "token") this.reconnect = reconnectDialog(app);
       this.state = state;
     });
   }
@@ -115,11 +117,11 @@ function aboutKind(app) {
 
 /** Takes the address of a server that was started anew. */
 function reconnectDialog(app) {
-  if (!app.send.connect) return;
+  if (!app.send.connect) return null;
   const address = new Field("Address that the studio printed", h("input", {
-    type: "text", inputmode: "url", autocomplete: "off", placeholder: `${location.origin}/?token=…`,
+    type: "text", inputmode: "url", autocomplete: "off", placeholder: `${location.origin}/#token=…`,
   }), { hint: `To go on in this page, start it with --port=${location.port || 80}.` });
-  askDialog(app, {
+  return askDialog(app, {
     title: "The studio was started anew", verb: "Connect", fields: [address],
     body: [h("p", {}, "Nothing is lost: your scene is in this page."), address.element],
     check: () => {

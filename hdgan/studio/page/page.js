@@ -40,10 +40,10 @@ function tokenIn(hash) {
 
 /** Knows the token, tells the other tabs of this address of a new one. */
 class Token {
-  /** @param {() => void} onNew when another one has come */
-  constructor(onNew) {
+  constructor() {
     this.value = remembered();
-    this.onNew = onNew;
+    /** Called when another one has come. */
+    this.onNew = () => {};
     this.tabs = typeof BroadcastChannel === "function" ? new BroadcastChannel(KEY) : null;
     this.tabs?.addEventListener("message", (event) => this.take(event.data));
     window.addEventListener("hashchange", () => this.fromAddress());
@@ -89,7 +89,7 @@ async function refused(answer) {
 }
 
 const version = document.querySelector("meta[name=version]").content;
-const token = new Token(() => send.onRenew?.());
+const token = new Token();
 
 /**
  * Sends one frame and gives the answer's bytes.
@@ -121,9 +121,6 @@ async function send(name, body, signal) {
   }
 }
 
-/** Called when the token is another one: set by who shows that it was missing. */
-send.onRenew = null;
-
 /**
  * Takes the address that the studio printed at its last start, or its token alone.
  * @param {string} text
@@ -147,3 +144,4 @@ const app = mount(document.querySelector(".hdgan-studio"), send);
 app.on("meta", () => {
   document.title = `${app.meta.run} – hdgan studio`;
 });
+token.onNew = () => app.emit("render");
