@@ -134,3 +134,66 @@ def test_of_two_windows_each_keeps_its_own(browse, site):
   kept = one.app("app.store.kept()")
   assert sorted(each["copy"] for each in kept) == [False, True]
   two.check()
+
+
+@pytest.mark.parametrize(
+  "fault",
+  [
+    "throw new DOMException('The operation is insecure.', 'SecurityError')",
+    "return {}",  # Never answers.
+  ],
+)
+def test_without_a_disk_work_is_held_and_it_is_said(browse, fault):
+  visit = browse(opened=False)
+  visit.page.add_init_script(
+    f"IDBFactory.prototype.open = function () {{ {fault}; }}"
+  )
+  visit.open()
+  paint(visit, LINE)
+  visit.app("app.store.flush()")
+  assert not visit.app("app.store.saved")
+  assert "export it before you leave" in visit.app("app.store.broken")
+  first = visit.doc()
+  want(visit, 1)
+  np.testing.assert_array_equal(want(visit, 0).doc().plane, first.plane)
+  visit.app("app.store.addStamp({name: 'mine', label: 4, style: null})")
+  assert [one["name"] for one in visit.app("app.store.stamps()")] == ["mine"]
+  visit.app("app.doc.exported()")
+  assert visit.app("app.store.saved")
+
+
+def test_stamps_stay(browse, site):
+  visit = browse(site)
+  visit.app(
+    "app.store.addStamp({name: 'mine', label: 4, style: 2,"
+    " mask: {x: 0, y: 0, w: 2, h: 1, bits: Uint8Array.of(1, 0)}})"
+  )
+  visit.page.reload()
+  (stamp,) = visit.ready().app(
+    "(await app.store.stamps()).map((one) => ({...one, mask:"
+    " {...one.mask, bits: Array.from(one.mask.bits)}}))"
+  )
+  assert (stamp["name"], stamp["label"], stamp["style"]) == ("mine", 4, 2)
+  assert stamp["mask"] == {"x": 0, "y": 0, "w": 2, "h": 1, "bits": [1, 0]}
+  visit.app("app.store.removeStamp(x)", stamp["key"])
+  assert visit.app("app.store.stamps()") == []
+
+
+def test_styles_of_another_bank_are_drawn_anew(browse):
+  visit = browse()
+  paint(visit, LINE)
+  visit.app(
+    "(app.doc.begin('Style'), app.doc.setRow(0, {style: 1}),"
+    " app.doc.commit(), app.changed(null))"
+  )
+  visit.ready()
+  before = visit.doc()
+  stored(visit)
+  visit.app("app.meta.step++")
+  key = visit.app("app.doc.kept.key")
+  visit.app("app.open(await app.store.open(x))", key)
+  after = visit.ready().doc()
+  np.testing.assert_array_equal(after.plane, before.plane)
+  assert state(visit)["titles"][-1] == "Styles of the model as it is now"
+  visit.press("Control+z")
+  assert visit.ready().doc().table == before.table

@@ -50,6 +50,7 @@ function exportDialog(app) {
       const answer = await app.call("export", doc.header(), doc.runs(), signal);
       save(answer.header.name, new Blob([answer.payload], { type: "application/zip" }));
       doc.exported(state);
+      app.store.later();
       app.announce(`Saved ${answer.header.name}`);
       if (answer.header.command) replayDialog(app, answer.header);
       return true;

@@ -1,7 +1,8 @@
 // IndexedDB with promises: what the store writes to.
 
 const NAME = "hdgan-studio";
-const PATIENCE = 4000; // Milliseconds; some browsers never answer.
+const PATIENCE = 3000; // Milliseconds; some browsers never answer.
+const AGAIN = 30000; // Milliseconds until one that failed is asked again.
 
 /**
  * The database: `scenes` by key, `steps` by [key of a scene, key of a step],
@@ -12,17 +13,25 @@ export class Disk {
   constructor() {
     /** @type {IDBDatabase | null} while it is open */
     this.base = null;
+    /** @type {Promise<IDBDatabase> | null} */
+    this.opening = null;
   }
 
   /** @returns {Promise<IDBDatabase>} */
-  async open() {
-    if (!this.base) {
-      const base = (this.base = await inTime(opened()));
-      const gone = () => (this.base = null);
-      base.onclose = gone;
-      base.onversionchange = () => (base.close(), gone());
+  open() {
+    if (!this.opening || performance.now() > this.again) {
+      this.again = Infinity;
+      this.opening = inTime(opened()).then((base) => this.take(base));
+      this.opening.catch(() => (this.again = performance.now() + AGAIN));
     }
-    return this.base;
+    return this.opening;
+  }
+
+  take(base) {
+    const gone = () => (this.base = this.opening = null);
+    base.onclose = gone;
+    base.onversionchange = () => (base.close(), gone());
+    return (this.base = base);
   }
 
   /**

@@ -78,7 +78,7 @@ async function openScene(app, id) {
     return;
   }
   const answer = await lasting(app, "scene", { id });
-  if (answer && app.wanted === id) await openAnswer(app, answer);
+  if (answer && app.wanted === id) openAnswer(app, answer);
 }
 
 /** Calls; where the server is away, again once it is back. @returns null where it refuses */

@@ -5,36 +5,16 @@ import { Doc } from "./doc.js";
 import { h } from "./dom.js";
 
 /**
- * Shows what the server sent as the document, unless work would be lost and
- * the person does not want that.
+ * Shows what the server sent as the document; the store keeps the one before.
  * @param {import("./app.js").App} app
  * @param {{header: any, payload: Uint8Array}} answer of scene, blank or open
- * @returns {Promise<boolean>}
+ * @returns {boolean} true: a dialog that asked for it is done
  */
-export async function openAnswer(app, answer) {
+export function openAnswer(app, answer) {
   const doc = new Doc(answer.header, answer.payload);
   doc.resolve(answer.header.resolved || []);
-  if (!await mayReplace(app)) return false;
   app.open(doc);
   return true;
-}
-
-/** Whether the document may go: it is kept, as it was, or of no interest. */
-export async function mayReplace(app) {
-  if (app.store.flush) await app.store.flush();
-  if (!app.doc || !app.doc.dirty || app.store.saved !== false) return true;
-  return new Promise((resolve) => {
-    const answer = (yes) => () => {
-      resolve(yes);
-      dialog.close();
-    };
-    const dialog = showDialog(app, "Leave this scene?",
-      h("p", {}, `This browser could not keep what you changed in “${app.doc.name}”.`),
-      h("p", {}, "Stay here and export it, or it is lost."),
-      actions(action("Leave it", answer(true)), action("Stay here", answer(false), "primary")),
-    );
-    dialog.addEventListener("close", answer(false));
-  });
 }
 
 /** A blank scene. */
@@ -223,26 +203,24 @@ async function thumb(app, id, picture) {
 }
 
 /** A scene that the browser keeps. */
-function keptCard(app, { id, name, time }, close) {
+function keptCard(app, { key, name, time, copy }, close) {
   const when = new Date(time).toLocaleString();
-  const text = [h("span", {}, name), h("small", {}, when)];
+  const text = [h("span", {}, copy ? `${name} (copy)` : name), h("small", {}, when)];
   const open = h("button", { type: "button", class: "card" }, ...text);
   const forget = action("Forget", () => null);
   forget.setAttribute("aria-label", `Forget ${name}`);
   const both = h("div", { class: "kept", "data-name": name }, open, forget);
   open.addEventListener("click", async () => {
-    const found = await app.store.open(id);
+    const doc = await app.store.open(key);
     close();
-    if (!found || !await mayReplace(app)) return;
-    app.open(found.doc);
-    app.set(found.ui || {});
+    if (doc) app.open(doc);
   });
   forget.addEventListener("click", async () => {
     if (forget.textContent === "Forget") {
       forget.textContent = "Really?";
       return;
     }
-    await app.store.forget(id);
+    await app.store.forget(key);
     both.remove();
   });
   return both;

@@ -275,24 +275,29 @@ export class Store {
     if (doc.commit()) this.app.announce("The model has changed: styles are drawn anew.");
   }
 
-  /** Scenes of this run that are kept, the latest first. */
+  /**
+   * Scenes of this run that are kept, the latest first.
+   * @returns {Promise<{key: string, id: number | undefined, name: string, time: number,
+   *   w: number, h: number, copy: boolean}[]>} copy: beside another window's
+   */
   async kept() {
-    try {
-      const range = IDBKeyRange.bound(`${this.run} `, `${this.run} \uffff`);
-      const all = await this.disk.readAll("scenes", range);
-      const told = all.map(({ key, id, name, time, w, h }) => (
-        { key, id, name, time, w, h, copy: id != null && key !== this.keyOf({ id, name }) }
-      ));
-      return told.sort((a, b) => b.time - a.time);
-    } catch {
-      return [];
-    }
+    const range = IDBKeyRange.bound(`${this.run} `, `${this.run} \uffff`);
+    const records = await this.disk.readAll("scenes", range).catch(() => []);
+    const loose = [...this.held].map(([key, doc]) => ({ ...doc, key, time: Date.now() }));
+    const told = [...loose, ...records.filter(({ key }) => !this.held.has(key))].map(
+      ({ key, id, name, time, w, h }) => {
+        const copy = id != null && key !== this.keyOf({ id, name });
+        return { key, id, name, time, w, h, copy };
+      },
+    );
+    return told.sort((a, b) => b.time - a.time);
   }
 
   /** Forgets what is kept of a scene. @param {{id: number, name: string} | string} scene */
   async forget(scene) {
     const key = this.keyOf(scene), { doc } = this;
-    if (doc && doc.kept.key === key) Object.assign(doc, { stale: false });
+    if (doc && doc.kept.key === key) doc.stale = false;
+    this.held.delete(key);
     await this.queue;
     await this.disk.change(["scenes", "steps"], (work) => {
       work.objectStore("scenes").delete(key);
