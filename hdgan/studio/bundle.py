@@ -109,7 +109,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
           continue
         if part in found:
           raise _refusal(f"holds two of {part!r}, as no export does")
-        most = limits.SESSION if part in ("styles", "session") else limits.BODY
+        most = limits.TEXT if part in ("styles", "session") else limits.BODY
         with archive.open(info) as file:
           # What it says of its size may be a lie.
           found[part] = file.read(most + 1)

@@ -46,9 +46,8 @@ def draw_scene(renderer: Renderer) -> dict[str, Any]:
   zeros = np.zeros(size, np.int32)
   blank = {"name": "blank", "image": None, "label": zeros, "instance": zeros}
   if not spec.num_classes:
-    shape, white = (*size, spec.label_channels), spec.label_range[1]
-    dtype = np.uint8 if spec.label_range == (0, 255) else np.float32
-    return {**blank, "label": np.full(shape, white, dtype)}
+    white = np.full((*size, spec.label_channels), 255, np.uint8)
+    return {**blank, "label": white}
   found = street_classes(renderer.class_names)
   if not found:
     return blank

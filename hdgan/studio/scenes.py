@@ -18,17 +18,18 @@ from hdgan.datasets.check import check, rules_of
 from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.reading import reading_of
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
-from hdgan.editing.operations import styles_of
 from hdgan.editing.scene import Scene, open_scene
 from hdgan.errors import InputError, counted, printed_lines, shown
 from hdgan.rendering import outputs
 from hdgan.rendering.renderer import Renderer
 from hdgan.report import pictures
-from hdgan.studio import limits, scene_frame
+from hdgan.studio import fields, limits, picture_frame, scene_frame
+from hdgan.studio.desk import Frame
+from hdgan.studio.fields import Header
 from hdgan.studio.first_scene import draw_scene
+from hdgan.studio.picture_frame import PictureScene
 from hdgan.studio.refusal import Refusal
 
-Frame = tuple[dict[str, Any], bytes]
 Example = dict[str, Any]
 T = TypeVar("T")
 QUALITY = 90  # Of photos as JPEG.
@@ -59,13 +60,13 @@ class Shelf:
     self.maps = [
       (one, i, template)
       for one, template, most in (
-        (inputs, False, limits.SCENES),
+        (inputs, False, limits.LISTED),
         (templates, True, limits.TEMPLATES),
       )
       if one is not None
       for i in range(min(most, len(one)))
     ]
-    self.more = max(0, len(inputs or ()) - limits.SCENES)
+    self.more = max(0, len(inputs or ()) - limits.LISTED)
     self._kept: dict[Any, Any] = {}
     self._locks: dict[Any, threading.Lock] = {}
 
@@ -123,16 +124,14 @@ class Shelf:
 
 
 class Home(Protocol):
-  """What the calls of this folder need of a studio."""
+  """What the calls here and beside need of a studio: a `Desk` with a shelf."""
 
   renderer: Renderer
   shelf: Shelf
   size: str
 
-  def run(
-    self, header: Mapping[str, Any], kind: str, work: Callable[[], Any]
-  ) -> Any:
-    """Runs work in the device's thread."""
+  def run(self, header: Header, kind: str, work: Callable[[], Any]) -> Any:
+    """See `Desk.run`."""
 
 
 def _entry(id: int, name: str, photo: bool, template: bool) -> dict[str, Any]:
@@ -243,46 +242,47 @@ def frame_of(home: Home, example: Example, seed: int = 0, **more: Any) -> Frame:
 
   Raises:
     Refusal: for a map that is too large.
+    InputError: for a picture of more than 8 bits.
   """
   name, renderer = example["name"], home.renderer
   height, width = example["label"].shape[:2]
   try:
-    scene_frame.size_of({"h": height, "w": width})
+    fields.size_of({"h": height, "w": width})
   except Refusal as refusal:
     raise Refusal(
       refusal.code, f"{name}: {refusal.message}", field="id",
       hint=refusal.hint,
     ) from refusal  # fmt: skip
-  scene = open_scene(
-    example["label"], example["instance"],
-    scene_frame.classes_of(renderer), name=name,
-  )  # fmt: skip
+  scene: Scene | PictureScene
+  if renderer.config.num_classes:
+    scene = open_scene(
+      example["label"], example["instance"],
+      scene_frame.classes_of(renderer), name=name,
+    )  # fmt: skip
+  else:
+    scene = picture_frame.open_picture(example["label"], name)
   return frame_of_scene(home, scene, seed, **more)
 
 
 def frame_of_scene(
-  home: Home, scene: Scene, seed: int = 0, **more: Any
+  home: Home, scene: Scene | PictureScene, seed: int = 0, **more: Any
 ) -> Frame:
-  """As `frame_of`, of a scene."""
-  if len(scene.table) > limits.OBJECTS:
+  """As `frame_of`, of a scene; with the styles that are drawn for it."""
+  if isinstance(scene, PictureScene):
+    head, runs = picture_frame.of_picture(scene)
+    plain = scene.scene
+  else:
+    head, runs = scene_frame.of_scene(scene)
+    plain = scene
+  if len(plain.table) > limits.OBJECTS:
     raise Refusal(
-      "objects", f"{scene.where} has {len(scene.table):,} objects, more than "
+      "objects", f"{plain.where} has {len(plain.table):,} objects, more than "
       f"{limits.OBJECTS:,}", field="id", hint="cut the map into smaller ones",
     )  # fmt: skip
-  head, runs = scene_frame.of_scene(scene)
-  found = resolved(scene, home.renderer, seed)
+  found = []
+  if home.renderer.bank is not None:
+    found = scene_frame.resolved(plain, home.renderer, seed)
   return {**head, "seed": seed, "resolved": found, **more}, runs
-
-
-def resolved(
-  scene: Scene, renderer: Renderer, seed: int
-) -> list[tuple[int, int, Any]]:
-  """Row, instance id and style of all that is seen, where there is a bank."""
-  if not renderer.channels or renderer.bank is None:
-    return []
-  _, pairs, styles = styles_of(scene, renderer, seed)
-  rows, ids = scene.rows().tolist(), pairs[:, 1].tolist()
-  return list(zip(rows, ids, styles, strict=True))
 
 
 def to_image(picture: np.ndarray) -> Image.Image:
@@ -299,7 +299,7 @@ def _jpeg(image: Image.Image) -> bytes:
   return out.getvalue()
 
 
-def scenes(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+def scenes(home: Home, header: Header, payload: bytes) -> Frame:
   """The scenes on offer; `note` says of how many nothing is shown."""
   more = home.shelf.more
   note = f"{counted(more, 'more map is', 'more maps are')} not listed"
@@ -308,18 +308,18 @@ def scenes(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
   }, b""  # fmt: skip
 
 
-def thumb(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+def thumb(home: Home, header: Header, payload: bytes) -> Frame:
   """A small picture of a scene's map."""
   return {"type": "image/jpeg"}, home.shelf.thumb(header.get("id"))
 
 
-def scene(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+def scene(home: Home, header: Header, payload: bytes) -> Frame:
   """One of the scenes on offer, at its own size."""
   id = header.get("id")
   return frame_of(home, home.shelf.read(id), id=id)
 
 
-def photo(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+def photo(home: Home, header: Header, payload: bytes) -> Frame:
   """The real photo of a scene.
 
   Raises:
@@ -333,14 +333,14 @@ def photo(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
   return {"type": "image/jpeg"}, _jpeg(to_image(shown))
 
 
-def blank(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+def blank(home: Home, header: Header, payload: bytes) -> Frame:
   """A scene of one region, or a white picture.
 
   Raises:
     Refusal: for a size or a class that cannot be.
   """
   renderer = home.renderer
-  height, width = scene_frame.size_of(header)
+  height, width = fields.size_of(header)
   unit = renderer.unit
   for key, side in (("w", width), ("h", height)):
     if side % unit or side < 2 * unit:
@@ -349,20 +349,13 @@ def blank(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
         "size", f"{key} = {side} must be a multiple of {unit}, at least "
         f"{2 * unit}", field=key, hint=f"take {near}",
       )  # fmt: skip
-  spec = renderer.model.pictures
-  instance = np.zeros((height, width), np.int32)
-  example = {"name": "blank", "instance": instance}
+  spec, zeros = renderer.model.pictures, np.zeros((height, width), np.int32)
+  example: Example = {"name": "blank", "instance": zeros}
   if not spec.num_classes:
     shape = height, width, spec.label_channels
-    dtype = np.uint8 if spec.label_range == (0, 255) else np.float32
-    example["label"] = np.full(shape, spec.label_range[1], dtype)
+    example["label"] = np.full(shape, 255, np.uint8)
     return frame_of(home, example)
-  label = header.get("label", 0)
-  if type(label) is not int or not 0 <= label < spec.num_classes:
-    raise Refusal(
-      "label", f"label = {shown(label)} must be a class id, "
-      f"0..{spec.num_classes - 1}", field="label",
-    )  # fmt: skip
-  example["label"] = instance + np.int32(label)
-  example["instance"] = example["label"]
-  return frame_of(home, example)
+  most = spec.num_classes - 1
+  label = fields.integer_of(header, "label", 0, most, code="label", default=0)
+  maps = zeros + np.int32(label)
+  return frame_of(home, {**example, "label": maps, "instance": maps})

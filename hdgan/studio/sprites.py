@@ -1,16 +1,15 @@
 """The styles of a class, for the page: thumbnails and numbers."""
 
-from collections.abc import Mapping
-from typing import Any
-
-from hdgan.errors import shown
 from hdgan.rendering import thumbnails
+from hdgan.studio import fields
+from hdgan.studio.desk import Frame
+from hdgan.studio.fields import Header
 from hdgan.studio.refusal import Refusal
-from hdgan.studio.scenes import Frame, Home
+from hdgan.studio.scenes import Home
 from hdgan.styles.bank import short_floats
 
 
-def sprite(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+def sprite(home: Home, header: Header, payload: bytes) -> Frame:
   """The bank's thumbnails of a class side by side, and each style's numbers.
 
   Thumbnails of another bank are not shown: then there are the numbers alone,
@@ -19,13 +18,8 @@ def sprite(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
   Raises:
     Refusal: for a class without styles.
   """
-  label, bank = header.get("label"), home.renderer.bank
-  names = home.renderer.class_names
-  if type(label) is not int or not 0 <= label < len(names):
-    raise Refusal(
-      "label", f"label = {shown(label)} must be a class id, "
-      f"0..{len(names) - 1}", field="label",
-    )  # fmt: skip
+  bank, names = home.renderer.bank, home.renderer.class_names
+  label = fields.integer_of(header, "label", 0, len(names) - 1, code="label")
   centers = bank.styles.of_class(label) if bank else ()
   if bank is None or not len(centers):
     why = f"{names[label]!r} has no styles"

@@ -2,7 +2,6 @@
 
 import dataclasses
 import heapq
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ from hdgan.datasets.transforms import dense_objects
 from hdgan.errors import InputError
 from hdgan.rendering.renderer import Renderer
 from hdgan.studio import frame
+from hdgan.studio.desk import Frame
+from hdgan.studio.fields import Header
 from hdgan.studio.refusal import Refusal
-from hdgan.studio.scenes import Example, Frame, Home, Shelf
+from hdgan.studio.scenes import Example, Home, Shelf
 from hdgan.styles.choice import Chooser
 
 SCENES = 16  # That are looked through.
@@ -49,7 +50,7 @@ class Stamp:
     return self.whole, float(self.mask.sum()) / (self.of[0] * self.of[1])
 
 
-def stamps(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+def stamps(home: Home, header: Header, payload: bytes) -> Frame:
   """The largest objects of some scenes, and their masks as runs.
 
   The first call looks through the scenes; later ones take what it found.

@@ -25,9 +25,12 @@ from hdgan.datasets.synthesis_inputs import SynthesisInputs, table_of
 from hdgan.editing.scene import Scene, SceneObject, open_scene
 from hdgan.errors import InputError, shown, visible
 from hdgan.rendering.renderer import Renderer
-from hdgan.studio import bundle, limits, scene_frame
+from hdgan.studio import bundle, fields, limits, scene_frame
+from hdgan.studio.desk import Frame
+from hdgan.studio.fields import Header
+from hdgan.studio.picture_frame import PictureScene, open_picture
 from hdgan.studio.refusal import Refusal, of_input
-from hdgan.studio.scenes import Example, Frame, Home, frame_of, frame_of_scene
+from hdgan.studio.scenes import Example, Home, frame_of, frame_of_scene
 from hdgan.styles import file as style_file
 
 ROLES = ("label", "instance", "image", "export")
@@ -69,7 +72,7 @@ class SentPart:
     return self.data
 
 
-def open_files(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
+def open_files(home: Home, header: Header, payload: bytes) -> Frame:
   """A scene from a label map, with or without an instance map and a photo.
 
   Or from one zip that `export` made: then with its table and styles. `notes`
@@ -87,7 +90,7 @@ def open_files(home: Home, header: Mapping[str, Any], payload: bytes) -> Frame:
   return frame_of(home, example, notes=notes, photo="image" in parts)
 
 
-def _split(header: Mapping[str, Any], payload: bytes) -> dict[str, SentPart]:
+def _split(header: Header, payload: bytes) -> dict[str, SentPart]:
   """The files of a request, by role."""
   listed, parts, start = header.get("files"), dict[str, SentPart](), 0
   if not isinstance(listed, list) or not 1 <= len(listed) <= len(ROLES):
@@ -144,7 +147,7 @@ def _check_kind(part: SentPart, renderer: Renderer) -> None:
   except InputError as error:
     raise of_input(error, part.role) from error
   try:
-    scene_frame.size_of({"h": height, "w": width})
+    fields.size_of({"h": height, "w": width})
   except Refusal as refusal:
     raise Refusal(
       refusal.code, f"{part.name}: {refusal.message}", field=part.role,
@@ -229,7 +232,7 @@ def scene_name(title: str, renderer: Renderer) -> str:
   suffix = renderer.config.data.suffixes.get("label", "")
   stem = stem.removesuffix(suffix or KNOWN_SUFFIXES["label"])
   try:
-    return scene_frame.name_of({"name": stem})
+    return fields.name_of({"name": stem})
   except Refusal:
     return "scene"
 
@@ -254,18 +257,23 @@ def _open_export(home: Home, sent: SentPart) -> Frame:
   example["name"] = scene_name(sent.title, renderer)
   if "name" in session:
     try:
-      example["name"] = scene_frame.name_of(session)
+      example["name"] = fields.name_of(session)
     except Refusal as refusal:
       refusal.field = "export"
       raise
   seed = session.get("seed", 0)
   seed = seed if type(seed) is int and 0 <= seed < 2**53 else 0
-  if not renderer.config.num_classes:
-    return frame_of(home, example, seed, notes=[], photo=False)
   notes: list[str] = []
-  scene = _with_table(renderer, example, session, notes)
-  if not session:
-    scene = _with_styles(renderer, scene, found, notes)
+  scene: Scene | PictureScene
+  if not renderer.config.num_classes:
+    scene = open_picture(example["label"], example["name"])
+    if session:
+      (one, *_) = _rows_of(renderer, session, notes)
+      scene = dataclasses.replace(scene, style=one.style)
+  elif session:
+    scene = _with_table(renderer, example, session, notes)
+  else:
+    scene = _with_styles(renderer, _scene_of(renderer, example), found, notes)
   return frame_of_scene(home, scene, seed, notes=notes, photo=False)
 
 
@@ -276,22 +284,28 @@ def _with_table(
   notes: list[str],
 ) -> Scene:
   """The scene with the rows of a session, where they are those of its maps."""
-  scene = open_scene(
-    example["label"], example["instance"],
-    scene_frame.classes_of(renderer), name=example["name"],
-  )  # fmt: skip
-  if not session:
-    return scene
+  scene = _scene_of(renderer, example)
   table = _rows_of(renderer, session, notes)
-  places = {(one.label, one.instance): row for row, one in enumerate(table)}
+  # Of rows that are one object the first has the pixels.
+  places: dict[tuple[int, int], int] = {}
+  for row, one in enumerate(table):
+    places.setdefault((one.label, one.instance), row)
   pairs = [(one.label, one.instance) for one in scene.table]
-  if len(places) < len(table) or not places.keys() >= set(pairs):
+  if not places.keys() >= set(pairs):
     notes.append("The maps in the zip were changed: its table is not used.")
     return scene
   rows = np.array([places[pair] for pair in pairs], np.int32)
   return dataclasses.replace(
     scene, objects=rows[scene.objects], table=tuple(table)
   )
+
+
+def _scene_of(renderer: Renderer, example: Example) -> Scene:
+  """The scene of maps alone."""
+  return open_scene(
+    example["label"], example["instance"],
+    scene_frame.classes_of(renderer), name=example["name"],
+  )  # fmt: skip
 
 
 def _rows_of(
@@ -313,7 +327,7 @@ def _rows_of(
     refusal.message = f"session.json: {refusal.message}"
     raise
   for row, told in zip(rows, given or (), strict=True):
-    if row["instance"] is None:
+    if row.get("instance") is None:
       raise Refusal(
         "export", "session.json: a row of its table has no instance id",
         field="export",

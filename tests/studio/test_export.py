@@ -9,7 +9,17 @@ import zipfile
 import numpy as np
 import pytest
 from PIL import Image
-from studio.stand_in import CAR, ROAD, SKY, TREE, paint, stand_in, street
+from studio.stand_in import (
+  CAR,
+  ROAD,
+  SKY,
+  TREE,
+  paint,
+  picture_stand_in,
+  stand_in,
+  street,
+  street_inputs,
+)
 from studio.test_scenes import maps_of, plane_of
 from studio.test_uploads import sent
 from style_run import make_run
@@ -118,6 +128,20 @@ def test_equal_scenes_give_equal_zips(studio):
   assert one == two
 
 
+def test_rows_that_are_one_object_open_again(studio):
+  """A brush's new row of a class without objects joins the class's region."""
+  header, runs = edited(studio.renderer)
+  header["table"].append({"label": ROAD, "instance": None, "style": None})
+  plane = plane_of(header, runs)
+  plane[:4, :4] = len(header["table"]) - 1
+  _, data, _ = exported(studio, header, frame.pack_runs(plane))
+  head, again = studio.call("open", *sent(export=("x.zip", data)))
+  roads = [i for i, row in enumerate(header["table"]) if row["label"] == ROAD]
+  assert head["notes"] == [] and len(roads) == 2
+  assert (plane_of(head, again)[:4, :4] == roads[0]).all()
+  assert len(head["table"]) == len(header["table"])
+
+
 @pytest.mark.parametrize("styles", [4, 0])
 def test_an_export_opens_as_it_was(styles):
   studio = Studio(stand_in(styles=styles), None, "input")
@@ -216,10 +240,23 @@ def unzip(data, folder):
     archive.extractall(folder)
 
 
+def replay(data, renderer, monkeypatch, styles, size="input"):
+  """The photo that the door makes of a zip; networks are stood in for."""
+  unzip(data, "z")
+  monkeypatch.setattr(
+    synthesize_door, "open_renderer", lambda *a, **k: renderer
+  )
+  options = StyleOptions(styles="z/styles.json" if styles else "")
+  synthesize_door.synthesize(
+    pathlib.Path("run"), "z", pathlib.Path("out"), size=size, options=options
+  )
+  (photo,) = (p for p in pathlib.Path("out").glob("*.png") if p.stem != "grid")
+  return photo
+
+
 @pytest.mark.parametrize("styles", [4, 0])
 @pytest.mark.parametrize("size", ["stage", "input"])
 def test_synthesize_replays_it(tmp_path, monkeypatch, size, styles):
-  """By the door itself; only the networks are stood in for."""
   monkeypatch.chdir(tmp_path)
   renderer = stand_in(styles=styles)
   with renderer.config.unlocked():
@@ -229,21 +266,34 @@ def test_synthesize_replays_it(tmp_path, monkeypatch, size, styles):
   studio = Studio(renderer, None, size)
   header, runs = edited(renderer, "street_labels")
   _, data, files = exported(studio, header, runs)
-  unzip(data, tmp_path / "z")
-  monkeypatch.setattr(
-    synthesize_door, "open_renderer", lambda *a, **k: renderer
-  )
-  options = StyleOptions(styles="z/styles.json" if styles else "")
-  synthesize_door.synthesize(
-    pathlib.Path("run"), "z", pathlib.Path("out"), size=size, options=options
-  )
-  (photo,) = (p for p in pathlib.Path("out").glob("*.png") if p.stem != "grid")
+  photo = replay(data, renderer, monkeypatch, styles, size)
   assert photo.read_bytes() == files["photo.png"]
   again = pathlib.Path(f"out/{photo.stem}.styles.json")
   if styles:
     assert again.read_text().count(":") > 5
     told = json.loads(again.read_text())["objects"]
     assert told == json.loads(files["styles.json"])["objects"]
+
+
+@pytest.mark.parametrize("styles", [4, 0])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_are_exported_opened_and_replayed(
+  tmp_path, monkeypatch, channels, styles
+):
+  monkeypatch.chdir(tmp_path)
+  renderer = picture_stand_in(channels=channels, styles=styles)
+  studio = Studio(renderer, street_inputs(renderer), "input")
+  header, runs = studio.call("scene", {"id": 1}, b"")
+  header = {**header, "seed": 6, "style": 2 if styles else None}
+  name, data, files = exported(studio, header, runs)
+  label = ids(files["label/street_1.png"])
+  grey = (street(seed=1)[0] * 36).astype(np.uint8)
+  np.testing.assert_array_equal(label.reshape(64, 128, -1)[..., 0], grey)
+  head, again = studio.call("open", *sent(export=(name, data)))
+  assert again == runs and head["seed"] == 6
+  assert head["style"] == header["style"]
+  replayed = replay(data, renderer, monkeypatch, styles)
+  assert replayed.read_bytes() == files["photo.png"]
 
 
 @pytest.mark.slow

@@ -5,7 +5,14 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from studio.stand_in import CAR, ROAD, stand_in, street, street_inputs
+from studio.stand_in import (
+  CAR,
+  ROAD,
+  picture_stand_in,
+  stand_in,
+  street,
+  street_inputs,
+)
 
 from hdgan.datasets import files
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
@@ -75,7 +82,7 @@ def test_styles_are_those_that_synthesize_draws(folder):
   source = StyleSource(studio.renderer, StyleOptions(), ["s1"])
   drawn = source.choose("s1", pairs).styles
   assert head["resolved"] == [
-    (i, pairs[i, 1], style) for i, style in enumerate(drawn)
+    [i, pairs[i, 1], style] for i, style in enumerate(drawn)
   ]
   assert {row["style"] for row in head["table"]} == {None}
 
@@ -136,7 +143,7 @@ def test_a_map_that_is_too_large_is_refused(folder, monkeypatch):
 
 def test_templates_come_last_and_are_bounded(monkeypatch):
   monkeypatch.setattr(limits, "TEMPLATES", 3)
-  monkeypatch.setattr(limits, "SCENES", 2)
+  monkeypatch.setattr(limits, "LISTED", 2)
   renderer = stand_in()
   shelf = Shelf(
     renderer, street_inputs(renderer, 4), street_inputs(renderer, 5)
@@ -174,6 +181,34 @@ def test_the_drawn_scene_of_other_classes_is_blank():
   object.__setattr__(renderer, "classes", [])
   blank = draw_scene(renderer)
   assert blank["name"] == "blank" and not blank["label"].any()
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_are_scenes_too(channels):
+  """A pixel holds the levels of its channels, the first in the lowest bits."""
+  renderer = picture_stand_in(channels=channels)
+  studio = Studio(renderer, street_inputs(renderer), "stage")
+  head, runs = studio.call("scene", {"id": 1}, b"")
+  assert (head["kind"], head["seed"]) == ("picture", 0)
+  levels = frame.unpack_runs(runs, (64, 128), 256**channels - 1)
+  grey = street(seed=1)[0].astype(np.uint32) * 36
+  want = sum(grey << 8 * c for c in range(channels))
+  np.testing.assert_array_equal(levels, want)
+  _, thumb = studio.call("thumb", {"id": 1}, b"")
+  assert Image.open(io.BytesIO(thumb)).size == (128, 64)
+  unit = renderer.unit
+  head, runs = studio.call("blank", {"w": 2 * unit, "h": 2 * unit}, b"")
+  white = frame.unpack_runs(runs, (2 * unit, 2 * unit), 256**channels - 1)
+  assert (white == 256**channels - 1).all()
+
+
+def test_a_picture_with_styles_has_its_style_at_once():
+  renderer = picture_stand_in(styles=4)
+  studio = Studio(renderer, None, "stage")
+  head, _ = studio.call("scene", {"id": 0}, b"")
+  ((row, instance, style),) = head["resolved"]
+  assert (row, instance) == (0, 0) and style in range(4)
+  assert head["style"] is None and head["name"] == "blank"
 
 
 def test_a_blank_scene_is_one_region():

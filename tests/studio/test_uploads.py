@@ -302,7 +302,7 @@ def test_zips_that_are_no_exports(studio, data):
 
 
 def test_a_zip_that_unpacks_to_too_much(studio, monkeypatch):
-  monkeypatch.setattr(limits, "SESSION", 1000)
+  monkeypatch.setattr(limits, "TEXT", 1000)
   out = io.BytesIO()
   with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
     archive.writestr("label/s.png", files.encode_png(LABEL))
