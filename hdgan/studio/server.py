@@ -184,12 +184,14 @@ class _Calls:
     payload: bytes,
   ) -> Response:  # fmt: skip
     """Works in a thread; drops the work when nobody waits for it any more."""
-    work = functools.partial(self._work, request, header, payload)
+    caller = object()
+    work = functools.partial(self._work, request, header, payload, caller)
     answer = Response(status_code=HTTPStatus.NO_CONTENT)
     async with anyio.create_task_group() as group:
 
       async def watch() -> None:
         await parts.end()
+        self._studio.drop(caller)
         group.cancel_scope.cancel()
 
       group.start_soon(watch)
@@ -210,12 +212,13 @@ class _Calls:
     return self._scenes if w else self._others
 
   def _work(
-    self, request: Request, header: Mapping[str, Any], payload: bytes
-  ) -> Response:
+    self, request: Request, header: Mapping[str, Any], payload: bytes,
+    caller: object,
+  ) -> Response:  # fmt: skip
     """Runs in a thread; whatever comes is an answer."""
     name = request.path_params["name"]
     try:
-      answer = frame.pack(*self._studio.call(name, header, payload))
+      answer = frame.pack(*self._studio.call(name, header, payload, caller))
     except Exception as error:
       return _refuse(of_error(error))
     headers = {"Cache-Control": "no-store"}

@@ -40,10 +40,13 @@ class Echo:
   def __init__(self):
     self.answer = None
 
-  def call(self, name, header, payload):
+  def call(self, name, header, payload, caller):
     if isinstance(self.answer, Exception):
       raise self.answer
     return self.answer or ({"name": name, **header}, payload)
+
+  def drop(self, caller):
+    pass
 
 
 @pytest.fixture
@@ -591,6 +594,46 @@ def test_a_hundred_clients():
   assert len(done) + sum(s == 409 for _, s, _ in answers) == 100
   assert late <= {"superseded"}
   assert max(most) - before <= 100 + limits.SCENES + limits.OTHERS + 4
+
+
+def test_who_has_gone_waits_no_more(monkeypatch):
+  """The photo of a page that was closed is not made; that of others is."""
+  renderer = stand_in()
+  studio = Studio(renderer, street_inputs(renderer), "input")
+  header, runs = studio.call("scene", {"id": 0}, b"")
+  dropped, waiting = threading.Event(), threading.Semaphore(0)
+  drop, submit = studio.drop, studio.device.submit
+
+  def noted_drop(caller):
+    assert drop(caller)
+    dropped.set()
+
+  def noted_submit(*args, **kwargs):
+    future = submit(*args, **kwargs)
+    waiting.release()
+    return future
+
+  monkeypatch.setattr(studio, "drop", noted_drop)
+  monkeypatch.setattr(studio.device, "submit", noted_submit)
+  with running(studio) as port:
+    renderer.gate.clear()
+    bodies = [
+      frame.pack({**header, "session": f"{i}", "seq": i}, runs)
+      for i in range(3)
+    ]
+    with contextlib.ExitStack() as stack:
+      asked = []
+      for body in bodies:
+        start = head("/api/render", Content_Length=len(body))
+        asked.append(stack.enter_context(raw(port, start + body)))
+        assert waiting.acquire(timeout=30)
+      asked[1].close()
+      assert dropped.wait(30)
+      renderer.gate.set()
+      for i in (0, 2):
+        status, body = answer_of(asked[i])
+        assert status == 200 and frame.unpack(body)[0]["seq"] == i
+  assert len(renderer.shapes) == 2
 
 
 def test_too_many_bodies_at_once(monkeypatch):
