@@ -55,6 +55,13 @@ export class Buttons {
   }
 }
 
+/** Moves a slider, and the coloured part of its track. @param {HTMLInputElement} range */
+export function setRange(range, value) {
+  range.value = String(value);
+  const [least, most] = [Number(range.min), Number(range.max)];
+  range.style.setProperty("--part", `${(100 * (range.valueAsNumber - least)) / (most - least)}%`);
+}
+
 /**
  * A slider with its number beside it; both set the same.
  * @param {string} name
@@ -71,8 +78,8 @@ export function slider(name, { min, max, unit = "", place, value, set }) {
     oninput: () => set(clamp(value ? value(Number(range.value)) : Number(range.value))),
   }));
   const number = /** @type {HTMLInputElement} */ (h("input", {
-    type: "number", class: "input number", "aria-label": `${name}, ${unit || "number"}`, min, max, step: 1,
-    onchange: () => set(clamp(Number(number.value) || min)),
+    type: "number", class: "input number", "aria-label": `${name}, ${unit || "number"}`, min, max, step: "any",
+    onchange: () => set(clamp(Math.round(Number(number.value)) || min)),
   }));
   const element = h("div", { class: "slider" },
     h("span", { class: "label", "aria-hidden": "true" }, name), range, number,
@@ -80,9 +87,8 @@ export function slider(name, { min, max, unit = "", place, value, set }) {
   return {
     element,
     show(now) {
-      range.value = String(place ? place(now) : now);
+      setRange(range, place ? place(now) : now);
       range.setAttribute("aria-valuetext", `${Math.round(now)} ${unit}`);
-      range.style.setProperty("--part", `${(100 * (range.valueAsNumber - range.min)) / (range.max - range.min)}%`);
       if (number !== number.ownerDocument.activeElement) number.value = String(Math.round(now));
     },
   };

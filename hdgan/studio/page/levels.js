@@ -1,5 +1,6 @@
 // In place of classes where the label is a picture: colour or grey of the brush.
 
+import { setRange } from "./buttons.js";
 import { h, setText } from "./dom.js";
 import { cssColor } from "./pictures.js";
 
@@ -42,7 +43,7 @@ export class Levels {
     this.swatches = h("div", { class: "swatches", role: "group", "aria-label": "Recent" });
     this.paper = h("button", {
       type: "button", class: "plain", onclick: () => app.set({ level: app.ui.paper }),
-    }, "Draw with the paper's");
+    }, "Use the paper's");
     this.element.replaceChildren(
       h("div", { class: "line" }, this.show, this.text),
       ...(this.picker ? [this.picker] : []), ...this.sliders,
@@ -95,7 +96,7 @@ export class Levels {
     this.show.style.background = cssColor(this.shown(level));
     setText(this.text, levels.join(" "));
     if (this.picker) this.picker.querySelector("input").value = `#${levels.map(hex).join("")}`;
-    this.sliders.forEach((field, i) => (field.querySelector("input").value = String(levels[i])));
+    this.sliders.forEach((field, i) => setRange(field.querySelector("input"), levels[i]));
     this.swatches.replaceChildren(...this.recent.map((one) => {
       const name = levelsOf(one, this.channels).join(" ");
       const button = h("button", {

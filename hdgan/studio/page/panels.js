@@ -40,8 +40,9 @@ export class Panels {
    * @returns {HTMLElement}
    */
   around(stage) {
-    return h("div", { class: "frame" },
-      this.top, this.options, this.tools, stage, this.right, this.standing.element);
+    const middle = h("section", { class: "middle", "aria-label": "Map and tools" },
+      this.options, this.tools, stage);
+    return h("div", { class: "frame" }, this.top, middle, this.right, this.standing.element);
   }
 
   tabs() {

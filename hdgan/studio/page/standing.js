@@ -108,9 +108,9 @@ export class Standing {
   tellSaved() {
     const { store, doc } = this.app;
     if (!store || !doc) return;
-    const text = store.broken ? "Not kept" : store.saved ? "Kept" : "Keeping …";
+    const text = store.broken ? "Not saved" : store.saved ? "Saved here" : "Saving …";
     setText(this.saved, text);
     setAttribute(this.saved, "data-saved", String(Boolean(store.saved && !store.broken)));
-    setAttribute(this.saved, "title", store.broken || "Your work is kept in this browser; export it to take it along.");
+    setAttribute(this.saved, "title", store.broken || "Your work stays in this browser; Export takes it along.");
   }
 }
