@@ -115,8 +115,8 @@ export class Options {
     this.size.element.hidden = tool !== "brush" && tool !== "erase";
     this.holeField.hidden = !classes || (tool !== "erase" && tool !== "select");
     this.fresh.hidden = tool !== "brush";
-    this.scale.element.hidden = this.mirror.hidden = tool !== "stamp";
-    this.say.hidden = !ADVICE[tool] || (tool === "stamp" && ui.stamp);
+    this.scale.element.hidden = this.mirror.hidden = tool !== "stamp" || !ui.stamp;
+    this.say.hidden = !ADVICE[tool] || !this.scale.element.hidden;
     setText(this.say, ADVICE[tool] || "");
     this.size.show(ui.size);
     this.scale.show(100 * ui.stampScale);
