@@ -76,7 +76,7 @@ def change_class(
     # The first becomes the region that the others join.
     region = row if single else None
   touched = [*rows, *place[rows].tolist()]
-  return follow(scene, place[scene.objects], table, touched)
+  return follow(scene, scene.spread(place), table, touched)
 
 
 def restyle(
@@ -148,7 +148,7 @@ def remove(
   rows = find_rows(scene, keys)
   gone = np.zeros(len(scene.table), bool)
   gone[rows] = True
-  return _take_out(scene, gone[scene.objects], fill, rows)
+  return _take_out(scene, scene.spread(gone), fill, rows)
 
 
 def erase(

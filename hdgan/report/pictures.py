@@ -106,8 +106,12 @@ def to_uint8(image: np.ndarray) -> np.ndarray:
   """
   image = np.asarray(image, dtype=np.float32)
   image = image[..., : 3 if image.shape[-1] >= 3 else 1]
-  scaled = np.rint((np.clip(image, -1.0, 1.0) + 1.0) * 127.5)
-  return np.nan_to_num(scaled).astype(np.uint8)
+  scaled = np.clip(image, -1.0, 1.0)
+  scaled += 1.0
+  scaled *= 127.5
+  np.rint(scaled, out=scaled)
+  # Of NaN and a number fmax takes the number.
+  return np.fmax(scaled, 0.0, out=scaled).astype(np.uint8)
 
 
 def grid(

@@ -140,7 +140,7 @@ def _merged(scene: Scene, into: Mapping[int, int]) -> Scene:
     return scene
   place = np.arange(len(scene.table), dtype=np.int32)
   place[list(into)] = list(into.values())
-  return dataclasses.replace(scene, objects=place[scene.objects])
+  return dataclasses.replace(scene, objects=scene.spread(place))
 
 
 def _numbered(scene: Scene) -> Scene:

@@ -317,8 +317,13 @@ def test_a_region_that_is_gone_comes_back_as_itself():
   np.testing.assert_array_equal(trees.instance[1:3, 1], [0, 0])
 
 
-def test_holes_are_filled_as_if_the_whole_picture_was_searched():
+@pytest.mark.parametrize("parts", [0, 200])
+def test_holes_are_filled_as_if_the_whole_picture_was_searched(
+  parts, monkeypatch
+):
   """Against the transform of all pixels, ties included."""
+  monkeypatch.setattr(scene, "_PARTS", parts)
+  monkeypatch.setattr(scene, "_MARGIN", 5)
   rng = np.random.default_rng(1)
   for _ in range(60):
     size = tuple(rng.integers(1, 200, 2))

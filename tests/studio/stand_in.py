@@ -78,13 +78,16 @@ def paint(
     mean = label.astype(np.float32).mean(-1) / 127.5 - 1
     shift = 0.0 if table is None else np.tanh(table.sum()) / 4
     return np.stack([mean, -mean, mean * 0 + np.float32(shift)], -1)
-  red = (label * 37 + 11) % 256
-  green = (instance * 53 + 7) % 256
-  blue = np.zeros(label.shape)
+  # In 8 bits, where sums and products are modulo 256.
+  picture = np.zeros((*label.shape, 3), np.uint8)
+  picture[..., 0] = label.astype(np.uint8) * np.uint8(37) + np.uint8(11)
+  picture[..., 1] = instance.astype(np.uint8) * np.uint8(53) + np.uint8(7)
   if objects is not None and table is not None:
     weights = np.arange(1, table.shape[1] + 1)
-    blue = np.rint(127.5 + 40 * (table @ weights))[objects] % 256
-  return (np.stack([red, green, blue], -1) / 127.5 - 1).astype(np.float32)
+    blue = np.rint(127.5 + 40 * (table @ weights)) % 256
+    picture[..., 2] = blue.astype(np.uint8)[objects]
+  levels = np.arange(256, dtype=np.float32) / np.float32(127.5) - 1
+  return levels[picture]
 
 
 def stand_in(
