@@ -60,7 +60,8 @@ def export(home: Home, header: Header, payload: bytes) -> Frame:
     "table": _table(scene),
   }
   members[SESSION] = bundle.session_text(session)
-  return {"name": f"{stem}.zip"}, bundle.pack(members)
+  told = {"name": f"{stem}.zip", "command": session["command"]}
+  return told, bundle.pack(members)
 
 
 def make(

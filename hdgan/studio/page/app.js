@@ -26,7 +26,8 @@ export function defaults() {
     layout: "split", // Map beside photo; or "single": photo under the overlay.
     compare: false, // Before and after, with a divider on the photo.
     divider: 0.5, // Where it is, 0..1.
-    original: false, // While held: the photo as it was when the scene was opened.
+    original: false, // While held: `first` in place of the photo.
+    real: false, // `first` is the real photo, where there is one.
     hold: false, // While held: no photo is made.
     byHand: false, // Photos are made by R only.
     level: 0, // Pictures: packed levels that the brush paints.
@@ -70,8 +71,10 @@ export class App {
     this.doc = null;
     /** The photo that is shown: {bitmap, blob, scale, version} or null. */
     this.photo = null;
-    /** The first photo of the scene since it was opened, as `photo`; for before and after. */
-    this.first = null;
+    /** The first photo of the scene since it was opened, as `photo`. */
+    this.opened = null;
+    /** The real photo of the scene, {bitmap}, once it was asked for; null for none. */
+    this.real = null;
     /** Seconds that the last full photo took, from asking to seeing. */
     this.last = null;
     /** An object in each style of its class: {row, bitmaps, version} or null. */
@@ -82,6 +85,11 @@ export class App {
     this.status = { state: "loading", text: "Loading …" };
     this.listeners = {};
     this.gone = new AbortController();
+  }
+
+  /** What the photo is compared with: its first state, or the real one. */
+  get first() {
+    return (this.ui.real && this.real) || this.opened;
   }
 
   /** @returns {() => void} that ends it */
@@ -216,7 +224,7 @@ export class App {
   /** Shows another document. @param {Doc} doc */
   open(doc) {
     this.doc = doc;
-    this.photo = this.first = this.previews = null;
+    this.photo = this.opened = this.real = this.previews = null;
     this.set({ selection: new Set(), hover: -1, fresh: false });
     this.emit("open", doc);
   }

@@ -96,7 +96,7 @@ export class Options {
         this.say, this.size.element, this.scale.element, this.holeField, this.fresh, this.mirror),
       h("span", { class: "space" }),
       h("div", { class: "view", role: "group", "aria-label": "View" }, this.overlay.element,
-        buttons.group("outlines", "layout", "compare", "original"),
+        buttons.group("outlines", "layout", "compare", "original", "real"),
         buttons.group("out", "fit", "actual", "in")));
     app.on("meta", () => this.fill());
     app.on("ui", (names) => (names.some((one) => one !== "hover") ? this.refresh() : null));

@@ -2,6 +2,7 @@
 
 import { classOf, escape, goTo, likeSelected, present, setSeed, walk } from "./deeds.js";
 import { duplicate, makeStamp, removeSelection, setClass, setStyle } from "./deeds.js";
+import { hasReal } from "./real.js";
 
 /**
  * One thing to do. `keys` as `keyName` gives them. `run` may be told `more`:
@@ -32,7 +33,7 @@ const tool = (id, title, key, help, only) => ({
 });
 
 const size = (id, title, icon, keys, by) => ({
-  id, title, icon, keys, group: "Brush", help: `${Math.abs(by)} pixels ${by < 0 ? "less" : "more"}`,
+  id, title, icon, keys, group: "Brush", help: `by ${Math.abs(by)}`,
   run: (app) => app.set({ size: clamp(app.ui.size + by, 1, 512) }),
 });
 
@@ -205,6 +206,11 @@ const VIEWS = [
   {
     ...toggle("original", "First photo", "original", "\\", "View", "while it is held", "original"),
     by: "stage",
+  },
+  {
+    ...toggle("real", "Real photo", "real", "w", "View", "to compare with", "real"),
+    enabled: (app) => open(app) && hasReal(app),
+    run: (app) => app.set({ real: !app.ui.real, compare: !app.ui.real }),
   },
 ];
 

@@ -18,6 +18,8 @@ export function showDialog(app, title, ...body) {
   );
   cross.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
+  const first = dialog.querySelector("input, select, .primary");
+  if (first) first.autofocus = true;
   app.root.append(dialog);
   dialog.showModal();
   return dialog;

@@ -31,9 +31,9 @@ export class Dialogs {
 
 // What an export holds; objects and styles only where there are classes.
 const HELD = [
-  ["label.png", "the map"], ["instance.png", "its objects", "classes"],
+  ["label/", "the map"], ["inst/", "its objects", "classes"],
   ["photo.png", "the photo, lossless"], ["styles.json", "the look of each object", "classes"],
-  ["session.json", "what the studio needs to go on"],
+  ["session.json", "what Open files needs to go on with it"],
 ];
 
 /** Everything as one zip. */
@@ -52,7 +52,7 @@ function exportDialog(app) {
       doc.exported(state);
       app.store.later();
       app.announce(`Saved ${answer.header.name}`);
-      if (answer.header.command) replayDialog(app, answer.header);
+      replayDialog(app, answer.header);
       return true;
     },
   });
@@ -68,13 +68,20 @@ function save(name, blob) {
 /** How an export is made into photos again. */
 function replayDialog(app, { name, command }) {
   const copy = action("Copy", async () => {
-    await navigator.clipboard.writeText(command);
+    await navigator.clipboard.writeText(`${unzip}\n${command}`);
     copy.textContent = "Copied";
   });
+  const unzip = `unzip ${quoted(name)} -d ${quoted(name.replace(/\.zip$/, ""))}`;
   const dialog = showDialog(app, `Saved ${name}`,
-    h("p", {}, "This makes the same photo again, byte for byte:"), h("pre", {}, command),
+    h("p", {}, "Unpacked, it makes the same photo again, byte for byte:"),
+    h("pre", { tabindex: 0 }, `${unzip}\n${command}`),
     actions(copy, action("Close", () => dialog.close(), "primary")),
   );
+}
+
+/** A name as a shell takes it. */
+function quoted(name) {
+  return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 }
 
 // What pointers do, and the keys that the stage takes itself.

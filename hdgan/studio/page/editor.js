@@ -7,6 +7,7 @@ import { Link } from "./link.js";
 import { openAnswer } from "./opening.js";
 import { Panels } from "./panels.js";
 import { Previews } from "./previews.js";
+import { Real } from "./real.js";
 import { Stage } from "./stage.js";
 import { Store } from "./store.js";
 import { Tools } from "./tools.js";
@@ -22,6 +23,7 @@ export function mount(root, send) {
   const stage = new Stage(app), panels = new Panels(app), link = new Link(app);
   new Tools(app, stage);
   new Previews(app);
+  new Real(app);
   new Dialogs(app);
   Object.assign(app, { stage, store: new Store(app) });
   root.replaceChildren(panels.around(stage.element));
@@ -29,6 +31,7 @@ export function mount(root, send) {
   takeKeys(app, stage.canvas);
   takeFiles(app);
   app.on("wanted", (id) => openScene(app, id));
+  send.onRenew = () => app.emit("render");
   app.listen(window, "online", () => app.emit("render"));
   app.listen(window, "beforeunload", (event) => {
     if (app.doc && app.store.saved === false) event.preventDefault();

@@ -8,7 +8,7 @@ FOLDER = pathlib.Path(__file__).parent
 # In an order in which each imports only from those before it.
 MODULES = (
   "frame", "dom", "icons", "raster", "plane", "history", "doc", "app", "link",
-  "previews", "disk", "record", "store",
+  "previews", "real", "disk", "record", "store",
   "view", "colours", "painter", "divider", "stage",
   "selecting", "painting", "pointers", "tools",
   "deeds", "commands", "keys",

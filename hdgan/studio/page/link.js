@@ -218,11 +218,12 @@ export class Link {
   show(photo, start) {
     const { app } = this, old = app.photo;
     app.photo = photo;
-    if (!app.first || (photo.version === this.opening && app.first.scale > 1)) app.first = photo;
+    const { opened } = app;
+    if (!opened || (photo.version === this.opening && opened.scale > 1)) app.opened = photo;
     if (photo.scale === 1) app.last = (this.world.now() - start) / 1000;
     this.tries = 0;
     app.emit("photo");
-    if (old && old !== app.first) old.bitmap.close();
+    if (old && old !== app.opened) old.bitmap.close();
     if (photo.scale === 1) app.say("ready", "Ready");
     else app.say("draft", "Draft at a quarter of the size", { actions: ["stop"] });
   }

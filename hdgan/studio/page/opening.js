@@ -11,9 +11,10 @@ import { h } from "./dom.js";
  * @returns {boolean} true: a dialog that asked for it is done
  */
 export function openAnswer(app, answer) {
-  const doc = new Doc(answer.header, answer.payload);
-  doc.resolve(answer.header.resolved || []);
+  const { header, payload } = answer, doc = new Doc(header, payload);
+  doc.resolve(header.resolved || []);
   app.open(doc);
+  for (const note of header.notes || []) app.announce(note);
   return true;
 }
 
@@ -77,9 +78,15 @@ export function sideFault(side, meta) {
 }
 
 const ROLES = [
-  ["label", "Map of classes", ".png,.npy,.tif,.tiff,.bmp,.gif", "each pixel the id of its class"],
-  ["instance", "Map of objects", ".png,.npy,.tif,.tiff", "may be left out"],
-  ["export", "Or an export", ".zip", "what Export has saved goes on as it was"],
+  ["label", "Map of classes", ".png,.tif,.tiff", "each pixel the id of its class"],
+  ["instance", "Map of objects", ".png,.tif,.tiff", "may be left out"],
+  ["image", "Real photo", ".jpg,.jpeg,.png,.tif,.tiff", "to compare with; may be left out"],
+  ["export", "Or an export", ".zip", "goes on as it was saved"],
+];
+
+const PICTURE_ROLES = [
+  ["label", "Picture", ".png,.jpg,.jpeg,.tif,.tiff", "what the photo is made from"],
+  ...ROLES.slice(2),
 ];
 
 /**
@@ -88,18 +95,14 @@ const ROLES = [
  * @param {File[]} [files] that were dropped
  */
 export function openDialog(app, files = []) {
-  const picture = app.meta.kind === "picture";
-  const roles = ROLES.filter(([role]) => !(picture && role === "instance"));
-  const fields = roles.map(([role, text, accept, hint]) => {
-    const title = picture && role === "label" ? "Picture" : text;
-    const tip = picture && role === "label" ? "what the photo is made from" : hint;
-    const more = { hint: tip, about: [role] };
-    return new Field(title, h("input", { type: "file", accept }), more);
-  });
-  for (const file of files) give(fields[roleOf(file, roles)], file);
+  const roles = app.meta.kind === "picture" ? PICTURE_ROLES : ROLES;
+  const fields = roles.map(([role, text, accept, hint]) => (
+    new Field(text, h("input", { type: "file", accept }), { hint, about: [role] })
+  ));
+  for (const file of files) give(fields[placeOf(file, roles)], file);
   const taken = () => roles.flatMap(([role], i) => {
     const [file] = fields[i].input.files;
-    return file ? [{ role, file, field: fields[i] }] : [];
+    return file ? [{ role, file }] : [];
   });
   askDialog(app, {
     title: "Open files", verb: "Open", fields, body: fields.map((one) => one.element),
@@ -111,18 +114,20 @@ export function openDialog(app, files = []) {
       return whole || names.includes("label") || fields[0].fail("It needs this one too.");
     },
     run: async (signal) => {
-      const chosen = taken();
-      // A refusal names the place in the list.
-      chosen.forEach(({ role, field }, i) => (field.about = [role, `files[${i}]`]));
-      return openAnswer(app, await sendFiles(app, chosen, signal));
+      const chosen = taken(), answer = await sendFiles(app, chosen, signal);
+      const shown = await openAnswer(app, answer);
+      const image = answer.header.photo && chosen.find(({ role }) => role === "image");
+      if (shown && image) app.doc.real = image.file;
+      return shown;
     },
   });
 }
 
-/** Which role a dropped file has, by its name. */
-function roleOf(file, roles) {
-  const maps = /inst/i.test(file.name) ? "instance" : "label";
-  const role = /\.zip$/i.test(file.name) ? "export" : maps;
+/** Which field a dropped file goes into, by its name. */
+function placeOf({ name }, roles) {
+  const [role] = [
+    ["export", /\.zip$/i], ["instance", /inst/i], ["image", /photo|image|leftImg/i],
+  ].find(([, pattern]) => pattern.test(name)) || ["label"];
   return Math.max(0, roles.findIndex(([one]) => one === role));
 }
 
@@ -142,7 +147,7 @@ async function sendFiles(app, chosen, signal) {
 /** Scenes on offer and those that this browser keeps, with pictures. */
 export async function scenesDialog(app) {
   const find = h("input", { type: "search", placeholder: "Search", "aria-label": "Search" });
-  const kept = app.store.kept ? await app.store.kept() : [], close = () => dialog.close();
+  const kept = await app.store.kept(), close = () => dialog.close();
   const offered = (template) => app.scenes.filter((one) => !!one.template === template);
   const groups = [
     group("Kept in this browser", kept.map((one) => keptCard(app, one, close))),
@@ -202,10 +207,11 @@ async function thumb(app, id, picture) {
   }
 }
 
-/** A scene that the browser keeps. */
-function keptCard(app, { key, name, time, copy }, close) {
-  const when = new Date(time).toLocaleString();
-  const text = [h("span", {}, copy ? `${name} (copy)` : name), h("small", {}, when)];
+/** A scene that the browser keeps; of one on offer it is what was done to it. */
+function keptCard(app, { key, name, time, w, h: height, copy, id }, close) {
+  const what = copy ? "copy" : id == null ? `${w} × ${height}` : "changed";
+  const when = `${what}, ${new Date(time).toLocaleString()}`;
+  const text = [h("span", {}, name), h("small", {}, when)];
   const open = h("button", { type: "button", class: "card" }, ...text);
   const forget = action("Forget", () => null);
   forget.setAttribute("aria-label", `Forget ${name}`);
@@ -222,6 +228,8 @@ function keptCard(app, { key, name, time, copy }, close) {
     }
     await app.store.forget(key);
     both.remove();
+    // Shown, it begins anew.
+    if (app.doc.kept.key === key && id != null && !copy) app.emit("wanted", id);
   });
   return both;
 }
