@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from hdgan.errors import InputError
 from hdgan.studio.guard import bracketed, is_everywhere
+from hdgan.whole_files import is_remote
 
 LOCAL = "127.0.0.1"
 # A run's own ports lie where systems give none away by themselves.
@@ -44,7 +45,9 @@ def listen(host: str, port: int, workdir: pathlib.Path) -> socket.socket:
 
 def own_ports(workdir: pathlib.Path) -> Sequence[int]:
   """Ports that a run takes if it can, the same ones at each start."""
-  place = os.fsencode(os.path.realpath(workdir))
+  # A bucket is the same wherever a command is started.
+  path = workdir if is_remote(workdir) else os.path.realpath(workdir)
+  place = os.fsencode(path)
   return [
     _FIRST + zlib.crc32(place + bytes([i])) % _COUNT for i in range(_TRIES)
   ]

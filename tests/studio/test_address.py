@@ -25,13 +25,16 @@ def port_of(host, port, workdir):
     return listening.getsockname()[1]
 
 
-def test_a_run_has_a_port_of_its_own(tmp_path):
+def test_a_run_has_a_port_of_its_own(tmp_path, monkeypatch):
   """The same at each start and by each path; other runs have others."""
   (tmp_path / "link").symlink_to(tmp_path / "a")
   (tmp_path / "a").mkdir()
   first, *_ = own = address.own_ports(tmp_path / "a")
   assert len(set(own)) == 3 and all(20000 <= p < 30000 for p in own)
   assert address.own_ports(tmp_path / "link") == own
+  bucket = address.own_ports("gs://bucket/run")
+  monkeypatch.chdir(tmp_path)
+  assert address.own_ports("gs://bucket/run") == bucket != own
   names = [address.own_ports(tmp_path / f"{i}")[0] for i in range(50)]
   assert len(set(names)) > 45
   assert port_of(LOCAL, 0, tmp_path / "a") in own
