@@ -81,7 +81,9 @@ def test_nothing_outside_the_studio_is_styled():
   sheet = re.sub(r"@keyframes [\w-]+ \{.*?\} \}", "", sheet)
   # Selectors stand before a brace that opens declarations.
   heads = re.findall(r"([^{};]+)\{", sheet)
-  selectors = [head.strip() for head in heads if not head.strip().startswith("@")]
+  selectors = [
+    head.strip() for head in heads if not head.strip().startswith("@")
+  ]
   assert len(selectors) > 100
   depth = [re.sub(r"\([^()]*\)", "", one) for one in selectors]
   strange = [
@@ -110,34 +112,38 @@ def test_each_command_has_an_icon(name):
 # what they are in, where that does not scroll. Texts that are cut off.
 FAULTS = """
 (() => {
-  const root = document.querySelector(".hdgan-studio");
-  const name = (e) => `${e.tagName} ${e.className} ${e.title || e.textContent}`.trim();
-  const seen = (e) => e.checkVisibility() && !e.closest(".unseen");
+  const root = document.querySelector(".hdgan-studio"), faults = [];
+  const shown = [...root.querySelectorAll("*")].filter(
+    (e) => e.checkVisibility() && !e.closest(".unseen"));
+  const name = (e) => `${e.className} ${e.title || e.textContent}`.trim();
   const scrolls = (e) => /auto|scroll/.test(getComputedStyle(e).overflowY);
-  const faults = [];
-  for (const e of root.querySelectorAll("button, input, select, summary")) {
-    if (!seen(e)) continue;
-    const box = e.getBoundingClientRect();
-    let left = 0, right = innerWidth, cut = false;
-    for (let p = e.parentElement; p !== root.parentElement; p = p.parentElement) {
-      if (getComputedStyle(p).display === "contents") continue;
+  const around = (e) => {
+    const all = [];
+    for (let p = e.parentElement; p !== root; p = p.parentElement) all.push(p);
+    return all.filter((p) => getComputedStyle(p).overflowX !== "visible");
+  };
+  for (const e of shown) {
+    if (!e.matches("button, input, select, summary")) continue;
+    let box = e.getBoundingClientRect(), cut = false;
+    for (const p of around(e)) {
       const b = p.getBoundingClientRect();
-      if (getComputedStyle(p).overflowX !== "visible" && !p.matches(".hdgan-studio")) {
-        left = Math.max(left, b.left), right = Math.min(right, b.right);
-        const below = box.bottom > b.bottom + 1 || box.top < b.top - 1;
-        cut ||= below && !scrolls(p);
-      }
+      cut ||= box.left < b.left - 1 || box.right > b.right + 1;
+      if (scrolls(p)) box = b;
+      cut ||= box.bottom > b.bottom + 1 || box.top < b.top - 1;
     }
-    if (box.left < left - 1 || box.right > right + 1 || cut) faults.push(`reach: ${name(e)}`);
+    cut ||= box.left < -1 || box.right > innerWidth + 1;
+    if (cut) faults.push(`reach: ${name(e)}`);
   }
-  for (const e of root.querySelectorAll("button, h2, h3, p, span")) {
-    if (!seen(e) || e.closest(".name, .status, .said, .advice")) continue;
+  for (const e of shown) {
+    if (!e.matches("button, h2, h3, p, span") || !e.clientWidth) continue;
+    // These end in dots; their title has it all, or a card below.
+    if (e.matches(".name, .status, .status *, .said, .advice")) continue;
     if (e.querySelector(".name")) continue;
-    if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth) faults.push(`text: ${name(e)}`);
+    if (e.scrollWidth > e.clientWidth + 1) faults.push(`text: ${name(e)}`);
   }
-  if (root.scrollWidth > root.clientWidth) faults.push("the page scrolls sideways");
+  if (root.scrollWidth > root.clientWidth) faults.push("scrolls sideways");
   const stage = root.querySelector("canvas.stage").getBoundingClientRect();
-  if (stage.width < 200 || stage.height < 120) faults.push("the stage is small");
+  if (stage.width < 200 || stage.height < 120) faults.push("a small stage");
   return faults;
 })()
 """
@@ -220,10 +226,14 @@ def states() -> list[tuple[Any, ...]]:
 @pytest.mark.slow
 def test_the_stage_stays_where_it_is(browse):
   visit = browse()
-  box = "document.querySelector('canvas.stage').getBoundingClientRect().toJSON()"
+  box = (
+    "document.querySelector('canvas.stage').getBoundingClientRect().toJSON()"
+  )
   before = visit.page.evaluate(box)
   for state, text, more in states():
-    visit.app("(app.say(x[0], x[1], x[2]), app.announce(x[1]))", [state, text, more])
+    visit.app(
+      "(app.say(x[0], x[1], x[2]), app.announce(x[1]))", [state, text, more]
+    )
     assert visit.page.evaluate(box) == before
   for tool in ("select", "brush", "erase", "fill", "pick", "stamp"):
     visit.app("app.set({tool: x})", tool)
@@ -235,38 +245,36 @@ def test_the_stage_stays_where_it_is(browse):
 def focused(visit: Visit) -> str:
   """What has the focus, in words."""
   return visit.page.evaluate(
-    "(({ ariaLabel, textContent, className }) => ariaLabel || textContent"
-    " || className)(document.activeElement)"
+    "(({ ariaLabel, textContent }) => ariaLabel || textContent)"
+    "(document.activeElement)"
   )
 
 
 @pytest.mark.slow
 def test_the_order_of_tabs(browse):
-  """Groups have one stop each; all can be reached and left."""
+  """A group has one stop: what is chosen in it."""
   visit = browse()
   select(visit)
-  visit.app("app.set({tool: 'brush'})")
-  visit.page.evaluate("document.activeElement.blur()")
+  visit.app("app.set({tool: 'brush', label: 4})")
+  visit.page.get_by_role("button", name="Scenes: street_0").focus()
   order = []
-  for _ in range(60):
+  while not order or focused(visit) != order[0]:
+    order.append(focused(visit))
     visit.page.keyboard.press("Tab")
-    name = focused(visit)
-    if order and name == order[0]:
-      break
-    order.append(name)
-  groups = [
-    one for one in order if one in ("Brush", "Classes", "sky", "Style 1") or "Style" in one
-  ]
-  assert order[0] == "Scenes" or order[0].startswith("street")
-  for stop in ("Brush", "Size", "Classes", "Class of what is selected", "Export"):
-    assert stop in order, (stop, order)
-  # Of six tools, seven classes and the styles of one: a stop each.
-  assert sum(one in ("Select", "Brush", "Eraser", "Fill", "Pick") for one in order) == 1
-  assert sum(one in CLASS_NAMES for one in order) == 1
-  assert sum(one.startswith(("Style ", "Drawn")) for one in groups) <= 1
-
-
-CLASS_NAMES = ("sky", "road", "building", "grass", "car", "person", "tree")
+    assert len(order) < 60
+  # After the last one comes the browser itself.
+  assert order[1:-1] == [
+    "New blank scene", "Open files", "Random looks", "Seed of the random looks",
+    "Keys", "Export",
+    "Size", "Size, px", "New object", "Map",
+    "Outlines", "Side by side", "Before and after", "First photo",
+    "Zoom out", "Fit", "Pixel by pixel", "Zoom in",
+    "Brush", "Map and photo. Arrow keys move the pointer,"
+    " Enter presses and lets go.",
+    "Classes", "car", "Class of what is selected",
+    "Make stamp", "Duplicate", "Remove", "Try all on it", "Style 2",
+    "As numbers",
+  ]  # fmt: skip
 
 
 @pytest.mark.slow
@@ -282,9 +290,12 @@ def test_arrows_go_about_in_groups(browse):
   page.keyboard.press("ArrowDown")
   assert visit.app("app.ui.label") == 0
   checked = page.get_by_role("radio", checked=True)
-  assert page.get_by_role("radiogroup", name="Classes").get_by_role(
-    "radio", checked=True
-  ).all_inner_texts()[0].startswith("sky")
+  assert (
+    page.get_by_role("radiogroup", name="Classes")
+    .get_by_role("radio", checked=True)
+    .all_inner_texts()[0]
+    .startswith("sky")
+  )
   assert checked.count() == 2  # A class and a style.
   select(visit)
   first = page.get_by_role("radio", name="Style 1", exact=True)

@@ -38,6 +38,7 @@ export function topBar(app, buttons) {
   app.on("open", (doc) => {
     setText(name, doc.name || "Untitled");
     setAttribute(scene, "title", `${name.textContent}: choose another scene (P)`);
+    setAttribute(scene, "aria-label", `Scenes: ${name.textContent}`);
   });
   const looks = h("div", { class: "group looks-seed" }, buttons.make("random"), seed);
   app.on("meta", () => {
@@ -60,7 +61,9 @@ export function toolBar(app, buttons) {
     ...LEFT.map((id) => buttons.make(id)));
   for (const button of bar.children) button.setAttribute("data-stop", "");
   makeRoving(bar);
-  roving(bar);
+  const follow = () => roving(bar, bar.children[LEFT.indexOf(app.ui.tool)]);
+  app.on("ui", (names) => (names.includes("tool") ? follow() : null));
+  follow();
   return bar;
 }
 

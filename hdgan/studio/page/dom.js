@@ -65,7 +65,7 @@ export function roving(group, chosen = null) {
 /** The members that can be reached: not disabled, not hidden. */
 function stops(group) {
   const members = /** @type {HTMLElement[]} */ ([...group.querySelectorAll("[data-stop]")]);
-  return members.filter((one) => !one.hidden && !one.hasAttribute("disabled"));
+  return members.filter((one) => !one.matches("[hidden], .other-kind, :disabled"));
 }
 
 /** Where an arrow key leads, null for other keys. */
