@@ -14,7 +14,7 @@ from studio.test_scenes import maps_of
 from tiny import file_limit
 
 from hdgan.datasets import files
-from hdgan.studio import bundle, limits, uploads
+from hdgan.studio import bundle, limits, sent_files
 from hdgan.studio.refusal import Refusal
 from hdgan.studio.studio import Studio
 
@@ -118,7 +118,7 @@ def encoded(format):
 )  # fmt: skip
 @pytest.mark.parametrize("role", ["label", "instance"])
 def test_other_formats_are_not_even_opened(studio, role, data, monkeypatch):
-  monkeypatch.setattr(uploads, "check", None)
+  monkeypatch.setattr(sent_files, "check", None)
   fault = refused(studio, **{"label": encoded("PNG"), role: data})
   assert (fault.code, fault.field) == ("format", role)
   assert "is no PNG or TIFF" in fault.message
@@ -145,7 +145,7 @@ def bomb(width, height):
   "size", [(8192, 8192), (20000, 10), (2**31 - 1, 2**31 - 1), (0, 5)]
 )
 def test_bombs_are_refused_before_they_are_unpacked(studio, size, monkeypatch):
-  monkeypatch.setattr(uploads, "check", None)
+  monkeypatch.setattr(sent_files, "check", None)
   fault = refused(studio, label=bomb(*size))
   assert fault.field == "label" and fault.code in ("size", "input")
 
