@@ -139,11 +139,13 @@ def _entry(id: int, name: str, photo: bool, template: bool) -> dict[str, Any]:
 
 
 def _has_photo(inputs: SynthesisInputs, i: int) -> bool:
-  """Whether a map has a photo; a prepared copy is asked when it is read."""
-  example = inputs.examples[i] if inputs.paths else None
-  return (
-    example.image is not None if isinstance(example, ExampleFiles) else True
-  )
+  """Whether a map has a photo; of prepared copies, which are not read, yes."""
+  if not isinstance(inputs.examples, list | tuple):
+    return True
+  example = inputs.examples[i]
+  if isinstance(example, ExampleFiles):
+    return example.image is not None
+  return bool(example["image"])
 
 
 def find(renderer: Renderer, source: str) -> Shelf:

@@ -22,13 +22,12 @@ def sprite(home: Home, header: Header, payload: bytes) -> Frame:
   label = fields.integer_of(header, "label", 0, len(names) - 1, code="label")
   centers = bank.styles.of_class(label) if bank else ()
   if bank is None or not len(centers):
-    why = f"{names[label]!r} has no styles"
-    if home.renderer.channels and bank is None:
-      why = "this run has no style bank yet"
-    raise Refusal(
-      "none", why, field="label",
-      hint="make one with --mode=styles" if home.renderer.channels else "",
-    )  # fmt: skip
+    why, hint = f"{names[label]!r} has no styles", ""
+    if bank is not None:
+      hint = "--mode=styles with a smaller --min_area finds some"
+    elif home.renderer.channels:
+      why, hint = "this run has no style bank yet", "--mode=styles makes one"
+    raise Refusal("none", why, field="label", hint=hint)
   told = {
     "type": "", "count": len(centers), "side": 0,
     "values": [short_floats(center) for center in centers],

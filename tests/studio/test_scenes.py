@@ -1,5 +1,6 @@
 """The scenes on offer, against maps that the tests write themselves."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -155,6 +156,32 @@ def test_templates_come_last_and_are_bounded(monkeypatch):
   assert head["note"] == "2 more maps are not listed"
   scene, runs = studio.call("scene", {"id": 4}, b"")
   np.testing.assert_array_equal(maps_of(scene, runs)[0], street(seed=2)[0])
+
+
+class Records:
+  """Examples in a prepared copy, which counts how often one is read."""
+
+  def __init__(self, examples):
+    self.examples, self.reads = examples, 0
+
+  def __len__(self):
+    return len(self.examples)
+
+  def __getitem__(self, i):
+    self.reads += 1
+    return self.examples[i]
+
+
+def test_a_prepared_copy_is_listed_without_reading_it():
+  renderer = stand_in()
+  inputs = street_inputs(renderer, 4)
+  records = Records(inputs.examples)
+  inputs = dataclasses.replace(inputs, examples=records)
+  studio = Studio(renderer, inputs, "stage")
+  assert len(studio.call("scenes", {}, b"")[0]["scenes"]) == 4
+  assert records.reads == 0
+  studio.call("scene", {"id": 2}, b"")
+  assert records.reads == 1
 
 
 def test_without_data_there_is_a_scene_all_the_same(tmp_path, capsys):
