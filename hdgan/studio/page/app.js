@@ -40,8 +40,8 @@ export const AWAY = {
   offline: { hint: "Edits go on and are kept; the page tries again.", actions: ["retry"] },
   warming: {},
   token: {
-    hint: "The studio was started anew. Give the address that it printed.",
-    actions: ["reconnect"],
+    text: "The studio does not know this page.", actions: ["reconnect"],
+    hint: "It may have been started anew: give the address that it printed.",
   },
 };
 
@@ -162,7 +162,7 @@ export class App {
     const { code, field = "", hint = "" } = refusal, text = refusal.message || String(refusal);
     if (["aborted", "cancelled", "superseded"].includes(code)) return;
     if (code in AWAY) {
-      this.say(code, text, { hint, ...AWAY[code] });
+      this.say(code, AWAY[code].text || text, { hint, ...AWAY[code] });
       return;
     }
     const row = /^table\[(\d+)\]/.exec(field);

@@ -8,12 +8,14 @@ import { hasReal } from "./real.js";
  * One thing to do. `keys` as `keyName` gives them. `run` may be told `more`:
  * Shift, that is all of a class. `release` ends what lasts while a key is held.
  * `by: "stage"`: its keys are taken by the stage itself. `only`: a kind of scene.
+ * `sheet`: how the list of keys has it and those up to `last`; null: not at all.
  * @typedef {{id: string, title: string, icon: string, keys: string[], group: string,
  *   help: string, run: (app: import("./app.js").App) => void,
  *   release?: (app: import("./app.js").App) => void,
  *   pressed?: (app: import("./app.js").App) => boolean,
  *   enabled?: (app: import("./app.js").App) => boolean,
- *   by?: "stage", only?: "classes" | "picture"}} Command
+ *   by?: "stage", only?: "classes" | "picture",
+ *   sheet?: {title: string, last: string} | null}} Command
  */
 
 const open = (app) => !!app.doc && !app.busy;
@@ -57,6 +59,10 @@ const styleKey = (n) => {
     id: `style${n + 1}${all ? "all" : ""}`,
     title: `Style ${n + 1}${all ? " for all of the class" : ""}`,
     icon: "style", keys: [all ? `shift+${key}` : key], group: "Looks", only: "classes",
+    // One line of the sheet for all ten.
+    sheet: n ? null : {
+      title: all ? "Style for all of the class" : "Style", last: all ? "shift+0" : "0",
+    },
     help: all ? "all of the class, and new objects" : "the selected; else new objects",
     run: (app) => setStyle(app, n, all), enabled: able,
   }));

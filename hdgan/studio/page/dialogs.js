@@ -29,16 +29,18 @@ export class Dialogs {
   }
 }
 
-// What an export holds; objects and styles only where there are classes.
+// What an export holds, and of which models.
 const HELD = [
-  ["label/", "the map"], ["inst/", "its objects", "classes"],
-  ["photo.png", "the photo, lossless"], ["styles.json", "the look of each object", "classes"],
+  ["label/", "the map"],
+  ["inst/", "its objects", (meta) => meta.kind === "classes"],
+  ["photo.png", "the photo, lossless"],
+  ["styles.json", "the look of each object", (meta) => meta.style_channels > 0],
   ["session.json", "what Open files needs to go on with it"],
 ];
 
 /** Everything as one zip. */
 function exportDialog(app) {
-  const rows = HELD.filter(([, , kind]) => !kind || kind === app.meta.kind);
+  const rows = HELD.filter(([, , of]) => !of || of(app.meta));
   const list = rows.map(([name, text]) => [h("dt", {}, h("code", {}, name)), h("dd", {}, text)]);
   askDialog(app, {
     title: "Export", verb: "Download", fields: [], check: () => true,
@@ -94,8 +96,10 @@ const GESTURES = [
 
 /** All keys, by group; what there are no objects for is left out. */
 function keysDialog(app) {
-  const shown = COMMANDS.filter((one) => one.keys.length && isFor(one, app));
-  const row = (one) => keyRow(one.keys.map(keyText), one.title, one.help);
+  const shown = COMMANDS.filter((one) => one.keys.length && one.sheet !== null && isFor(one, app));
+  const row = ({ keys, title, help, sheet }) => (sheet
+    ? keyRow([keyText(keys[0]), "…", keyText(sheet.last)], sheet.title, help)
+    : keyRow(keys.map(keyText), title, help));
   const groups = [...Map.groupBy(shown, (one) => one.group)];
   const rows = groups.flatMap(([group, all]) => [heading(group), ...all.map(row)]);
   const gestures = GESTURES.map(([what, text]) => keyRow([what], text, ""));
@@ -126,12 +130,15 @@ function aboutKind(app) {
 /** Takes the address of a server that was started anew. */
 function reconnectDialog(app) {
   if (!app.send.connect) return null;
+  const why = app.doc
+    ? "The studio was started anew. Nothing is lost: your scene is in this page."
+    : "It answers only who has the address that it printed when it was started.";
   const address = new Field("Address that the studio printed", h("input", {
     type: "text", inputmode: "url", autocomplete: "off", placeholder: `${location.origin}/#token=…`,
   }), { hint: `To go on in this page, start it with --port=${location.port || 80}.` });
   return askDialog(app, {
-    title: "The studio was started anew", verb: "Connect", fields: [address],
-    body: [h("p", {}, "Nothing is lost: your scene is in this page."), address.element],
+    title: "Connect to the studio", verb: "Connect", fields: [address],
+    body: [h("p", {}, why), address.element],
     check: () => {
       const taken = app.send.connect(address.input.value.trim());
       return address.fail(taken ? "" : "There is no token in it.");

@@ -132,7 +132,7 @@ export class Link {
     if (state === "warming") {
       app.say("warming", "Warming up", { seconds: Math.round(elapsed), eta });
     } else if (state === "failed") {
-      app.fail({ code: "failed", message: "The model could not be started." });
+      app.fail({ code: "failed", message: app.meta.fault || "The model failed." });
     } else if (this.away()) {
       app.say(app.doc ? "ready" : "loading", app.doc ? "Ready" : "Loading …");
     }

@@ -1,8 +1,10 @@
 // How scenes come: blank, from files, from those on offer.
 
+import { colourLevels, colourRows, coloursOf } from "./colours.js";
 import { Field, action, actions, askDialog, choice, showDialog } from "./dialog.js";
 import { Doc } from "./doc.js";
 import { h } from "./dom.js";
+import { drawCover, smallCanvas } from "./pictures.js";
 
 /**
  * Shows what the server sent as the document; the store keeps the one before.
@@ -176,7 +178,8 @@ function group(title, cards) {
 
 /** A scene on offer. */
 function card(app, { id, name }, close) {
-  const picture = h("img", { alt: "" }), attributes = { class: "card", "data-name": name };
+  const picture = h("img", { alt: "" }), current = app.doc && app.doc.id === id;
+  const attributes = { class: "card", "data-name": name, "aria-current": current ? "true" : null };
   const button = h("button", { type: "button", ...attributes }, picture, h("span", {}, name));
   button.addEventListener("click", () => {
     close();
@@ -211,8 +214,14 @@ async function thumb(app, id, picture) {
 function keptCard(app, { key, name, time, w, h: height, copy, id }, close) {
   const what = copy ? "copy" : id == null ? `${w} × ${height}` : "changed";
   const when = `${what}, ${new Date(time).toLocaleString()}`;
-  const text = [h("span", {}, name), h("small", {}, when)];
-  const open = h("button", { type: "button", class: "card" }, ...text);
+  const picture = smallCanvas(160, 80, "map"), current = app.doc && app.doc.kept.key === key;
+  const open = h("button", {
+    type: "button", class: "card", "aria-current": current ? "true" : null,
+  }, picture, h("span", {}, name), h("small", {}, when));
+  whenSeen(app, open, async () => {
+    const doc = await app.store.open(key);
+    if (doc) drawMap(picture, doc, app.meta);
+  });
   const forget = action("Forget", () => null);
   forget.setAttribute("aria-label", `Forget ${name}`);
   const both = h("div", { class: "kept", "data-name": name }, open, forget);
@@ -232,4 +241,14 @@ function keptCard(app, { key, name, time, w, h: height, copy, id }, close) {
     if (app.doc.kept.key === key && id != null && !copy) app.emit("wanted", id);
   });
   return both;
+}
+
+/** Draws a map in its colours, small. */
+function drawMap(canvas, doc, meta) {
+  const whole = new OffscreenCanvas(doc.w, doc.h), image = new ImageData(doc.w, doc.h);
+  const pixels = new Uint32Array(image.data.buffer);
+  if (doc.kind === "picture") colourLevels(doc, doc.whole, meta.label_channels, pixels);
+  else colourRows(doc, doc.whole, coloursOf(doc.table, meta.classes), pixels);
+  whole.getContext("2d").putImageData(image, 0, 0);
+  drawCover(canvas, whole);
 }

@@ -1,5 +1,6 @@
 // The bar at the foot: how things are, in one place.
 
+import { commandOf } from "./commands.js";
 import { h, setAttribute, setText } from "./dom.js";
 import { icon } from "./icons.js";
 
@@ -86,7 +87,7 @@ export class Standing {
   }
 
   name(id) {
-    return { render: "Try again", stop: "Stop", retry: "Try now" }[id] || id;
+    return { render: "Try again", stop: "Stop", retry: "Try now" }[id] || commandOf(id).title;
   }
 
   button(sign, name, onclick) {
