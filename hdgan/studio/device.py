@@ -64,15 +64,16 @@ class _Job:
 
   def settle(
     self, result: Any = None, error: BaseException | None = None
-  ) -> None:
-    """Answers who waits, unless that was done."""
+  ) -> bool:
+    """Answers who waits; False if that was done before."""
     try:
       if error is None:
         self.future.set_result(result)
       else:
         self.future.set_exception(error)
+      return True
     except concurrent.futures.InvalidStateError:
-      pass
+      return False
 
 
 class Device:
@@ -163,9 +164,7 @@ class Device:
         self._forget_empty(job.session)
       if self._running is not None and is_meant(self._running):
         jobs.append(self._running)
-    for job in jobs:
-      job.settle(error=cancelled())
-    return bool(jobs)
+    return any([job.settle(error=cancelled()) for job in jobs])
 
   def close(self) -> None:
     """Ends the thread after what runs; what waits is refused."""

@@ -181,7 +181,7 @@ def _style_count(renderer: Renderer, label: int) -> int:
 def cancel(desk: Desk, header: Mapping[str, Any], payload: bytes) -> Frame:
   """Takes back what waits or runs of this session and a call."""
   name = header.get("call")
-  if name not in CALLS:
+  if not isinstance(name, str) or name not in CALLS:
     raise Refusal("call", f"there is no call {shown(name)}", field="call")
   return {"cancelled": desk.device.cancel(session_of(header), name)}, b""
 
