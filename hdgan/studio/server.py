@@ -174,7 +174,7 @@ class _Calls:
       )  # fmt: skip
     if request.headers.get("x-page", self._version) != self._version:
       raise Refusal(
-        "version", "the studio is a newer one than this page",
+        "version", "the studio is of another version than this page",
         field="x-page", hint="load the page again",
         status=HTTPStatus.CONFLICT,
       )  # fmt: skip
