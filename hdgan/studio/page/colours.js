@@ -109,13 +109,12 @@ export class Marks {
   }
 
   row([above, here, below], look, area, y) {
-    const { flags, thick: t, outlines } = look, period = 9 * t, out = this.out;
+    const { flags, thick: t, outlines, hatch } = look, period = 9 * t, out = this.out;
     let k = y * this.canvas.width + area.x;
     for (let i = t; i < area.w + t; i++, k++) {
       const v = here[i], l = here[i - t], r = here[i + t], u = above[i], d = below[i];
       const f = flags[v];
-      const hatch = look.hatch && f & SELECTED && (area.x + i + y) % period < t;
-      out[k] = hatch ? HATCH : 0;
+      out[k] = hatch && f & SELECTED && (area.x + i + y) % period < t ? HATCH : 0;
       if (v === l && v === r && v === u && v === d) continue;
       const all = flags[l] & flags[r] & flags[u] & flags[d];
       const some = flags[l] | flags[r] | flags[u] | flags[d];
@@ -189,6 +188,20 @@ export function edgePath({ w, h, bits }) {
     path.lineTo(x, y1);
   });
   return path;
+}
+
+/**
+ * A mask as an image of one colour.
+ * @param {import("./raster.js").Mask} mask
+ * @param {number} pixel as of `pixelOf`
+ * @returns {OffscreenCanvas}
+ */
+export function maskImage({ w, h, bits }, pixel) {
+  const canvas = new OffscreenCanvas(w, h), image = new ImageData(w, h);
+  const out = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < out.length; i++) out[i] = bits[i] ? pixel : 0;
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
 }
 
 /** Calls draw(j, from, to) for the runs of each line j = 0..n in which is(i, j) holds. */

@@ -55,7 +55,8 @@ export class Divider {
     const at = pane ? stage.dividerAt(pane) : null;
     element.hidden = at === null;
     if (at === null) return;
-    Object.assign(element.style, { left: `${at}px`, top: `${pane.y}px`, height: `${pane.h}px` });
+    const { top, bottom } = stage.photoSpan();
+    Object.assign(element.style, { left: `${at}px`, top: `${top}px`, height: `${bottom - top}px` });
     const percent = Math.round(this.app.ui.divider * 100);
     element.setAttribute("aria-valuenow", percent);
     element.setAttribute("aria-valuetext", `before on ${percent} %`);

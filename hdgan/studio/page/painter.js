@@ -159,19 +159,19 @@ export class Painter {
 
 /**
  * What a tool shows at the pointer, in pixels of the map.
- * @typedef {{x: number, y: number, path: Path2D, fill?: string, cross?: boolean}} Ghost
- * path: from (x, y); fill: a colour; cross: the pointer of the keyboard
+ * @typedef {{x: number, y: number, path?: Path2D, image?: OffscreenCanvas, cross?: boolean}} Ghost
+ * path: its outline, from (x, y); image: what fills it; cross: the pointer of the keyboard
  */
 
 /** @param {CanvasRenderingContext2D} context @param {Ghost} ghost */
-function drawGhost(context, { x, y, path, fill, cross }, from, scale) {
+function drawGhost(context, { x, y, path, image, cross }, from, scale) {
   const place = new DOMMatrix([scale, 0, 0, scale, from.x + x * scale, from.y + y * scale]);
   if (cross) return drawCross(context, place.e, place.f);
   const here = new Path2D();
   here.addPath(path, place);
-  if (fill) {
-    context.fillStyle = fill;
-    context.fill(here);
+  if (image) {
+    context.imageSmoothingEnabled = false;
+    context.drawImage(image, place.e, place.f, image.width * scale, image.height * scale);
   }
   // Light within dark is seen on any colour.
   for (const [width, colour] of [[3, "rgb(0 0 0 / 55%)"], [1.25, "#fff"]]) {

@@ -1,7 +1,7 @@
 // Tools that change pixels. Each is pressed, dragged and let go at places of the map, or
 // cancelled; `press` says whether a drag may follow.
 
-import { edgePath } from "./colours.js";
+import { edgePath, maskImage, pixelOf } from "./colours.js";
 import { disc, flood, hull, place, scaled, stroke } from "./raster.js";
 import { nameOf } from "./selecting.js";
 
@@ -220,17 +220,17 @@ export class Stamp {
     if (!this.made || made.some((one, i) => one !== this.made[i])) {
       this.shape = scaled(stamp.mask, stampScale, stampMirror);
       this.path = edgePath(this.shape);
+      const { color } = this.app.meta.classes[stamp.label];
+      this.image = maskImage(this.shape, pixelOf(color, 0.7));
       this.made = made;
     }
     return this.shape;
   }
 
   ghosts(p) {
-    const { ui, meta } = this.app;
-    if (!ui.stamp) return [];
+    if (!this.app.ui.stamp) return [];
     const { x, y } = place(this.mask(), p.x, p.y);
-    const { color } = meta.classes[ui.stamp.label];
-    return [{ x, y, path: this.path, fill: `rgb(${color.join(" ")} / 60%)`, mask: this.shape }];
+    return [{ x, y, path: this.path, image: this.image }];
   }
 
   press(p) {

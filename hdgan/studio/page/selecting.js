@@ -1,6 +1,6 @@
 // Tools that look at objects and take hold of them.
 
-import { edgePath } from "./colours.js";
+import { edgePath, maskImage, pixelOf } from "./colours.js";
 import { maskOf } from "./raster.js";
 
 const STILL = 4; // CSS pixels that a pressed pointer may stray without moving an object.
@@ -95,8 +95,11 @@ export class Select {
     const { doc, ui, meta } = this.app;
     const movable = (row) => meta.classes[doc.table[row].label]?.has_instances;
     const rows = [...ui.selection].filter(movable);
-    const ghosts = rows.map((row) => maskOf(doc, row)).filter(Boolean).map(({ x, y, ...mask }) => (
-      { x, y, path: edgePath(mask), fill: "rgb(255 255 255 / 35%)" }));
+    const ghosts = rows.map((row) => [row, maskOf(doc, row)]).filter(([, mask]) => mask).map(
+      ([row, mask]) => {
+        const image = maskImage(mask, pixelOf(meta.classes[doc.table[row].label].color, 0.7));
+        return { x: mask.x, y: mask.y, path: edgePath(mask), image };
+      });
     return { rows, ghosts, dx: 0, dy: 0 };
   }
 

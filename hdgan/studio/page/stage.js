@@ -210,9 +210,11 @@ export class Stage {
   /** From where to where in its pane the photo lies. */
   photoSpan() {
     const pane = this.panes.find((one) => one.show !== "map"), from = originOf(this.view, pane);
-    const left = Math.max(pane.x, from.x);
-    const right = Math.min(pane.x + pane.w, from.x + this.app.doc.w * this.view.scale);
-    return { left, right: Math.max(left + 1, right) };
+    const { w, h: height } = this.app.doc, { scale } = this.view;
+    const left = Math.max(pane.x, from.x), top = Math.max(pane.y, from.y);
+    const right = Math.max(left + 1, Math.min(pane.x + pane.w, from.x + w * scale));
+    const bottom = Math.max(top + 1, Math.min(pane.y + pane.h, from.y + height * scale));
+    return { left, right, top, bottom };
   }
 
   /** Where before and after meet in a pane, or null where they do not. */
