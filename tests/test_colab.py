@@ -55,6 +55,9 @@ def test_it_runs(tmp_path, monkeypatch):
   shown = [o for o in outputs if "image/png" in o.get("data", {})]
   # The style grid, the scene, and four times before beside after.
   assert len(shown) == 6
+  widget = "application/vnd.jupyter.widget-view+json"
+  assert [widget in o.get("data", {}) for o in outputs].count(True) == 1
+  assert widget in notebook.cells[-1].outputs[-1].data
   assert "0 trees after" in text and "undone: True" in text
   counts = dict(
     (" ".join(rest), int(number))
