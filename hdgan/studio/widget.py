@@ -101,4 +101,5 @@ def studio_widget(
   if not isinstance(source, Studio):
     renderer = open_renderer(pathlib.Path(source), step)
     source = Studio(renderer, scenes.find(renderer, input), size)
+    source.warm_up()
   return StudioWidget(source, height=height)

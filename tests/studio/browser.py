@@ -94,16 +94,17 @@ class Site:
 
   @property
   def url(self) -> str:
-    return f"{self.origin}/#token={TOKEN}"
+    return f"{self.origin}/#token={self.token}"
 
-  def start(self) -> None:
-    """Listens, on the same port and with the same token as before."""
+  def start(self, token: str = TOKEN) -> None:
+    """Listens, on the same port as before."""
+    self.token = token
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listening.bind(("127.0.0.1", self.port))
     listening.listen(128)
     self.port = listening.getsockname()[1]
-    self.server = make_server(make_app(self.studio, TOKEN))
+    self.server = make_server(make_app(self.studio, token))
     self.thread = threading.Thread(
       target=self.server.run, args=([listening],), daemon=True
     )
@@ -256,14 +257,15 @@ class Visit:
     self.app("app.set({label: x})", label)
 
   def export(self) -> dict[str, Any]:
-    """Exports as a person does: arrays of PNGs, JSON parsed, '' the zip."""
+    """Exports as a person does; see `read_export`."""
     self.press("Control+s")
     with self.page.expect_download() as download:
       self.button("Download").click()
     files = read_export(pathlib.Path(download.value.path()).read_bytes())
-    # A second dialog tells how it is replayed.
-    self.page.get_by_role("dialog").press("Escape")
-    self.page.get_by_role("dialog").wait_for(state="detached")
+    self.page.get_by_role("dialog", name="Export").wait_for(state="detached")
+    # Another tells how it is replayed, where it can be.
+    if self.page.get_by_role("dialog").count():
+      self.page.get_by_role("dialog").press("Escape")
     return files
 
   def shot(self, path: pathlib.Path) -> None:
@@ -271,17 +273,16 @@ class Visit:
 
 
 def read_export(data: bytes) -> dict[str, Any]:
-  """Files of an exported zip by name; its bytes as ''."""
+  """What an exported zip holds, by role; the zip itself as ''."""
   files: dict[str, Any] = {"": data}
   with zipfile.ZipFile(io.BytesIO(data)) as archive:
     for name in archive.namelist():
-      content = archive.read(name)
-      if name.endswith(".png"):
-        files[name] = np.array(Image.open(io.BytesIO(content)))
-      elif name.endswith(".json"):
-        files[name] = json.loads(content)
+      path, content = pathlib.PurePath(name), archive.read(name)
+      if path.suffix == ".json":
+        files[path.stem] = json.loads(content)
       else:
-        files[name] = content
+        role = path.parts[0] if len(path.parts) > 1 else path.stem
+        files[role] = np.array(Image.open(io.BytesIO(content)))
   return files
 
 

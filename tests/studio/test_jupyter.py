@@ -12,7 +12,7 @@ import urllib.request
 
 import numpy as np
 import pytest
-from studio.browser import Visit, chromium, straight
+from studio.browser import PATIENCE, Visit, chromium, straight
 from studio.stand_in import ROAD, street
 
 pytestmark = pytest.mark.slow
@@ -102,6 +102,7 @@ def test_the_widget_in_jupyterlab(lab):
     visit = Visit(lab, page)
     visit.watch()
     page.goto(lab.url)
+    page.set_default_timeout(2 * PATIENCE)  # Of megabytes of scripts.
     page.get_by_text("(ipykernel) | Idle").wait_for()
     run_cell(page, 0)
     visit.ready()
@@ -124,11 +125,11 @@ def test_the_widget_in_jupyterlab(lab):
     np.testing.assert_array_equal(painted.label, want)
 
     files = visit.export()
-    np.testing.assert_array_equal(files["label.png"], want)
+    np.testing.assert_array_equal(files["label"], want)
     np.testing.assert_array_equal(
-      files["instance.png"], np.where(covered, ROAD, instance)
+      files["inst"], np.where(covered, ROAD, instance)
     )
-    assert files["photo.png"].shape == (64, 128, 3)
+    assert files["photo"].shape == (64, 128, 3)
 
     # A photo is made while another cell runs.
     run_cell(page, 1)

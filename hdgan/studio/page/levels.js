@@ -49,6 +49,8 @@ export class Levels {
       ...(this.picker ? [this.picker] : []), ...this.sliders,
       h("h3", {}, "Recent"), this.swatches, this.paper,
     );
+    // White has as many channels as the run's pictures.
+    app.set({ paper: app.ui.paper % 2 ** (8 * this.channels) });
     this.recent = [0, app.ui.paper];
     this.refresh();
   }
