@@ -133,11 +133,12 @@ def test_the_widget_in_jupyterlab(lab):
 
     # A photo is made while another cell runs.
     run_cell(page, 1)
-    page.get_by_text("(ipykernel) | Busy").wait_for()
+    running = page.locator(".jp-InputPrompt").nth(1).get_by_text("[*]:")
+    running.wait_for()
     page.locator("canvas.stage").scroll_into_view_if_needed()
     visit.press("Control+z")
     visit.ready()
-    assert page.get_by_text("(ipykernel) | Busy").count() == 1
+    assert running.count() == 1
     np.testing.assert_array_equal(visit.doc().plane, before.plane)
     assert visit.outside == []
     assert not [one for one in visit.errors if one.startswith("script")]
