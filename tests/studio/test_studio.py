@@ -50,7 +50,8 @@ def waits(studio, count):
 def test_every_call_of_the_protocol_is_there():
   path = pathlib.Path(__file__).parents[2] / "hdgan/studio/README.md"
   text = path.read_text()
-  rows = text.split("| call | header, payload | answer |")[1].splitlines()
+  table = text.split("| call | header, payload | answer |")[1]
+  rows = table.split("\n\n")[0].splitlines()
   named = {row.split("`")[1] for row in rows if row.startswith("| `")}
   assert named == set(CALLS)
 
