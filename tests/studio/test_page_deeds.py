@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(not NODE, reason="there is no node")
 EXPORTS = (
   "App, Doc, Link, COMMANDS, keyName, keyText, canRun, isFor, pause, sideFault,"
   " packFrame, unpackFrame, packRuns, setStyle, setSeed, setClass, duplicate,"
-  " escape, walk, openAnswer, removeSelection"
+  " escape, walk, openAnswer, removeSelection, takePaper"
 )
 # A page without a browser: a server that answers when it is told to, a clock
 # that goes on when it is told to, bitmaps that are the bytes.
@@ -545,6 +545,26 @@ def test_walk_goes_round(run):
 )
 def test_sides_of_a_blank_scene(run, side, fault):
   assert run(f"done(sideFault({side}, META));") == fault
+
+
+def test_the_paper_of_a_picture(run):
+  """Black on white, white on black; one channel, three of them."""
+  got = run("""
+    const paper = (levels, channels, level) => {
+      const { app } = world({ kind: "picture", label_channels: channels });
+      app.set({ level });
+      const plane = Uint32Array.from(levels);
+      app.open(new Doc({ kind: "picture", w: 4, h: 1 }, packRuns(plane)));
+      takePaper(app);
+      return [app.ui.paper, app.ui.level];
+    };
+    done([
+      paper([255, 255, 0, 255], 1, 0), paper([0, 255, 0, 0], 1, 0),
+      paper([0xffffff, 7, 0xffffff, 7 << 16], 3, 0x123456),
+      paper([9, 9, 9, 1], 1, 0x123456),
+    ]);
+  """)
+  assert got == [[255, 0], [0, 255], [0xFFFFFF, 0x123456], [9, 255]]
 
 
 def test_disposed_leaves_nothing(run):

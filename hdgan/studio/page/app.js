@@ -31,7 +31,7 @@ export function defaults() {
     hold: false, // While held: no photo is made.
     byHand: false, // Photos are made by R only.
     level: 0, // Pictures: packed levels that the brush paints.
-    paper: 0xffffff, // Pictures: packed levels of the background.
+    paper: 0xff, // Pictures: packed levels of the background, which the eraser paints.
   };
 }
 

@@ -161,6 +161,23 @@ export function walk(app, n) {
   app.announce(`${naming(app, [rows[next]])}, ${next + 1} of ${count}`);
 }
 
+/**
+ * Of a picture the paper is what most of it is; the brush is of another level.
+ * @param {import("./app.js").App} app
+ */
+export function takePaper(app) {
+  const { doc, ui, meta } = app, counts = new Map();
+  if (doc.kind !== "picture") return;
+  // A part of the pixels tells as much as all.
+  const step = 1 + Math.floor(doc.plane.length / 65536);
+  for (let i = 0; i < doc.plane.length; i += step) {
+    counts.set(doc.plane[i], (counts.get(doc.plane[i]) || 0) + 1);
+  }
+  const [paper] = [...counts].reduce((a, b) => (b[1] > a[1] ? b : a));
+  const white = 2 ** (8 * meta.label_channels) - 1, level = Math.min(ui.level, white);
+  app.set({ paper, level: level === paper ? (paper ? 0 : white) : level });
+}
+
 /** Ends what is going on, the nearest first. */
 export function escape(app) {
   const { ui } = app;

@@ -1,6 +1,7 @@
 // Puts the parts together.
 
 import { App, AWAY } from "./app.js";
+import { takePaper } from "./deeds.js";
 import { Dialogs } from "./dialogs.js";
 import { takeKeys } from "./keys.js";
 import { Link } from "./link.js";
@@ -30,6 +31,7 @@ export function mount(root, send) {
   root.dataset.lmSuppressShortcuts = "true";
   takeKeys(app, stage.canvas);
   takeFiles(app);
+  app.on("open", () => takePaper(app));
   app.on("wanted", (id) => openScene(app, id));
   send.onRenew = () => app.emit("render");
   app.listen(window, "online", () => app.emit("render"));
@@ -59,8 +61,8 @@ async function start(app, link) {
   await link.meet();
   app.emit("meta");
   const last = await app.store.last(), doc = last && last.doc;
-  if (doc) app.open(doc);
   if (last) app.set(last.ui);
+  if (doc) app.open(doc);
   const answer = await lasting(app, "scenes");
   app.scenes = answer ? answer.header.scenes : [];
   app.emit("meta");

@@ -87,7 +87,7 @@ export class Standing {
   }
 
   name(id) {
-    return { render: "Try again", stop: "Stop", retry: "Try now" }[id] || commandOf(id).title;
+    return { render: "Render now", stop: "Stop", retry: "Try now" }[id] || commandOf(id).title;
   }
 
   button(sign, name, onclick) {
