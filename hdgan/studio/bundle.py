@@ -27,10 +27,9 @@ from PIL import Image
 from hdgan.datasets.files import encode_png
 from hdgan.datasets.folder import KNOWN_SUFFIXES
 from hdgan.datasets.synthesis_inputs import SESSION
-from hdgan.errors import InputError
 from hdgan.outside import parse_json
 from hdgan.studio import limits
-from hdgan.studio.refusal import Refusal, of_input
+from hdgan.studio.refusal import Refusal
 
 STYLES, PHOTO = "styles.json", "photo.png"
 VERSION = 1
@@ -126,14 +125,16 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 
 def read_json(found: Mapping[str, bytes], part: str) -> dict[str, Any]:
-  """The session or the styles of a zip; {} where it has none."""
+  """The session or the styles of a zip; {} where it has none.
+
+  Raises:
+    InputError: for what is no JSON.
+    Refusal: for a session of another version.
+  """
   if part not in found:
     return {}
   name = SESSION if part == "session" else STYLES
-  try:
-    told = parse_json(found[part], dict, name)
-  except InputError as error:
-    raise of_input(error, "export") from error
+  told = parse_json(found[part], dict, name)
   if part == "session" and told.get("version") != VERSION:
     raise _refusal(f"{name} is of version {told.get('version')!r}, not 1")
   return told

@@ -1,5 +1,6 @@
 """The fields of a header, each checked before anything is made of it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -79,6 +80,15 @@ def name_of(header: Header) -> str:
       "name", f"name = {shown(name)} is no name of a map", field="name"
     )
   return name or "scene"
+
+
+def usable_name(name: str) -> str:
+  """The name of a map, or one like it that `name_of` takes."""
+  try:
+    return name_of({"name": name})
+  except Refusal:
+    kept = "".join(c for c in name if c.isprintable())
+    return re.sub(r"[/\\:]", "_", kept).lstrip(".")[: limits.NAME] or "scene"
 
 
 def check_kind(header: Header, kind: str) -> None:

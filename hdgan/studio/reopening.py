@@ -19,7 +19,21 @@ from hdgan.styles import file as style_file
 
 
 def open_export(home: Home, sent: SentPart) -> Frame:
-  """The scene of an export: its plane, its table, its seed."""
+  """The scene of an export.
+
+  Raises:
+    Refusal: of the field 'export', for whatever is wrong with it.
+  """
+  try:
+    return _reopened(home, sent)
+  except Refusal as refusal:
+    refusal.field = "export"
+    raise
+  except InputError as error:
+    raise of_input(error, "export") from error
+
+
+def _reopened(home: Home, sent: SentPart) -> Frame:
   renderer = home.renderer
   found = bundle.unpack(sent.data)
   session = bundle.read_json(found, "session")
@@ -28,22 +42,13 @@ def open_export(home: Home, sent: SentPart) -> Frame:
     for role, part in (("label", "label"), ("instance", "inst"))
     if part in found
   }
-  try:
-    for part in parts.values():
-      check_kind(part, renderer)
-    example, _ = read_maps(renderer, parts, as_ids=True)
-  except Refusal as refusal:
-    refusal.field = "export"
-    raise
+  for part in parts.values():
+    check_kind(part, renderer)
+  example, _ = read_maps(renderer, parts, as_ids=True)
   example["name"] = scene_name(sent.title, renderer)
   if "name" in session:
-    try:
-      example["name"] = fields.name_of(session)
-    except Refusal as refusal:
-      refusal.field = "export"
-      raise
-  seed = session.get("seed", 0)
-  seed = seed if type(seed) is int and 0 <= seed < 2**53 else 0
+    example["name"] = fields.name_of(session)
+  seed = fields.seed_of(session)
   notes: list[str] = []
   scene: Scene | PictureScene
   if not renderer.config.num_classes:
@@ -101,18 +106,10 @@ def _rows_of(
     {**row, "style": None} if isinstance(row, dict) else row
     for row in (given if isinstance(given, list) else ())
   ]
-  try:
-    rows = scene_frame.table_of({"table": bare}, renderer)
-  except Refusal as refusal:
-    refusal.field = "export"
-    refusal.message = f"session.json: {refusal.message}"
-    raise
+  rows = scene_frame.table_of({"table": bare}, renderer)
   for row, told in zip(rows, given or (), strict=True):
     if row.get("instance") is None:
-      raise Refusal(
-        "export", "session.json: a row of its table has no instance id",
-        field="export",
-      )  # fmt: skip
+      raise Refusal("export", "a row of the zip's table has no instance id")
     style = told.get("style")
     if style is not None and not _fits(renderer, row["label"], style, same):
       style, lost = None, lost + 1
@@ -150,12 +147,9 @@ def _with_styles(
   if not renderer.channels or "styles" not in found:
     return scene
   told = bundle.read_json(found, "styles")
-  try:
-    given = style_file.from_dict(
-      told, bundle.STYLES, renderer.class_names, renderer.channels
-    )
-  except InputError as error:
-    raise of_input(error, "export") from error
+  given = style_file.from_dict(
+    told, bundle.STYLES, renderer.class_names, renderer.channels
+  )
   rows = style_file.rows_by_key(scene.pairs())
   bank = renderer.bank
   same = bank is not None and told.get("bank") == bank.digest

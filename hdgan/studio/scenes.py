@@ -79,6 +79,23 @@ class Shelf:
       for id, (one, i, template) in enumerate(self.maps)
     ]
 
+  def checked(self, id: Any) -> int:
+    """The number of a scene.
+
+    Args:
+      id: of `entries`, or what somebody sent.
+
+    Raises:
+      Refusal: for another id.
+    """
+    count = max(1, len(self.maps))
+    if type(id) is not int or not 0 <= id < count:
+      raise Refusal(
+        "scene", f"there is no scene {shown(id)}, ids are 0..{count - 1}",
+        field="id", hint="list them again",
+      )  # fmt: skip
+    return id
+
   def read(self, id: Any, photo: bool = False) -> Example:
     """Reads a map at its own size.
 
@@ -93,19 +110,15 @@ class Shelf:
       Refusal: for another id.
       InputError: for files that are bad, or gone.
     """
-    count = max(1, len(self.maps))
-    if type(id) is not int or not 0 <= id < count:
-      raise Refusal(
-        "scene", f"there is no scene {shown(id)}, ids are 0..{count - 1}",
-        field="id", hint="list them again",
-      )  # fmt: skip
+    id = self.checked(id)
     if not self.maps:
       return draw_scene(self.renderer)
     inputs, i, _ = self.maps[id]
     return read_example(inputs, i, self.renderer, photo)
 
   def thumb(self, id: Any) -> bytes:
-    """A small JPEG of a map in its colours."""
+    """A small JPEG of a map in its colours, made once; see `read`."""
+    id = self.checked(id)
 
     def make() -> bytes:
       label = outputs.label_picture(self.renderer, self.read(id)["label"])
@@ -113,7 +126,7 @@ class Shelf:
       image.thumbnail((THUMB, THUMB), Image.Resampling.BOX)
       return _jpeg(image)
 
-    return self.once(("thumb", id if type(id) is int else None), make)
+    return self.once(("thumb", id), make)
 
   def once(self, key: Hashable, make: Callable[[], T]) -> T:
     """What a function makes, made at the first call alone."""
@@ -246,7 +259,7 @@ def frame_of(home: Home, example: Example, seed: int = 0, **more: Any) -> Frame:
     Refusal: for a map that is too large.
     InputError: for a picture of more than 8 bits.
   """
-  name, renderer = example["name"], home.renderer
+  name, renderer = fields.usable_name(example["name"]), home.renderer
   height, width = example["label"].shape[:2]
   try:
     fields.size_of({"h": height, "w": width})
@@ -288,9 +301,7 @@ def frame_of_scene(
 
 
 def to_image(picture: np.ndarray) -> Image.Image:
-  """[H, W, C] uint8 as RGB; of two and four channels the last is left out."""
-  if picture.shape[-1] in (2, 4):
-    picture = picture[..., :-1]
+  """[H, W, 1 or 3] uint8 as RGB."""
   flat = picture[..., 0] if picture.shape[-1] == 1 else picture
   return Image.fromarray(flat).convert("RGB")
 

@@ -165,7 +165,4 @@ def scene_name(title: str, renderer: Renderer) -> str:
   stem = unicodedata.normalize("NFC", last.rpartition(".")[0] or last)
   suffix = renderer.config.data.suffixes.get("label", "")
   stem = stem.removesuffix(suffix or KNOWN_SUFFIXES["label"])
-  try:
-    return fields.name_of({"name": stem})
-  except Refusal:
-    return "scene"
+  return fields.usable_name(stem)

@@ -27,7 +27,11 @@ def open_files(home: Home, header: Header, payload: bytes) -> Frame:
   for part in parts.values():
     check_kind(part, home.renderer)
   example, notes = read_maps(home.renderer, parts, as_ids=False)
-  return frame_of(home, example, notes=notes, photo="image" in parts)
+  try:
+    return frame_of(home, example, notes=notes, photo="image" in parts)
+  except Refusal as refusal:  # More objects than a page can hold.
+    refusal.field = "instance" if "instance" in parts else "label"
+    raise
 
 
 def _split(header: Header, payload: bytes) -> dict[str, SentPart]:

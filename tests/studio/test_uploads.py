@@ -87,7 +87,9 @@ def test_nothing_is_written(studio):
     ("x/../../etc/passwd", "passwd"),
     ("..", "scene"),
     ("", "scene"),
-    ("a\nb.png", "scene"),
+    ("a\nb.png", "ab"),
+    (".png", "png"),
+    ("a:b.png", "a_b"),
     ("bonn_000_gtFine_labelIds.png", "bonn_000"),
     ("e\u0301.tif", "\u00e9"),
     ("n" * 300 + ".png", "n" * (limits.NAME - 4)),
@@ -180,6 +182,14 @@ def test_the_ignored_id_is_taken(studio):
   label[:2] = 255
   head, runs = studio.call("open", *sent(label=files.encode_png(label)))
   assert (maps_of(head, runs)[0][:2] == 255).all()
+
+
+def test_more_objects_than_a_page_can_hold(studio, monkeypatch):
+  monkeypatch.setattr(limits, "OBJECTS", 5)
+  fault = refused(
+    studio, label=encoded("PNG"), instance=files.encode_png(INSTANCE)
+  )
+  assert (fault.code, fault.field) == ("objects", "instance")
 
 
 def test_colours_where_ids_are_needed(studio):
