@@ -197,3 +197,31 @@ def test_styles_of_another_bank_are_drawn_anew(browse):
   assert state(visit)["titles"][-1] == "Styles of the model as it is now"
   visit.press("Control+z")
   assert visit.ready().doc().table == before.table
+
+
+def test_a_full_disk_keeps_the_scene_without_its_history(browse):
+  visit = browse()
+  session = visit.page.context.new_cdp_session(visit.page)
+  session.send(
+    "Storage.overrideQuotaForOrigin",
+    {"origin": visit.site.origin, "quotaSize": 400_000},
+  )
+  stored(paint(visit, LINE))
+  visit.app(
+    """(() => {
+      const { doc } = app, { w, h } = doc, bits = new Uint8Array(w * h).fill(1);
+      for (let i = 0; i < 99; i++) {
+        doc.begin("Fill");
+        doc.write({ x: i, y: 0, w, h, bits }, i % 2);
+        doc.commit();
+      }
+      app.changed(doc.whole);
+    })()"""
+  )
+  stored(visit.ready())
+  painted = visit.doc()
+  assert visit.app("app.store.lean")
+  assert not visit.app("app.store.broken")
+  visit.page.reload()
+  np.testing.assert_array_equal(visit.ready().doc().plane, painted.plane)
+  assert state(visit)["titles"] == []

@@ -130,6 +130,7 @@ export class Store {
     await this.disk.change(["steps"], (work) => work.objectStore("steps").clear());
     doc.kept.steps.clear();
     await this.write(doc);
+    this.app.announce("There is little room on the disk: scenes are kept without their history.");
   }
 
   /** Says once that work is not kept. */
