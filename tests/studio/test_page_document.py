@@ -407,6 +407,7 @@ def test_a_history_is_bounded_by_bytes(run):
       doc.begin(String(states.length));
       doc.write(stroke(...line), doc.rowFor(3, null, true));
       if (doc.commit()) states.push(text(doc.runs()));
+      if (bytesHeld.length % 9 === 8 && doc.undo()) states.pop();
       let held = 0;
       for (const { tiles } of doc.history.steps) {
         for (const tile of tiles.values()) held += tile.byteLength;
@@ -480,8 +481,28 @@ def test_what_the_server_decides_holds_in_the_whole_history(run):
   assert len(opened) == 5
 
 
-def test_an_answer_that_comes_too_late_is_not_taken(run):
-  """By the old seed, or for a row that was undone and painted over."""
+def test_an_answer_by_the_old_seed_is_not_taken(run):
+  told = run(
+    """
+    const doc = new Doc(data, bytes(data.runs)), sent = doc.table;
+    doc.begin("seed");
+    doc.setSeed(9);
+    doc.commit();
+    doc.resolve([[3, 3, 6]], sent);
+    const after = { seed: doc.seed, row: doc.table[3] };
+    doc.undo();
+    return [after, { seed: doc.seed, row: doc.table[3] }];
+    """,
+    {**header(), "runs": coded(np.zeros((H, W), int))},
+  )
+  row = table()[3]
+  assert told == [
+    {"seed": 9, "row": row}, {"seed": 7, "row": {**row, "style": 6}},
+  ]  # fmt: skip
+
+
+def test_an_answer_for_a_row_that_is_gone_is_not_taken(run):
+  """One that was undone and painted over, and one of another class since."""
   told = run(
     """
     const doc = new Doc(data, bytes(data.runs)), paint = () => {
@@ -490,22 +511,21 @@ def test_an_answer_that_comes_too_late_is_not_taken(run):
       doc.commit();
     };
     paint();
-    const sent = doc.table;
-    doc.begin("seed");
-    doc.setSeed(9);
-    doc.commit();
-    doc.resolve([[5, 3001, 6]], sent);
-    const seeded = [doc.seed, { ...doc.table[5] }];
-    doc.goto(0);
-    const old = doc.seed;
+    const gone = doc.table;
+    doc.undo();
     paint();
-    doc.resolve([[5, 3001, 6]], sent);
-    return [...seeded, old, doc.table[5]];
+    const first = doc.resolve([[5, 3001, 6]], gone), sent = doc.table;
+    doc.begin("class");
+    doc.setRow(5, { label: 4 });
+    doc.commit();
+    const second = doc.resolve([[5, 3001, 6]], sent);
+    return [first, second, doc.table[5], sent[5]];
     """,
     {**header(), "runs": coded(np.zeros((H, W), int))},
   )
-  assert told[:2] == [9, {"label": 3, "instance": 3001, "style": None}]
-  assert told[2:] == [7, {"label": 3, "instance": None, "style": None}]
+  assert told[:2] == [False, True]
+  assert told[2] == {"label": 4, "instance": None, "style": None}
+  assert told[3] == {"label": 3, "instance": 3001, "style": 6}
 
 
 def test_an_edits_answer_gives_ids_to_the_rows_as_they_were(run):
@@ -553,6 +573,9 @@ def test_steps_that_change_nothing(run):
     } catch (error) {
       refused = error.message;
     }
+    doc.begin("kept");
+    doc.write(disc(150, 50, 20), 1);
+    doc.commit();
     doc.begin("stroke");
     doc.write(disc(50, 50, 20), 1);
     const undone = doc.undo();
@@ -567,8 +590,10 @@ def test_steps_that_change_nothing(run):
   assert told["refused"] == "no step has begun"
   assert told["undone"] == {"x": 40, "y": 40, "w": 20, "h": 20}
   assert told["late"] == [None, False]
-  assert (told["version"], told["steps"], told["same"]) == (0, 0, True)
-  assert not decoded(told["runs"]).any()
+  assert (told["version"], told["steps"], told["same"]) == (1, 1, True)
+  np.testing.assert_array_equal(
+    decoded(told["runs"]), stroke((150, 50) * 2, 20)
+  )
 
 
 def test_pictures(run):
