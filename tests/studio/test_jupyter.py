@@ -131,6 +131,14 @@ def test_the_widget_in_jupyterlab(lab):
     )
     assert files["photo"].shape == (64, 128, 3)
 
+    # All of the screen, and back.
+    height = "document.querySelector('.hdgan-studio').clientHeight"
+    assert page.evaluate(height) == 640
+    visit.button("Full screen").click()
+    page.locator(".hdgan-studio:fullscreen[style*='100%']").wait_for()
+    assert page.evaluate(height) == page.evaluate("innerHeight")
+    visit.button("Full screen").click()
+
     # A photo is made while another cell runs.
     run_cell(page, 1)
     running = page.locator(".jp-InputPrompt").nth(1).get_by_text("[*]:")

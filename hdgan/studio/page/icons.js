@@ -20,6 +20,7 @@ const PATHS = {
   history: "M3 10a7 7 0 102-4.9L3 7M3 3v4h4M10 6.5V10l2.5 1.5",
   // The view.
   fit: "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4M7 7.5h6v5H7z",
+  screen: "M12 3h5v5M17 3l-6 6M8 17H3v-5M3 17l6-6",
   actual: "M4 7l2-1.5v9M16 14.5v-9L14 7M10 8v.01M10 12.5v.01",
   zoomin: "M8.5 3a5.5 5.5 0 100 11 5.5 5.5 0 000-11zM12.5 12.5L17 17M8.5 6v5M6 8.5h5",
   zoomout: "M8.5 3a5.5 5.5 0 100 11 5.5 5.5 0 000-11zM12.5 12.5L17 17M6 8.5h5",

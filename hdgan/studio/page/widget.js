@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { mount } from "./editor.js";
+import { icon } from "./icons.js";
 
 /**
  * Shows the editor in a cell; what anywidget calls.
@@ -10,12 +11,21 @@ import { mount } from "./editor.js";
  */
 function render({ model, el }) {
   const root = h("div", { class: "hdgan-studio", "data-lm-suppress-shortcuts": "true" });
-  const resize = () => (root.style.height = `${model.get("height")}px`);
+  const whole = () => document.fullscreenElement === root;
+  const resize = () => (root.style.height = whole() ? "100%" : `${model.get("height")}px`);
   const { send, close } = channel(model);
   resize();
   el.replaceChildren(root);
   model.on("change:height", resize);
   const app = mount(root, send);
+  app.listen(document, "fullscreenchange", resize);
+  if (document.fullscreenEnabled) {
+    const turn = () => (whole() ? document.exitFullscreen() : root.requestFullscreen());
+    root.querySelector(".top").append(h("button", {
+      type: "button", class: "square", title: "Full screen", "aria-label": "Full screen",
+      onclick: turn,
+    }, icon("screen")));
+  }
   return () => {
     model.off("change:height", resize);
     close();
