@@ -1,5 +1,6 @@
 """The studio as a web server on this machine, behind a token."""
 
+import concurrent.futures
 import functools
 import gzip
 import hashlib
@@ -84,18 +85,19 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
     app: to be served.
     listening: the socket.
   """
-  ended = threading.Event()
+  ended: concurrent.futures.Future[None] = concurrent.futures.Future()
 
   def work() -> None:
     try:
       make_server(app).run([listening])
-    finally:
-      ended.set()
+      ended.set_result(None)
+    except BaseException as error:
+      ended.set_exception(error)
 
   # In a thread of its own: the main thread has nothing to do but to end at
   # once when a signal comes, whatever is computed or half sent.
   threading.Thread(target=work, name="hdgan_server", daemon=True).start()
-  ended.wait()
+  ended.result()
 
 
 class _Page:

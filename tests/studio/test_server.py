@@ -522,6 +522,13 @@ def test_a_page_with_an_old_token_is_told_so():
   assert status == 403 and json.loads(told)["code"] == "token"
 
 
+def test_a_server_that_cannot_serve_ends_the_command(client):
+  listening = socket.socket()
+  listening.close()
+  with pytest.raises(OSError, match="Bad file descriptor"):
+    server.serve(client.app, listening)
+
+
 def test_the_token_is_in_no_log(capfd):
   with running(Echo()) as port:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
