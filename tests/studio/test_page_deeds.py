@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from studio.stand_in import ROAD
 
 from hdgan.studio.page import files
 
 NODE = shutil.which("node")
-pytestmark = pytest.mark.skipif(not NODE, reason="there is no node")
 EXPORTS = (
   "App, Doc, Link, COMMANDS, keyName, keyText, canRun, isFor, pause, sideFault,"
   " packFrame, unpackFrame, packRuns, setStyle, setSeed, setClass, duplicate,"
@@ -111,6 +111,8 @@ for await (const line of createInterface({ input: process.stdin })) {
 @pytest.fixture(scope="module")
 def node(tmp_path_factory) -> Iterator[subprocess.Popen]:
   """One process for all scripts, as each start of one takes a while."""
+  if not NODE:
+    pytest.skip("there is no node")
   folder = tmp_path_factory.mktemp("page")
   text = files.editor_module() + f"export {{ {EXPORTS} }};\n"
   (folder / "editor.mjs").write_text(text, "utf-8")
@@ -347,6 +349,31 @@ def test_offline_retries(run):
   assert got["state"] == "ready"
 
 
+def test_another_model_makes_no_photo(run):
+  """What comes back is not what the document is for, until it is again."""
+  got = run("""
+    const w = world(), away = { code: "offline", message: "away" };
+    w.open();
+    w.sent[0].refuse(away);
+    await settle();
+    await w.pass(1000);
+    w.sent[1].answer({ ...META, run: "other" });
+    await settle();
+    const said = w.said.at(-1);
+    w.paint();
+    const early = w.sent.length;
+    w.app.emit("render");
+    w.link.look();
+    w.sent.at(-1).answer(META);
+    await settle();
+    done({ said, early, names: w.sent.map((one) => one.name) });
+  """)
+  assert got["said"]["state"] == "error"
+  assert got["said"]["text"] == "Another model is at this address now."
+  assert got["early"] == 2
+  assert got["names"] == ["render", "meta", "meta", "render"]
+
+
 def test_warming_up(run):
   got = run("""
     const w = world();
@@ -580,3 +607,98 @@ def test_disposed_leaves_nothing(run):
     done({ heard, timers: w.clock.due.length, sent: w.sent.length });
   """)
   assert got == {"heard": 1, "timers": 0, "sent": 1}
+
+
+@pytest.mark.slow
+def test_dialogs(browse):
+  """A size that cannot be, a file that is no map, an export that goes on."""
+  visit = browse()
+  page = visit.page
+  visit.allowed.append("400")
+  dialog = page.get_by_role("dialog")
+
+  visit.press("Shift+n")
+  dialog.get_by_label("Size").select_option(label="Another size")
+  unit = visit.app("app.meta.unit")
+  # In a field keys write, and choose no tool.
+  visit.app("app.set({tool: 'erase'})")
+  dialog.get_by_label("Width").fill(str(3 * unit + 1))
+  dialog.get_by_label("Width").press("b")
+  assert visit.app("app.ui.tool") == "erase"
+  dialog.get_by_role("button", name="Create").click()
+  dialog.get_by_text(
+    f"A multiple of {unit}: {3 * unit} or {4 * unit}."
+  ).wait_for()
+  dialog.get_by_label("Width").fill(str(4 * unit))
+  dialog.get_by_label("Filled with").select_option(label="road")
+  dialog.get_by_role("button", name="Create").click()
+  dialog.wait_for(state="detached")
+  visit.ready()
+  made = visit.doc()
+  assert made.plane.shape == (64, 4 * unit)
+  assert [row["label"] for row in made.table] == [ROAD]
+  # The focus is where it was, and so are the keys.
+  assert page.evaluate("document.activeElement.className").startswith("stage")
+
+  visit.press("Control+s")
+  with page.expect_download() as download:
+    dialog.get_by_role("button", name="Download").click()
+  page.get_by_text("byte for byte").wait_for()
+  page.keyboard.press("Escape")
+
+  visit.press("Control+o")
+  label = dialog.get_by_label("Map of classes")
+  label.set_input_files(
+    {"name": "x.png", "mimeType": "image/png", "buffer": b"none"}
+  )
+  dialog.get_by_role("button", name="Open").click()
+  field = dialog.locator("label", has_text="Map of classes")
+  field.get_by_role("alert").filter(has_text="x.png").wait_for()
+  label.set_input_files([])
+  dialog.get_by_label("Or an export").set_input_files(download.value.path())
+  dialog.get_by_role("button", name="Open").click()
+  dialog.wait_for(state="detached")
+  visit.ready()
+  assert (visit.doc().plane == made.plane).all()
+
+
+@pytest.mark.slow
+def test_files_are_dropped_and_two_editors_live_apart(browse):
+  visit = browse()
+  page = visit.page
+  page.evaluate("""() => {
+    const data = new DataTransfer();
+    for (const name of ["a_inst.png", "a.png", "a.zip"]) {
+      data.items.add(new File(["x"], name));
+    }
+    const drop = new DragEvent("drop", { dataTransfer: data, bubbles: true });
+    document.querySelector("canvas.stage").dispatchEvent(drop);
+  }""")
+  names = page.get_by_role("dialog").locator("input").evaluate_all(
+    "(all) => all.map((one) => one.files[0]?.name ?? null)"
+  )  # fmt: skip
+  assert names == ["a.png", "a_inst.png", None, "a.zip"]
+  page.keyboard.press("Escape")
+
+  page.evaluate("""async () => {
+    const { mount } = await import("./editor.js");
+    const root = document.createElement("div");
+    root.className = "hdgan-studio";
+    root.style.height = "300px";
+    const cell = document.createElement("main");
+    cell.append(root);
+    document.body.append(cell);
+    const first = document.querySelector(".hdgan-studio").studio;
+    globalThis.second = mount(root, first.send);
+    globalThis.outside = 0;
+    addEventListener("keydown", () => globalThis.outside++);
+  }""")
+  stages = page.locator("canvas.stage")
+  stages.nth(1).press("e")
+  assert page.evaluate("globalThis.second.ui.tool") == "erase"
+  assert visit.app("app.ui.tool") == "brush"
+  assert page.evaluate("globalThis.outside") == 0
+  page.evaluate("globalThis.second.dispose()")
+  assert stages.count() == 1
+  visit.press("v")
+  assert visit.app("app.ui.tool") == "select"

@@ -67,6 +67,7 @@ export class App {
     this.meta = null;
     /** @type {{id: number, name: string, photo: boolean, template: boolean}[]} */
     this.scenes = [];
+    this.note = ""; // What to say of scenes that are not listed.
     /** @type {Doc | null} */
     this.doc = null;
     /** The photo that is shown: {bitmap, blob, scale, version} or null. */
@@ -157,8 +158,9 @@ export class App {
   /**
    * Says why something failed, and selects the object that it is about.
    * @param {any} refusal {code, message, field, hint}, or an Error
+   * @param {string[]} [actions] commands to offer
    */
-  fail(refusal) {
+  fail(refusal, actions = []) {
     const { code, field = "", hint = "" } = refusal, text = refusal.message || String(refusal);
     if (["aborted", "cancelled", "superseded"].includes(code)) return;
     if (code in AWAY) {
@@ -168,7 +170,7 @@ export class App {
     const row = /^table\[(\d+)\]/.exec(field);
     const rows = row && this.doc && this.doc.table[Number(row[1])] ? [Number(row[1])] : [];
     if (rows.length) this.set({ selection: new Set(rows) });
-    this.say("error", text, { hint, rows, actions: ["retry"] });
+    this.say("error", text, { hint, rows, actions });
   }
 
   /**
@@ -210,6 +212,7 @@ export class App {
     } catch (refusal) {
       if (stop.signal.aborted) this.announce(`Stopped: ${title}`);
       else this.fail(refusal);
+      if (refusal.code in AWAY) this.announce(`Not done: ${title}`);
       return false;
     } finally {
       this.setBusy(null);

@@ -105,8 +105,7 @@ function keysDialog(app) {
   const gestures = GESTURES.map(([what, text]) => keyRow([what], text, ""));
   const all = [...rows, heading("Pointer and stage"), ...gestures];
   const table = h("table", { class: "keys" }, h("tbody", {}, ...all));
-  const dialog = showDialog(app, "Keys", h("p", {}, aboutKind(app)), table,
-    actions(action("Close", () => dialog.close(), "primary")));
+  const dialog = showDialog(app, "Keys", h("p", {}, aboutKind(app)), table);
   dialog.classList.add("wide");
 }
 

@@ -34,9 +34,11 @@ export function mount(root, send) {
   app.on("open", () => takePaper(app));
   app.on("wanted", (id) => openScene(app, id));
   send.onRenew = () => app.emit("render");
+  app.atEnd(() => (send.onRenew = null));
   app.listen(window, "online", () => app.emit("render"));
   app.listen(window, "beforeunload", (event) => {
-    if (app.doc && app.store.saved === false) event.preventDefault();
+    // What waits to be written is written when the page goes.
+    if (app.store.broken && !app.store.saved) event.preventDefault();
   });
   Object.assign(root, { studio: app }); // For tests.
   start(app, link);
@@ -65,6 +67,7 @@ async function start(app, link) {
   if (doc) app.open(doc);
   const answer = await lasting(app, "scenes");
   app.scenes = answer ? answer.header.scenes : [];
+  app.note = answer ? answer.header.note : "";
   app.emit("meta");
   if (doc) return;
   const shown = app.scenes.find((one) => last && one.id === last.id) || app.scenes[0];

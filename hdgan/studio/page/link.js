@@ -21,6 +21,11 @@ export function pause(n) {
   return Math.min(LONGEST, 2 ** n);
 }
 
+/** What a document depends on of a model. */
+function told({ run, kind, classes, step, bank }) {
+  return JSON.stringify([run, kind, classes, step, bank]);
+}
+
 /** Keeps the photo up to date. */
 export class Link {
   /** @param {import("./app.js").App} app @param {typeof world} [given] */
@@ -120,6 +125,7 @@ export class Link {
   async look() {
     const { app } = this;
     this.world.forget(this.timer);
+    const known = app.meta;
     try {
       app.meta = (await app.call("meta")).header;
     } catch (refusal) {
@@ -128,11 +134,16 @@ export class Link {
       return;
     }
     this.tries = 0;
+    this.stranger = !!known && told(known) !== told(app.meta);
+    if (this.stranger) {
+      this.changed(known);
+      return;
+    }
     const { state, elapsed, eta } = app.meta;
     if (state === "warming") {
       app.say("warming", "Warming up", { seconds: Math.round(elapsed), eta });
     } else if (state === "failed") {
-      app.fail({ code: "failed", message: app.meta.fault || "The model failed." });
+      app.fail({ code: "failed", message: app.meta.fault || "The model failed." }, ["retry"]);
     } else if (this.away()) {
       app.say(app.doc ? "ready" : "loading", app.doc ? "Ready" : "Loading …");
     }
@@ -141,10 +152,20 @@ export class Link {
     this.go();
   }
 
+  /** The server came back with another model. */
+  changed(known) {
+    const { app } = this;
+    app.meta = known;
+    app.fail({
+      message: "Another model is at this address now.",
+      hint: "Reload the page. What you made with the one before is kept for it.",
+    });
+  }
+
   /** What is to be made now: 1 or DRAFT, milliseconds to wait for it, or null. */
   next() {
     const { app } = this, { doc, photo, ui } = app;
-    if (!doc || this.away()) return null;
+    if (!doc || this.away() || this.stranger) return null;
     if (this.forced) return { scale: 1 };
     if (ui.hold || ui.byHand || this.settled === doc.version) return null;
     const current = photo && photo.version === doc.version;
@@ -237,6 +258,6 @@ export class Link {
     }
     if (code !== "offline" && code !== "warming") this.settled = run.version;
     if (code === "superseded" || code === "cancelled") this.stopped();
-    else app.fail(refusal);
+    else app.fail(refusal, ["retry"]);
   }
 }

@@ -157,6 +157,7 @@ export async function scenesDialog(app) {
     group("Templates", offered(true).map((one) => card(app, one, close))),
   ];
   const none = h("p", { hidden: true }, "No scene has such a name.");
+  const note = app.note ? [h("small", {}, app.note)] : [];
   find.addEventListener("input", () => {
     const words = find.value.toLowerCase();
     for (const { section, cards } of groups) {
@@ -165,8 +166,8 @@ export async function scenesDialog(app) {
     }
     none.hidden = groups.some(({ section }) => !section.hidden);
   });
-  const sections = groups.map(({ section }) => section);
-  const dialog = showDialog(app, "Scenes", find, h("div", { class: "scenes" }, ...sections, none));
+  const parts = [...groups.map(({ section }) => section), none, ...note];
+  const dialog = showDialog(app, "Scenes", find, h("div", { class: "scenes" }, ...parts));
   dialog.classList.add("wide");
 }
 
