@@ -120,7 +120,7 @@ export class Marks {
       const some = flags[l] | flags[r] | flags[u] | flags[d];
       if (f & ~all) out[k] = INSIDE;
       else if (some & ~f) out[k] = OUTSIDE;
-      else if (outlines && (v !== r || v !== d)) out[k] = LINE;
+      else if (outlines && v && ((r && v !== r) || (d && v !== d))) out[k] = LINE;
     }
   }
 

@@ -83,14 +83,19 @@ export class Painter {
       this.image(context, stage.map, box);
       context.globalAlpha = 1;
     }
-    if (doc.kind !== "picture" && !(ui.original && pane.show !== "map")) {
-      context.save();
-      context.setTransform(1, 0, 0, 1, 0, 0);
-      const { ratio } = stage;
-      context.drawImage(this.marks.canvas, Math.round(pane.x * ratio), Math.round(pane.y * ratio));
-      context.restore();
-    }
+    if (doc.kind !== "picture" && !(ui.original && pane.show !== "map")) this.over(context, pane);
     this.border(context, box, pane);
+  }
+
+  /** Puts the marks over a pane, faintly over a photo: that is to be seen. */
+  over(context, pane) {
+    const { ratio } = this.stage;
+    context.save();
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    const { overlay } = this.app.ui;
+    if (pane.show !== "map") context.globalAlpha = pane.show === "both" ? (1 + overlay) / 2 : 0.5;
+    context.drawImage(this.marks.canvas, Math.round(pane.x * ratio), Math.round(pane.y * ratio));
+    context.restore();
   }
 
   /** The photo that the photo's pane shows. */
@@ -125,13 +130,13 @@ export class Painter {
     context.drawImage(image, x, y, w, h);
   }
 
-  /** A photo that is not the last word has a dashed border. */
+  /** A draft, and a photo of an earlier map, have a dashed border. */
   border(context, { x, y, w, h }, pane) {
-    const { photo, status } = this.app;
-    const open = pane.show !== "map" && (!photo || photo.scale > 1 || status.state === "rendering");
+    const { photo, doc } = this.app;
+    const open = photo && (photo.scale > 1 || photo.version !== doc.version);
     context.lineWidth = 1;
     context.strokeStyle = this.theme.line;
-    if (open && photo) {
+    if (open && pane.show !== "map") {
       context.lineWidth = 2;
       context.strokeStyle = this.theme.accent;
       context.setLineDash(DASH);

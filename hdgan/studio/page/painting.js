@@ -20,7 +20,7 @@ function valueFor(app, at) {
 function hasRoom(app) {
   const most = app.meta.largest ? app.meta.largest.objects : 65535;
   if (app.doc.kind === "picture" || app.doc.table.length < most) return true;
-  app.fail({ code: "objects", message: `A map holds at most ${most} objects.` });
+  app.announce(`A map holds at most ${most} objects.`);
   return false;
 }
 

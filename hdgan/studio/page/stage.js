@@ -40,7 +40,7 @@ export class Stage {
     app.on("pixels", (rect) => this.recolour(rect));
     app.on("table", () => this.checkColours());
     app.on("photo", () => this.redraw());
-    app.on("status", () => this.redraw());
+    app.on("history", () => this.redraw());
     app.on("ui", (names) => this.choose(names));
     app.on("view", (what) => this.turn(what));
     const observer = new ResizeObserver((entries) => this.resize(entries[0]));
