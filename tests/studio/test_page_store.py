@@ -156,27 +156,36 @@ def test_without_a_disk_work_is_held_and_it_is_said(browse, fault):
   first = visit.doc()
   want(visit, 1)
   np.testing.assert_array_equal(want(visit, 0).doc().plane, first.plane)
-  visit.app("app.store.addStamp({name: 'mine', label: 4, style: null})")
+  visit.app(
+    "app.store.addStamp({name: 'mine', label: 4, style: null,"
+    " mask: {x: 0, y: 0, w: 2, h: 1, bits: Uint8Array.of(1, 0)}})"
+  )
   assert [one["name"] for one in visit.app("app.store.stamps()")] == ["mine"]
   visit.app("app.doc.exported()")
   assert visit.app("app.store.saved")
 
 
-def test_stamps_stay(browse, site):
-  visit = browse(site)
-  visit.app(
-    "app.store.addStamp({name: 'mine', label: 4, style: 2,"
-    " mask: {x: 0, y: 0, w: 2, h: 1, bits: Uint8Array.of(1, 0)}})"
+def test_the_persons_own_stamps_stay(browse):
+  visit = browse()
+  row = visit.doc().table.index(
+    next(one for one in visit.doc().table if one["label"] == CAR)
   )
+  visit.app("app.set({selection: new Set([x])})", row)
+  visit.press("Shift+s")
+  stored(visit)
+  name = visit.app("app.ui.stamp.name")
+  covered = int((visit.doc().plane == row).sum())
   visit.page.reload()
-  (stamp,) = visit.ready().app(
-    "(await app.store.stamps()).map((one) => ({...one, mask:"
-    " {...one.mask, bits: Array.from(one.mask.bits)}}))"
-  )
-  assert (stamp["name"], stamp["label"], stamp["style"]) == ("mine", 4, 2)
-  assert stamp["mask"] == {"x": 0, "y": 0, "w": 2, "h": 1, "bits": [1, 0]}
-  visit.app("app.store.removeStamp(x)", stamp["key"])
+  visit.ready()
+  assert visit.app("app.ui.stamp.mask.bits.reduce((a, b) => a + b)") == covered
+  visit.page.get_by_role("tab", name="Stamps").click()
+  tile = visit.button(name).first
+  tile.wait_for()
+  assert tile.get_attribute("aria-pressed") == "true"
+  visit.button("Forget this stamp").click()
+  tile.wait_for(state="detached")
   assert visit.app("app.store.stamps()") == []
+  assert visit.app("app.ui.stamp") is None
 
 
 def test_styles_of_another_bank_are_drawn_anew(browse):

@@ -120,10 +120,11 @@ export function stampOf(app, row) {
   return { mask: maskOf(doc, row), label, style, name: naming(app, [row]) };
 }
 
-/** Takes the selected object as the stamp. */
+/** Takes the selected object as the stamp, which is kept. */
 export function makeStamp(app) {
   const stamp = stampOf(app, [...app.ui.selection][0]);
   app.set({ stamp, stampScale: 1, stampMirror: false, tool: "stamp" });
+  app.store.addStamp(stamp);
   app.announce(`Stamp: ${stamp.name}`);
 }
 

@@ -6,7 +6,7 @@ const AGAIN = 30000; // Milliseconds until one that failed is asked again.
 
 /**
  * The database: `scenes` by key, `steps` by [key of a scene, key of a step],
- * `choices` by run, `stamps` by number. Opened when it is first asked for, and
+ * `choices` by run, `stamps` by key. Opened when it is first asked for, and
  * again after it was lost.
  */
 export class Disk {
@@ -70,7 +70,7 @@ function opened() {
       request.result.createObjectStore("scenes", { keyPath: "key" });
       request.result.createObjectStore("steps");
       request.result.createObjectStore("choices");
-      request.result.createObjectStore("stamps", { keyPath: "key", autoIncrement: true });
+      request.result.createObjectStore("stamps", { keyPath: "key" });
     };
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);

@@ -14,8 +14,13 @@ export class Stamps {
     this.library = null;
     this.group = h("div", { class: "tiles stamps", role: "group", "aria-label": "Stamps" });
     this.none = h("p", { class: "empty" });
-    this.element = h("div", { class: "pane" }, this.group, this.none);
+    this.forget = h("button", {
+      type: "button", class: "plain", hidden: true,
+      onclick: () => this.drop(app.ui.stamp),
+    }, "Forget this stamp");
+    this.element = h("div", { class: "pane" }, this.group, this.forget, this.none);
     makeRoving(this.group);
+    app.on("stamps", () => this.recall());
     app.on("ui", (names) => (names.includes("stamp") || names.includes("tool") ? this.chosen() : null));
   }
 
@@ -32,18 +37,31 @@ export class Stamps {
       this.library = null;
       setText(this.none, `The library could not be read: ${refusal.message || refusal}`);
     }
-    this.build();
+    await this.recall();
   }
 
-  /** What is new under the stamp tool is the person's own. */
+  /** The person's own, as they are kept. */
+  async recall() {
+    this.own = await this.app.store.stamps();
+    this.build();
+    this.chosen();
+  }
+
+  /** Forgets one of the person's own. */
+  drop(stamp) {
+    this.app.set({ stamp: null, tool: "select" });
+    this.app.store.removeStamp(stamp.key);
+    this.app.announce(`Forgot the stamp ${stamp.name}`);
+  }
+
+  /** Marks the one that is taken: after a reload it is another object of the same key. */
   chosen() {
     const { stamp } = this.app.ui;
-    const known = [...this.own, ...(this.library || [])];
-    if (stamp && !known.includes(stamp)) {
-      this.own = [stamp, ...this.own];
-      this.build();
+    const taken = (one) => one === stamp || (!!stamp && !!one.key && one.key === stamp.key);
+    for (const tile of this.group.children) {
+      setAttribute(tile, "aria-pressed", String(taken(tile.stamp)));
     }
-    for (const tile of this.group.children) setAttribute(tile, "aria-pressed", tile.stamp === stamp);
+    this.forget.hidden = !this.own.some(taken);
   }
 
   build() {

@@ -306,34 +306,31 @@ export class Store {
     }).catch((error) => this.fail(error));
   }
 
-  /** The person's own stamps for these classes, each with its key. */
+  /** The person's own stamps for these classes, the latest first. @returns {Promise<any[]>} */
   async stamps() {
-    try {
-      const all = await this.disk.readAll("stamps");
-      return [...all.filter((one) => one.run === this.run), ...this.loose];
-    } catch {
-      return this.loose;
-    }
+    const all = await this.disk.readAll("stamps").catch(() => []);
+    const kept = all.filter((one) => one.run === this.run);
+    return [...this.loose, ...kept].sort((a, b) => b.time - a.time);
   }
 
-  /** Keeps a stamp. @param {object} stamp {mask, label, style, name} */
+  /** Keeps a stamp, and gives it its key. @param {object} stamp {mask, label, style, name} */
   async addStamp(stamp) {
-    const one = { ...stamp, run: this.run };
-    try {
-      await this.disk.change(["stamps"], (work) => given(work.objectStore("stamps").add(one)));
-    } catch (error) {
-      this.loose = [...this.loose, { ...one, key: unique() }];
-      this.fail(error);
-    }
+    Object.assign(stamp, { key: unique(), run: this.run, time: Date.now() });
+    await this.disk.change(["stamps"], (work) => work.objectStore("stamps").add(stamp)).catch(
+      (error) => {
+        this.loose = [...this.loose, stamp];
+        this.fail(error);
+      },
+    );
     this.app.emit("stamps");
   }
 
-  /** Forgets a stamp. @param {number | string} key */
+  /** Forgets a stamp. @param {string} key */
   async removeStamp(key) {
     this.loose = this.loose.filter((one) => one.key !== key);
-    await this.disk.change(["stamps"], (work) => {
-      work.objectStore("stamps").delete(key);
-    }).catch((error) => this.fail(error));
+    await this.disk.change(["stamps"], (work) => work.objectStore("stamps").delete(key)).catch(
+      (error) => this.fail(error),
+    );
     this.app.emit("stamps");
   }
 }
