@@ -135,25 +135,29 @@ export class Plane {
 
   /** Exchanges pixels of a tile with those given. @returns {Rect | null} what changed */
   exchange(index, pixels) {
-    const { plane, counts } = this, { x, y, w, h } = tileRect(index, this);
-    let x0 = w, x1 = 0, y0 = h, y1 = 0;
+    const { plane } = this, { x, y, w, h } = tileRect(index, this);
+    let x0 = w, x1 = 0, y0 = h, y1 = 0, from = -1, to = -1, run = 0;
     for (let j = 0; j < h; j++) {
       const row = (y + j) * this.w + x;
       for (let i = 0; i < w; i++) {
         const old = plane[row + i], now = pixels[j * w + i];
         if (old === now) continue;
+        if (old !== from || now !== to) {
+          this.recount(from, to, run);
+          from = old;
+          to = now;
+          run = 0;
+        }
+        run++;
         plane[row + i] = now;
         pixels[j * w + i] = old;
-        if (counts) {
-          counts[old]--;
-          counts[now]++;
-        }
         if (i < x0) x0 = i;
         if (i >= x1) x1 = i + 1;
         if (j < y0) y0 = j;
         y1 = j + 1;
       }
     }
+    this.recount(from, to, run);
     return y1 ? { x: x + x0, y: y + y0, w: x1 - x0, h: y1 - y0 } : null;
   }
 
