@@ -78,6 +78,7 @@ def test_a_bomb_is_refused_while_it_unpacks():
     TEXT,
     b"",
   ],
+  ids=["cut", "short", "longer", "twice", "zlib", "text", "nothing"],
 )
 def test_what_is_no_gzip_is_refused(data):
   refused("coding", 400, "gzip", [data], most=4096)
