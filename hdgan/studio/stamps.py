@@ -1,7 +1,9 @@
 """`stamps`: objects of the run's own maps, cut out to be put elsewhere."""
 
 import dataclasses
+import functools
 import heapq
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -31,23 +33,25 @@ class Stamp:
   Attributes:
     label: its class.
     style: number in the class, or features; None where there are no styles.
-    name: its class and its scene.
+    scene: the name of its scene.
     mask: [h, w] uint8, 1 where it is.
     of: (H, W) of the scene, to put it elsewhere at the same scale.
-    whole: whether it touches no edge of the scene.
+    inside: whether it touches no edge of the scene.
   """
 
   label: int
   style: Any
-  name: str
+  scene: str
   mask: np.ndarray
   of: tuple[int, int]
-  whole: bool
+  inside: bool
 
-  @property
-  def rank(self) -> tuple[bool, float]:
-    """Whole ones first, then large ones."""
-    return self.whole, float(self.mask.sum()) / (self.of[0] * self.of[1])
+  @functools.cached_property
+  def rank(self) -> tuple[bool, bool, float]:
+    """Those that are seen whole first, then large ones."""
+    parts = int(ndimage.label(self.mask, np.ones((3, 3)))[1])
+    share = float(self.mask.sum()) / (self.of[0] * self.of[1])
+    return self.inside, parts == 1, share
 
 
 def stamps(home: Home, header: Header, payload: bytes) -> Frame:
@@ -56,15 +60,18 @@ def stamps(home: Home, header: Header, payload: bytes) -> Frame:
   The first call looks through the scenes; later ones take what it found.
   """
   found = home.shelf.once("stamps", lambda: collect(home.shelf))
-  told, masks, total = [], [], 0
+  told, masks, total = list[dict[str, Any]](), [], 0
+  names, numbers = home.renderer.class_names, Counter[int]()
   for one in found:
     runs = frame.pack_runs(one.mask)
     if total + len(runs) > BYTES:
       continue
     total += len(runs)
     masks.append(runs)
+    numbers[one.label] += 1
     told.append({
-      "label": one.label, "style": one.style, "name": one.name,
+      "label": one.label, "style": one.style, "scene": one.scene,
+      "name": f"{names[one.label]} {numbers[one.label]}",
       "w": one.mask.shape[1], "h": one.mask.shape[0],
       "of": [one.of[1], one.of[0]], "bytes": len(runs),
     })  # fmt: skip
@@ -81,7 +88,12 @@ def collect(shelf: Shelf) -> list[Stamp]:
     By class, the best first.
   """
   renderer = shelf.renderer
-  things = [c["id"] for c in renderer.classes if c.get("has_instances")]
+  # What flows into holes is a backdrop: nobody would put it elsewhere.
+  things = [
+    c["id"]
+    for c in renderer.classes
+    if c.get("has_instances") and not c.get("background")
+  ]
   count = len(shelf.entries())
   found: dict[int, list[Stamp]] = {label: [] for label in things}
   for id in np.unique(np.linspace(0, count - 1, SCENES).astype(int)).tolist():
@@ -132,10 +144,10 @@ def cut(
       Stamp(
         label,
         style_of(renderer, example["name"], label, id),
-        f"{renderer.class_names[label]} of {example['name']}",
+        example["name"],
         mask=mask,
         of=objects.shape,
-        whole=inside,
+        inside=inside,
       )  # fmt: skip
     )
   return found

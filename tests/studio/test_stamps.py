@@ -54,7 +54,8 @@ def test_an_object_is_cut_out_as_it_is():
   want = np.ones((8, 20))
   want[:2, :5] = 0
   np.testing.assert_array_equal(one["mask"], want)
-  assert (one["label"], one["name"]) == (CAR, "car of street_0")
+  assert (one["label"], one["name"]) == (CAR, "car 1")
+  assert one["scene"] == "street_0"
   assert one["of"] == [64, 32]
   chooser = Chooser(renderer.class_names, 3, bank=renderer.bank)
   drawn = chooser.choose(np.array([[CAR, 4000]]), "street_0").styles[0]
@@ -78,6 +79,25 @@ def test_whole_and_large_ones_come_first_few_of_each_scene():
   sizes = [(s["h"], s["w"]) for s in found]
   # Of the first map the two largest whole ones; an edge is no whole.
   assert sizes == [(10, 20), (8, 20), (8, 20), (32, 4)]
+
+
+def test_what_is_hidden_in_part_comes_later():
+  """The larger car stands behind something that cuts it in two."""
+  renderer = stand_in()
+  label, instance = cars((4, 10, 14, 30), (20, 10, 25, 20))
+  label[:, 18:20] = instance[:, 18:20] = 1
+  instance[20:25, 20:] = label[20:25, 20:] = 0
+  found = library(Studio(renderer, maps(renderer, (label, instance)), "stage"))
+  assert [(one["h"], one["w"]) for one in found] == [(5, 8), (10, 20)]
+
+
+def test_a_backdrop_is_no_stamp():
+  renderer = stand_in()
+  classes = [dict(one) for one in renderer.classes]
+  classes[CAR]["background"] = True
+  object.__setattr__(renderer, "classes", classes)
+  studio = Studio(renderer, maps(renderer, cars((4, 10, 12, 30))), "stage")
+  assert library(studio) == []
 
 
 def test_classes_without_instances_and_specks_are_left_out():
