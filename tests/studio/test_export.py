@@ -296,11 +296,31 @@ def test_pictures_are_exported_opened_and_replayed(
   assert replayed.read_bytes() == files["photo.png"]
 
 
+def picture_data():
+  """A folder of coloured sketches and photos: noise, 32 x 64."""
+  rng = np.random.default_rng(0)
+  for split in ("train", "val"):
+    for role in ("label", "img"):
+      folder = pathlib.Path(f"data/{split}_{role}")
+      folder.mkdir(parents=True)
+      noise = rng.integers(0, 256, (32, 64, 3), np.uint8)
+      Image.fromarray(noise).save(folder / "a.png")
+  return "data"
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("encoder", [True, False])
-def test_the_command_in_the_zip_makes_the_photo(tmp_path, monkeypatch, encoder):
+@pytest.mark.parametrize(
+  ("encoder", "pictures"), [(True, False), (False, False), (True, True)]
+)
+def test_the_command_in_the_zip_makes_the_photo(
+  tmp_path, monkeypatch, encoder, pictures
+):
+  """With E, without it, and of a model whose labels are pictures."""
   monkeypatch.chdir(tmp_path)
   changes = {"data__prepared_dir": str(tmp_path / "copies")}
+  if pictures:
+    changes |= {"num_classes": 0, "boundary": False}
+    changes |= {"data__name": "paired_folder", "data__root": picture_data()}
   if not encoder:
     changes |= {"encoder__enabled": False, "stages": [tiny_config().stages[0]]}
     changes["stages"][0].trainable = ("G1",)
