@@ -473,10 +473,20 @@ def test_one_finger_draws_two_pinch(browse):
     touch("touchMove", (x - 40, y + 12))
     touch("touchStart", (x - 40, y + 12), (x + 40, y + 12))
     touch("touchMove", (x - 80, y + 32), (x + 80, y + 32))
+    settled(visit)
+    # One finger goes, then the other.
+    touch("touchMove", (x - 80, y + 32))
     touch("touchEnd")
     settled(visit)
-  np.testing.assert_array_equal(visit.doc().plane, want)
-  assert visit.app("app.doc.history.position") == 1
+    np.testing.assert_array_equal(visit.doc().plane, want)
+    assert visit.app("[app.stage.ghosts.length, app.doc.history.position]") == [
+      0,
+      1,
+    ]
+    touch("touchStart", visit.place((60.5, 20.5)))
+    touch("touchEnd")
+    want[disc(SHAPE, 60.5, 20.5, 5)] = before.regions[str(SKY)]
+    np.testing.assert_array_equal(visit.doc().plane, want)
   assert visit.app("app.stage.view.scale") == pytest.approx(2 * scale)
   # What lay between the fingers still does: at (64, 20) plus 12, moved by 20.
   at = visit.place((64.0, 20.0 + 12 / scale))

@@ -72,23 +72,15 @@ export class Brush {
     const { app } = this, { doc } = app;
     if (!hasRoom(app)) return false;
     doc.begin(doc.kind === "picture" ? "Draw" : `Paint ${nameOf(app, app.ui.label)}`);
-    const rows = doc.kind === "picture" ? 0 : doc.table.length;
-    this.value = this.valueAt(p);
-    this.made = doc.kind !== "picture" && doc.table.length > rows;
-    const from = keys.shift && this.last ? this.last : p;
-    if (keys.shift && this.last && !this.made) this.straight(from);
+    const from = keys.shift && this.last ? this.last : p, before = doc.table;
+    this.value = this.valueAt(from);
+    this.made = doc.table !== before;
     this.put(from, p);
     return true;
   }
 
-  /** A straight line goes on with the object that its stroke began in. */
-  straight(from) {
-    const at = this.app.doc.at(from.x, from.y);
-    if (this.hover(at) >= 0) this.value = at;
-  }
-
   valueAt(p) {
-    return valueFor(this.app, this.app.doc.kind === "picture" ? -1 : this.app.doc.at(p.x, p.y));
+    return valueFor(this.app, this.app.doc.at(p.x, p.y));
   }
 
   put(from, to) {

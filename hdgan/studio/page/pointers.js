@@ -92,7 +92,7 @@ export class Pointers {
 
   up(event) {
     this.fingers.delete(event.pointerId);
-    if (this.mode === "pinch") return this.rest();
+    if (this.mode === "pinch" || this.mode === "rest") return this.rest();
     if (event.pointerId !== this.pointer) return;
     if (this.mode === "tool" || this.mode === "pen") this.tools.release();
     this.end(event);
@@ -101,7 +101,7 @@ export class Pointers {
   /** The browser took the pointer: what it began is taken back. */
   lost(event) {
     this.fingers.delete(event.pointerId);
-    if (this.mode === "pinch") return this.rest();
+    if (this.mode === "pinch" || this.mode === "rest") return this.rest();
     if (event.pointerId !== this.pointer || !this.mode) return;
     this.tools.cancel();
     this.end(event);
@@ -153,11 +153,8 @@ export class Pointers {
   /** After a pinch nothing is drawn until all fingers are up. */
   rest() {
     if (this.fingers.size >= 2) this.grip = gripOf(this.fingers);
-    else if (this.fingers.size) this.mode = "rest";
-    if (!this.fingers.size) {
-      this.mode = "";
-      this.leave();
-    }
+    else this.mode = this.fingers.size ? "rest" : "";
+    if (!this.mode) this.leave();
   }
 
   // Keys.

@@ -30,7 +30,7 @@ export class Stage {
     this.divider = new Divider(app, this);
     /** Where an eraser has been, per pixel of the map, or null. @type {Uint8Array|null} */
     this.erased = null;
-    this.due = { all: false, rect: null, front: false, frame: 0 };
+    this.due = { all: false, rect: null, frame: 0 };
     this.listen();
   }
 
@@ -237,13 +237,12 @@ export class Stage {
 
   /** Asks for what follows the pointer only. */
   redrawFront() {
-    this.due.front = true;
     this.due.frame ||= requestAnimationFrame(() => this.paint());
   }
 
   paint() {
     const { due } = this, { all, rect } = due;
-    this.due = { all: false, rect: null, front: false, frame: 0 };
+    this.due = { all: false, rect: null, frame: 0 };
     if (!this.app.doc || !this.map || !this.panes.length) return;
     if (all || rect) this.painter.panes(all ? null : rect);
     if (all) this.divider.place();
