@@ -4,6 +4,9 @@ Every number comes from a twin in numpy: which pixels a brush covers, which id
 a new object gets, which colour the stand-in gives a pixel.
 """
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from studio.browser import APP, PATIENCE, Site, read_export, straight
@@ -22,7 +25,7 @@ from studio.stand_in import (
 )
 
 from hdgan.studio import frame
-from hdgan.studio.studio import Studio
+from hdgan.studio.studio import CALLS, Studio
 
 pytestmark = pytest.mark.slow
 
@@ -520,3 +523,23 @@ def test_the_token_of_a_new_start(browse, monkeypatch):
   dialog.get_by_role("textbox").press("Enter")
   visit.ready()
   assert visit.doc().version == painted.version + 1
+
+
+def test_a_full_disk_at_export_is_told_where_it_was_asked(browse, monkeypatch):
+  def full(*_):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "scene.zip")
+
+  visit = browse()
+  visit.allowed.append("Failed to load resource")
+  twin = Twin(*street())
+  paint(visit, *STROKES[0])
+  twin.paint(*STROKES[0])
+  with monkeypatch.context() as patch:
+    patch.setitem(CALLS, "export", full)
+    visit.press("Control+s")
+    dialog = visit.page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Download").click()
+    dialog.get_by_role("alert").filter(has_text="scene.zip").wait_for()
+  dialog.press("Escape")
+  dialog.wait_for(state="detached")
+  twin.check(visit.export())
