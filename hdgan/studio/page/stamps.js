@@ -15,7 +15,7 @@ export class Stamps {
     this.group = h("div", { class: "tiles stamps", role: "group", "aria-label": "Stamps" });
     this.none = h("p", { class: "empty" });
     this.forget = h("button", {
-      type: "button", class: "plain", hidden: true,
+      type: "button", class: "plain forget", hidden: true,
       onclick: () => this.drop(app.ui.stamp),
     }, "Forget this stamp");
     this.element = h("div", { class: "pane" }, this.group, this.forget, this.none);

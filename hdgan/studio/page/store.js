@@ -3,7 +3,7 @@
 import { Disk, given, stepsOf } from "./disk.js";
 import { plainStep, recordOf, revive, stepsWithin, unique } from "./record.js";
 
-const PAUSE_MS = 400; // without a change before it is written.
+const LULL = 400; // Milliseconds without a change before it is written.
 const STEPS = 64 * 2 ** 20; // Bytes of a scene's history that are kept.
 // Choices of a moment, which are not kept.
 const PASSING = ["selection", "hover", "original", "hold", "fresh", "divider", "compare"];
@@ -93,7 +93,7 @@ export class Store {
   later() {
     this.tell();
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.flush(), PAUSE_MS);
+    this.timer = setTimeout(() => this.flush(), LULL);
   }
 
   /** Tells when work has become unsaved, and when it is saved. */
@@ -103,11 +103,12 @@ export class Store {
     this.app.emit("saved", this.told);
   }
 
-  /** Saves now. @returns {Promise<void>} */
+  /** Saves now, also what could not be saved before. @returns {Promise<void>} */
   flush() {
-    const { doc } = this;
     clearTimeout(this.timer);
-    if (doc) this.queue = this.queue.then(() => this.save(doc));
+    for (const doc of new Set([...this.held.values(), this.doc])) {
+      if (doc) this.queue = this.queue.then(() => this.save(doc));
+    }
     return this.queue;
   }
 
@@ -157,7 +158,11 @@ export class Store {
   putChoices(work) {
     const { app, doc } = this, ui = { ...app.ui };
     for (const name of PASSING) delete ui[name];
-    work.objectStore("choices").put({ ui, shown: doc.kept.key }, this.run);
+    try {
+      work.objectStore("choices").put({ ui, shown: doc.kept.key }, this.run);
+    } catch {
+      // Choices that cannot be copied must not keep work from the disk.
+    }
   }
 
   /** Writes a document over what is there of it, unless that is another window's. */
