@@ -514,11 +514,13 @@ def test_bodies_without_a_length_are_counted_while_they_come(monkeypatch):
     assert json.loads(body)["message"] == "a request may have 65,536 bytes"
 
 
-def test_a_page_with_an_old_token_is_told_so():
+@pytest.mark.parametrize("connection", ["keep-alive", "close"])
+def test_a_page_with_an_old_token_is_told_so(connection):
   """Not cut off in the middle of what it sends, which looks like no server."""
-  body = frame.pack({}, bytes(2**21))
+  body = frame.pack({}, bytes(2**24))
+  headers = {"X-Token": "of the last start", "Connection": connection}
   with running(Echo()) as port:
-    status, told = post(port, body=body, **{"X-Token": "of the last start"})
+    status, told = post(port, body=body, **headers)
   assert status == 403 and json.loads(told)["code"] == "token"
 
 
@@ -629,6 +631,7 @@ def test_who_has_gone_waits_no_more(monkeypatch):
       for i in range(3)
     ]
     with contextlib.ExitStack() as stack:
+      stack.callback(renderer.gate.set)
       asked = []
       for body in bodies:
         start = head("/api/render", Content_Length=len(body))
