@@ -15,7 +15,8 @@ NODE = shutil.which("node")
 EXPORTS = (
   "App, Doc, Link, COMMANDS, keyName, keyText, canRun, isFor, pause, sideFault,"
   " packFrame, unpackFrame, packRuns, setStyle, setSeed, setClass, duplicate,"
-  " escape, walk, openAnswer, removeSelection, takePaper"
+  " escape, walk, openAnswer, removeSelection, takePaper,"
+  " goTo"
 )
 # A page without a browser: a server that answers when it is told to, a clock
 # that goes on when it is told to, bitmaps that are the bytes.
@@ -517,13 +518,15 @@ def test_duplicate_lands_beside(run):
     w.open();
     app.set({ selection: new Set([1]) });
     duplicate(app);
-    const titles = app.doc.history.titles();
-    done({ titles, row: app.doc.table[3] ?? null, plane: [...app.doc.plane],
-      chosen: [...app.ui.selection] });
+    const titles = app.doc.history.titles(), row = app.doc.table[3] ?? null;
+    const plane = [...app.doc.plane], chosen = [...app.ui.selection];
+    goTo(app, 0);
+    done({ titles, row, plane, chosen, after: app.ui.selection.size });
   """)
   assert got["plane"] == [3, 3, 1, 1, 0, 0, 2, 2]
   assert got["row"] == {"label": 1, "instance": None, "style": 2}
   assert got["titles"] == ["Duplicate car"] and got["chosen"] == [3]
+  assert got["after"] == 0
 
 
 def test_escape_ends_the_nearest_first(run):

@@ -232,8 +232,17 @@ export class App {
     this.emit("open", doc);
   }
 
+  /** Objects that are gone, such as by undo, are not selected any more. */
+  unselect() {
+    const areas = this.doc.areas(), { selection, hover } = this.ui;
+    const left = [...selection].filter((row) => areas[row]);
+    if (left.length < selection.size) this.set({ selection: new Set(left) });
+    if (hover >= areas.length) this.set({ hover: -1 });
+  }
+
   /** After a step of the document: what changed is told once. */
   changed(rect) {
+    this.unselect();
     if (rect) this.emit("pixels", rect);
     this.emit("table");
     this.emit("history");

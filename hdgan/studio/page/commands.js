@@ -240,7 +240,9 @@ const SCENE = [
   dialogFor("scenes", "Scenes", "scenes", ["p"], "maps on offer and templates"),
   dialogFor("new", "New blank scene", "new", ["shift+n"], "of a size and a class"),
   dialogFor("open", "Open files", "open", ["ctrl+o"], "maps of your own, or an export"),
-  dialogFor("export", "Export", "export", ["ctrl+s"], "all as one zip", { enabled: open }),
+  dialogFor("export", "Export", "export", ["ctrl+s"], "all as one zip", {
+    enabled: (app) => !!app.doc,
+  }),
   dialogFor("reconnect", "Connect again", "connect", [], "gives the studio's new address"),
   dialogFor("keys", "Keys", "help", ["?"], "this list", { group: "Help" }),
 ];

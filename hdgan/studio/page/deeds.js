@@ -7,7 +7,7 @@ export function classOf(app, label) {
   return app.meta && app.meta.classes.find((one) => one.id === label);
 }
 
-/** What to call rows: "car", "3 cars", "5 objects". */
+/** What to call rows: "car", "3 × car", "5 × objects". */
 export function naming(app, rows) {
   const labels = new Set(rows.map((row) => app.doc.table[row].label));
   const name = labels.size === 1 ? classOf(app, [...labels][0])?.name : "objects";

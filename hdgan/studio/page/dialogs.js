@@ -48,6 +48,7 @@ function exportDialog(app) {
       h("p", {}, `“${app.doc.name}” as one zip:`), h("dl", { class: "held" }, ...list.flat()),
     ],
     run: async (signal) => {
+      await idle(app);
       const { doc } = app, { state } = doc;
       const answer = await app.call("export", doc.header(), doc.runs(), signal);
       save(answer.header.name, new Blob([answer.payload], { type: "application/zip" }));
@@ -57,6 +58,18 @@ function exportDialog(app) {
       replayDialog(app, answer.header);
       return true;
     },
+  });
+}
+
+/** Waits for what is being changed. */
+function idle(app) {
+  return new Promise((resolve) => {
+    if (!app.busy) return resolve();
+    const end = app.on("busy", (busy) => {
+      if (busy) return;
+      end();
+      resolve();
+    });
   });
 }
 

@@ -49,9 +49,9 @@ export function takeKeys(app, stage) {
   const press = (event) => {
     const command = COMMANDS.find((one) => one.keys.includes(keyName(event)));
     if (event.defaultPrevented || !command || command.by) return;
-    if (event.repeat && command.release) return event.preventDefault();
-    if (!canRun(command, app)) return;
+    // Nor what the browser would do, such as to save the page.
     event.preventDefault();
+    if (!canRun(command, app) || (event.repeat && command.release)) return;
     if (command.release) held.set(event.code, command);
     command.run(app);
   };

@@ -22,7 +22,7 @@ export function pause(n) {
 }
 
 /** What a document depends on of a model. */
-function told({ run, kind, classes, step, bank }) {
+function modelOf({ run, kind, classes, step, bank }) {
   return JSON.stringify([run, kind, classes, step, bank]);
 }
 
@@ -134,7 +134,7 @@ export class Link {
       return;
     }
     this.tries = 0;
-    this.stranger = !!known && told(known) !== told(app.meta);
+    this.stranger = !!known && modelOf(known) !== modelOf(app.meta);
     if (this.stranger) {
       this.changed(known);
       return;
