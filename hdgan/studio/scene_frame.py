@@ -220,7 +220,8 @@ def resolved(
     scene: at its map's own size.
     renderer: of the run.
     seed: of the draw.
-    rows: that are told of even if they have no pixels.
+    rows: that are told of even if they have no pixels; one that joined
+      another has the style of that.
 
   Returns:
     [row, instance id, style] of each row that has pixels, and of `rows`; the
@@ -231,8 +232,10 @@ def resolved(
   if renderer.channels:
     chosen = styles_of(scene, renderer, seed)[2]
     styles = dict(zip(seen, chosen, strict=True))
+  first = first_rows(scene)
   for row in rows:
-    styles.setdefault(row, scene.table[row].style)
+    joined = styles.get(first.get(row, row), scene.table[row].style)
+    styles.setdefault(row, joined)
   return [
     [row, scene.table[row].instance, style]
     for row, style in sorted(styles.items())

@@ -154,6 +154,9 @@ def test_what_is_resolved():
     [1, 5000, (0.125, 0.125, 0.125)],
     [2, 9, (1, 2, 3)],
   ]
+  two = read([0, 1], [(SKY, 0, None), (SKY, None, None)])
+  draw = scene_frame.resolved(two, RENDERER, 0, [1])
+  assert draw == [[0, 0, draw[0][2]], [1, 0, draw[0][2]]]
   bare = stand_in((32, 64), styles=0)
   assert scene_frame.resolved(one, bare, 0) == [[0, 5, None], [1, 5000, None]]
 
