@@ -5,8 +5,8 @@ import { duplicate, makeStamp, removeSelection, setClass, setStyle } from "./dee
 import { hasReal } from "./real.js";
 
 /**
- * One thing to do. `keys` as `keyName` gives them. `run` may be told `more`:
- * Shift, that is all of a class. `release` ends what lasts while a key is held.
+ * One thing to do. `keys` as `keyName` gives them, with Shift mostly the same for
+ * all of a class. `release` ends what lasts while a key is held.
  * `by: "stage"`: its keys are taken by the stage itself. `only`: a kind of scene.
  * `sheet`: how the list of keys has it and those up to `last`; null: not at all.
  * @typedef {{id: string, title: string, icon: string, keys: string[], group: string,

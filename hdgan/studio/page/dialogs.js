@@ -82,15 +82,20 @@ function save(name, blob) {
 
 /** How an export is made into photos again. */
 function replayDialog(app, { name, command }) {
-  const copy = action("Copy", async () => {
-    await navigator.clipboard.writeText(`${unzip}\n${command}`);
-    copy.textContent = "Copied";
-  });
   const unzip = `unzip ${quoted(name)} -d ${quoted(name.replace(/\.zip$/, ""))}`;
+  const lines = h("pre", { tabindex: 0 }, `${unzip}\n${command}`);
+  const copy = action("Copy", async () => {
+    try {
+      await navigator.clipboard.writeText(lines.textContent);
+      copy.textContent = "Copied";
+    } catch {
+      // Not every page may: then a person does it.
+      getSelection().selectAllChildren(lines);
+    }
+  });
   const dialog = showDialog(app, `Saved ${name}`,
     h("p", {}, "Unpacked, it makes the same photo again, byte for byte:"),
-    h("pre", { tabindex: 0 }, `${unzip}\n${command}`),
-    actions(copy, action("Close", () => dialog.close(), "primary")),
+    lines, actions(copy, action("Close", () => dialog.close(), "primary")),
   );
 }
 
