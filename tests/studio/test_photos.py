@@ -67,7 +67,8 @@ def test_new_rows_are_resolved_even_without_pixels(desk):
   header = {**HEADER, "table": HEADER["table"] + new}
   resolved = photos.render(desk, header, RUNS)[0]["resolved"]
   rows = len(HEADER["table"])
-  assert resolved[rows:] == [[rows, 4002, None], [rows + 1, 3, None]]
+  # The new grass is the grass that is there, and has its style.
+  assert resolved[rows:] == [[rows, 4002, None], [rows + 1, 3, (0.125,) * 3]]
 
 
 def test_pictures_are_rendered(desk):
