@@ -34,11 +34,10 @@ def site():
   one.stop()
 
 
-def restart(site, monkeypatch):
+def restart(site):
   """The same address, another token."""
   site.stop()
-  monkeypatch.setattr(browser, "TOKEN", OTHER)
-  site.start()
+  site.start(OTHER)
 
 
 def send(visit, name="meta", size=0):
@@ -88,13 +87,11 @@ def test_a_window_that_keeps_nothing(browse, site):
   assert edited(visit)
 
 
-def test_after_a_restart_the_new_address_is_asked_for(
-  browse, site, monkeypatch
-):
+def test_after_a_restart_the_new_address_is_asked_for(browse, site):
   visit = browse(site)
   visit.allowed += ["403", "ERR_CONNECTION_REFUSED"]
   before = visit.doc()
-  restart(site, monkeypatch)
+  restart(site)
   visit.press("r")
   dialog = visit.page.get_by_role("dialog")
   dialog.wait_for()
@@ -112,10 +109,10 @@ def test_after_a_restart_the_new_address_is_asked_for(
   assert edited(visit)
 
 
-def test_another_tab_brings_the_new_token(browse, site, monkeypatch):
+def test_another_tab_brings_the_new_token(browse, site):
   visit = browse(site)
   visit.allowed += ["403", "ERR_CONNECTION_REFUSED"]
-  restart(site, monkeypatch)
+  restart(site)
   visit.press("r")
   dialog = visit.page.get_by_role("dialog")
   dialog.wait_for()
