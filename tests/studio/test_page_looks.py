@@ -268,6 +268,7 @@ def test_the_order_of_tabs(browse):
     "Keys", "Export",
     "Size", "Size, px", "New object", "Map",
     "Outlines", "Side by side", "Before and after", "First photo",
+    "Real photo",
     "Zoom out", "Fit", "Pixel by pixel", "Zoom in",
     "Brush", "Map and photo. Arrow keys move the pointer,"
     " Enter presses and lets go.",

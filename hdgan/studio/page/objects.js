@@ -3,7 +3,7 @@
 import { runCommand } from "./commands.js";
 import { h, makeRoving, roving, setAttribute, setText } from "./dom.js";
 import { classOf, goTo } from "./deeds.js";
-import { patch } from "./pictures.js";
+import { cssColor, patch } from "./pictures.js";
 
 const MOST = 1000; // Objects that are listed.
 
@@ -83,11 +83,7 @@ export class Objects {
       this.rows.set(row, line);
     }
     const [tile, name, count] = /** @type {HTMLElement[]} */ ([...line.children]);
-    const color = classOf(app, label)?.color;
-    if (tile.dataset.label !== String(label)) {
-      tile.dataset.label = String(label);
-      tile.replaceWith(Object.assign(patch(color), { className: "patch" }));
-    }
+    tile.style.background = cssColor(classOf(app, label)?.color);
     setText(name, nameOfRow(app, row));
     setText(count, shareOf(app.doc, area));
     line.title = `${area.toLocaleString("en")} pixels`;

@@ -1,27 +1,30 @@
-// The library of stamps.
+// The library of stamps: the person's own, and those of the run's maps.
 
 import { unpackRuns } from "./frame.js";
 import { h, makeRoving, roving, setAttribute, setText } from "./dom.js";
 import { classOf } from "./deeds.js";
 import { drawSilhouette, smallCanvas } from "./pictures.js";
 
-/** Objects to drop: the library's and the person's own. */
+/** Objects to drop. */
 export class Stamps {
   /** @param {import("./app.js").App} app */
   constructor(app) {
     this.app = app;
     this.own = [];
     this.library = null;
-    this.group = h("div", { class: "tiles stamps", role: "group", "aria-label": "Stamps" });
+    this.yours = h("div", { class: "tiles stamps", role: "group", "aria-label": "Your stamps" });
+    this.theirs = h("div", { class: "tiles stamps", role: "group", "aria-label": "Stamps of the run's maps" });
+    this.heads = [h("h3", {}, "Yours"), h("h3", {}, "Of the run's maps")];
     this.none = h("p", { class: "empty" });
     this.forget = h("button", {
-      type: "button", class: "plain forget", hidden: true,
-      onclick: () => this.drop(app.ui.stamp),
+      type: "button", class: "plain", onclick: () => this.drop(app.ui.stamp),
     }, "Forget this stamp");
-    this.element = h("div", { class: "pane" }, this.group, this.forget, this.none);
-    makeRoving(this.group);
+    this.element = h("div", { class: "pane" }, this.heads[0], this.forget, this.yours,
+      this.heads[1], this.theirs, this.none);
+    makeRoving(this.yours);
+    makeRoving(this.theirs);
+    app.on("ui", (names) => (names.includes("stamp") ? this.mark() : null));
     app.on("stamps", () => this.recall());
-    app.on("ui", (names) => (names.includes("stamp") || names.includes("tool") ? this.chosen() : null));
   }
 
   /** Asks for the library, when its panel is first seen. */
@@ -29,46 +32,52 @@ export class Stamps {
     if (this.library) return;
     this.library = [];
     setText(this.none, "Looking for stamps …");
+    this.recall();
     try {
       const { header, payload } = await this.app.call("stamps");
-      this.library = unpackStamps(header.stamps, payload);
+      const behind = (one) => Number(Boolean(classOf(this.app, one.label)?.background));
+      this.library = unpackStamps(header.stamps, payload).sort((a, b) => behind(a) - behind(b));
       setText(this.none, "There are no stamps yet. Select an object and make one of it.");
     } catch (refusal) {
       this.library = null;
       setText(this.none, `The library could not be read: ${refusal.message || refusal}`);
     }
-    await this.recall();
+    this.build();
   }
 
-  /** The person's own, as they are kept. */
+  /** The person's own, as they are kept; the latest first. */
   async recall() {
-    this.own = await this.app.store.stamps();
+    this.own = (await this.app.store.stamps()).reverse();
     this.build();
-    this.chosen();
   }
 
   /** Forgets one of the person's own. */
   drop(stamp) {
+    const { key } = this.own.find((one) => alike(one, stamp));
     this.app.set({ stamp: null, tool: "select" });
-    this.app.store.removeStamp(stamp.key);
+    this.app.store.removeStamp(key);
     this.app.announce(`Forgot the stamp ${stamp.name}`);
   }
 
-  /** Marks the one that is taken: after a reload it is another object of the same key. */
-  chosen() {
-    const { stamp } = this.app.ui;
-    const taken = (one) => one === stamp || (!!stamp && !!one.key && one.key === stamp.key);
-    for (const tile of this.group.children) {
-      setAttribute(tile, "aria-pressed", String(taken(tile.stamp)));
-    }
-    this.forget.hidden = !this.own.some(taken);
+  build() {
+    const library = this.library || [];
+    this.yours.replaceChildren(...this.own.map((stamp) => this.tile(stamp)));
+    this.theirs.replaceChildren(...library.map((stamp) => this.tile(stamp)));
+    this.heads[0].hidden = !this.own.length;
+    this.heads[1].hidden = !library.length;
+    this.none.hidden = this.own.length + library.length > 0;
+    this.mark();
+    roving(this.yours);
+    roving(this.theirs);
   }
 
-  build() {
-    const all = [...this.own, ...(this.library || [])];
-    this.group.replaceChildren(...all.map((stamp) => this.tile(stamp)));
-    this.none.hidden = all.length > 0;
-    roving(this.group);
+  /** Marks the one that is taken; after a reload it is another object. */
+  mark() {
+    const { stamp } = this.app.ui;
+    this.forget.hidden = !stamp || !this.own.some((one) => alike(one, stamp));
+    for (const tile of this.element.querySelectorAll(".tile")) {
+      setAttribute(tile, "aria-pressed", Boolean(stamp) && alike(tile.stamp, stamp));
+    }
   }
 
   tile(stamp) {
@@ -76,12 +85,19 @@ export class Stamps {
     const canvas = smallCanvas(72, 56, "shape");
     drawSilhouette(canvas, stamp.mask, one ? one.color : [128, 128, 128]);
     const tile = h("button", {
-      type: "button", class: "tile", "data-stop": true, "aria-pressed": String(stamp === app.ui.stamp),
+      type: "button", class: "tile", "data-stop": true,
       title: `${name}, ${stamp.mask.w} × ${stamp.mask.h} pixels`,
       onclick: () => app.set({ stamp, stampScale: 1, stampMirror: false, tool: "stamp" }),
-    }, canvas, h("span", { class: "name" }, name));
+    }, canvas, h("span", { class: "name" }, one ? one.name : name));
     return Object.assign(tile, { stamp });
   }
+}
+
+/** Whether two stamps are of the same class and shape. */
+function alike(a, b) {
+  if (a === b) return true;
+  const same = a.label === b.label && a.mask.w === b.mask.w && a.mask.h === b.mask.h;
+  return same && a.mask.bits.every((bit, i) => bit === b.mask.bits[i]);
 }
 
 /** Stamps out of the server's answer: their masks are runs, one after another. */
