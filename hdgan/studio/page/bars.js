@@ -85,7 +85,7 @@ export class Options {
     this.hole = /** @type {HTMLSelectElement} */ (h("select", {
       class: "input", onchange: () => app.set({ fill: this.hole.value === "" ? null : Number(this.hole.value) }),
     }));
-    this.holeField = h("label", { class: "slider" }, h("span", { class: "label" }, "The hole becomes"), this.hole);
+    this.holeField = h("label", { class: "slider" }, h("span", { class: "label" }, "Holes become"), this.hole);
     this.fresh = buttons.make("fresh", "New object");
     this.mirror = buttons.make("mirror", "Mirror");
     this.say = h("span", { class: "label advice" });
@@ -116,10 +116,10 @@ export class Options {
   refresh() {
     const { ui, meta } = this.app, { tool } = ui, classes = !meta || meta.kind === "classes";
     this.size.element.hidden = tool !== "brush" && tool !== "erase";
-    this.holeField.hidden = !classes || (tool !== "erase" && tool !== "select");
+    this.holeField.hidden = !classes || !(tool === "erase" || (tool === "select" && ui.selection.size));
     this.fresh.hidden = tool !== "brush";
     this.scale.element.hidden = this.mirror.hidden = tool !== "stamp" || !ui.stamp;
-    this.say.hidden = !ADVICE[tool] || !this.scale.element.hidden;
+    this.say.hidden = !ADVICE[tool] || !(this.scale.element.hidden && this.holeField.hidden);
     setText(this.say, ADVICE[tool] || "");
     this.size.show(ui.size);
     this.scale.show(100 * ui.stampScale);
@@ -129,6 +129,7 @@ export class Options {
 }
 
 const ADVICE = {
+  select: "Click an object; Shift adds one; drag moves it.",
   fill: "Click an area to fill it.", pick: "Click something to take its class and style.",
   stamp: "Choose a stamp on the right, then click the map.",
 };

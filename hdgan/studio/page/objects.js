@@ -162,7 +162,7 @@ export class Steps {
 
   update() {
     const { doc, busy } = this.app;
-    if (!doc) return;
+    if (!doc || !this.element.offsetParent) return;
     const { steps, position } = doc.history, titles = ["Opened", ...steps.map((step) => step.title)];
     const focus = this.list.contains(this.element.ownerDocument.activeElement);
     this.list.replaceChildren(...titles.map((title, i) => h("li", {}, h("button", {
@@ -172,7 +172,7 @@ export class Steps {
     }, h("span", { class: "name" }, title)))));
     const now = /** @type {HTMLElement} */ (this.list.querySelector("[aria-current]"));
     roving(this.list, now);
-    if (this.element.offsetParent) now.scrollIntoView({ block: "nearest" });
+    now.scrollIntoView({ block: "nearest" });
     if (focus) now.focus();
   }
 }

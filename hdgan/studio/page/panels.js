@@ -27,9 +27,13 @@ export class Panels {
     this.steps = new Steps(app);
     this.object = new ObjectPanel(app, new Sprites(app), buttons);
     this.standing = new Standing(app, buttons);
+    this.welcome = h("div", { class: "welcome", hidden: true },
+      h("p", {}, "There is no scene yet: open a map of your own, or start with a blank one."),
+      h("div", { class: "line" }, buttons.make("new", "Blank scene"), buttons.make("open", "Open files")));
     this.right = h("aside", { class: "right", "aria-label": "Classes, objects and history" },
       this.tabs(), this.object.element);
     app.on("meta", () => this.kind());
+    for (const event of ["open", "status"]) app.on(event, () => this.waits());
     app.on("ui", (names) => (names.includes("tool") && app.ui.tool === "stamp" ? this.turn("Stamps") : null));
     buttons.refresh();
   }
@@ -40,9 +44,19 @@ export class Panels {
    * @returns {HTMLElement}
    */
   around(stage) {
+    stage.append(this.welcome);
     const middle = h("section", { class: "middle", "aria-label": "Map and tools" },
       this.options, this.tools, stage);
-    return h("div", { class: "frame" }, this.top, middle, this.right, this.standing.element);
+    this.frame = h("div", { class: "frame" }, this.top, middle, this.right, this.standing.element);
+    this.waits();
+    return this.frame;
+  }
+
+  /** Before there is a scene: grey shapes while it comes, else what to do. */
+  waits() {
+    const { doc, status } = this.app, coming = !doc && ["loading", "warming"].includes(status.state);
+    this.frame.classList.toggle("coming", coming);
+    this.welcome.hidden = Boolean(doc) || coming;
   }
 
   tabs() {
