@@ -22,6 +22,7 @@ export function showDialog(app, title, ...body) {
   if (first) first.autofocus = true;
   app.root.append(dialog);
   dialog.showModal();
+  dialog.scrollTop = 0; // The focus may be at its end.
   return dialog;
 }
 
