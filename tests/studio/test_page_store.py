@@ -173,13 +173,13 @@ def test_the_persons_own_stamps_stay(browse):
   visit.app("app.set({selection: new Set([x])})", row)
   visit.press("Shift+s")
   stored(visit)
-  name = visit.app("app.ui.stamp.name")
   covered = int((visit.doc().plane == row).sum())
   visit.page.reload()
   visit.ready()
   assert visit.app("app.ui.stamp.mask.bits.reduce((a, b) => a + b)") == covered
   visit.page.get_by_role("tab", name="Stamps").click()
-  tile = visit.button(name).first
+  own = visit.page.get_by_role("group", name="Your stamps")
+  tile = own.get_by_role("button")
   tile.wait_for()
   assert tile.get_attribute("aria-pressed") == "true"
   visit.button("Forget this stamp").click()
