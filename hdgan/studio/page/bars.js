@@ -22,7 +22,8 @@ const scaleValue = (place) => Math.round(100 * 8 ** ((place - 50) / 50));
 export function topBar(app, buttons) {
   const run = h("span", { class: "run" }), step = h("span", { class: "step" });
   const seed = /** @type {HTMLInputElement} */ (h("input", {
-    class: "input seed", type: "number", min: 0, max: 2 ** 31 - 1, step: 1, "aria-label": "Seed of the random looks",
+    class: "input seed", type: "number", min: 0, max: 2 ** 31 - 1, step: 1,
+    "aria-label": "Seed of the random looks",
     title: "The seed that draws looks: the same seed, the same looks", onchange: () => {
       if (seed.checkValidity() && seed.value !== "") setSeed(app, Number(seed.value));
       else refresh();
@@ -57,7 +58,9 @@ export function topBar(app, buttons) {
 
 /** Tools, one tab stop. */
 export function toolBar(app, buttons) {
-  const bar = h("div", { class: "tools", role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical" },
+  const bar = h("div", {
+    class: "tools", role: "toolbar", "aria-label": "Tools", "aria-orientation": "vertical",
+  },
     ...LEFT.map((id) => buttons.make(id)));
   for (const button of bar.children) button.setAttribute("data-stop", "");
   makeRoving(bar);
@@ -76,16 +79,19 @@ export class Options {
   constructor(app, buttons) {
     this.app = app;
     this.size = slider("Size", {
-      min: 1, max: 512, unit: "px", place: sizePlace, value: sizeValue, set: (size) => app.set({ size }),
+      min: 1, max: 512, unit: "px", place: sizePlace, value: sizeValue,
+      set: (size) => app.set({ size }),
     });
     this.scale = slider("Scale", {
       min: 12.5, max: 800, unit: "%", place: scalePlace, value: scaleValue,
       set: (percent) => app.set({ stampScale: percent / 100 }),
     });
     this.hole = /** @type {HTMLSelectElement} */ (h("select", {
-      class: "input", onchange: () => app.set({ fill: this.hole.value === "" ? null : Number(this.hole.value) }),
+      class: "input",
+      onchange: () => app.set({ fill: this.hole.value === "" ? null : Number(this.hole.value) }),
     }));
-    this.holeField = h("label", { class: "slider" }, h("span", { class: "label" }, "Holes become"), this.hole);
+    const holes = h("span", { class: "label" }, "Holes become");
+    this.holeField = h("label", { class: "slider" }, holes, this.hole);
     this.fresh = buttons.make("fresh", "New object");
     this.mirror = buttons.make("mirror", "Mirror");
     this.say = h("span", { class: "label advice" });
@@ -116,7 +122,8 @@ export class Options {
   refresh() {
     const { ui, meta } = this.app, { tool } = ui, classes = !meta || meta.kind === "classes";
     this.size.element.hidden = tool !== "brush" && tool !== "erase";
-    this.holeField.hidden = !classes || !(tool === "erase" || (tool === "select" && ui.selection.size));
+    const leaves = tool === "erase" || (tool === "select" && ui.selection.size > 0);
+    this.holeField.hidden = !classes || !leaves;
     this.fresh.hidden = tool !== "brush";
     this.scale.element.hidden = this.mirror.hidden = tool !== "stamp" || !ui.stamp;
     this.say.hidden = !ADVICE[tool] || !(this.scale.element.hidden && this.holeField.hidden);

@@ -78,7 +78,8 @@ export function slider(name, { min, max, unit = "", place, value, set }) {
     oninput: () => set(clamp(value ? value(Number(range.value)) : Number(range.value))),
   }));
   const number = /** @type {HTMLInputElement} */ (h("input", {
-    type: "number", class: "input number", "aria-label": `${name}, ${unit || "number"}`, min, max, step: "any",
+    type: "number", class: "input number", "aria-label": `${name}, ${unit || "number"}`,
+    min, max, step: "any",
     onchange: () => set(clamp(Math.round(Number(number.value)) || min)),
   }));
   const element = h("div", { class: "slider" },

@@ -13,7 +13,8 @@ export class Classes {
     this.app = app;
     this.list = h("div", { class: "rows classes", role: "radiogroup", "aria-label": "Classes" });
     this.find = /** @type {HTMLInputElement} */ (h("input", {
-      class: "input find", type: "search", placeholder: "Find a class", "aria-label": "Find a class",
+      class: "input find", type: "search", placeholder: "Find a class",
+      "aria-label": "Find a class",
       spellcheck: "false", oninput: () => this.sift(),
     }));
     this.none = h("p", { class: "empty", hidden: true }, "No class is called that.");
@@ -39,7 +40,8 @@ export class Classes {
     const tick = patch(color);
     tick.append(icon("check"));
     return h("button", {
-      type: "button", class: "row", role: "radio", "data-stop": true, "data-label": id, "aria-label": name,
+      type: "button", class: "row", role: "radio", "data-stop": true,
+      "data-label": id, "aria-label": name,
       onclick: () => app.set({ label: id, tool: app.ui.tool === "fill" ? "fill" : "brush" }),
     }, tick, h("span", { class: "name" }, name), h("span", { class: "count" }));
   }
@@ -68,7 +70,9 @@ export class Classes {
     const { doc } = this.app, counts = new Map();
     if (!doc || !doc.table) return;
     const areas = doc.areas();
-    doc.table.forEach(({ label }, i) => areas[i] && counts.set(label, (counts.get(label) || 0) + 1));
+    for (const [i, { label }] of doc.table.entries()) {
+      if (areas[i]) counts.set(label, (counts.get(label) || 0) + 1);
+    }
     for (const row of this.members()) {
       const n = counts.get(Number(row.dataset.label)) || 0, name = row.getAttribute("aria-label");
       setText(row.lastElementChild, n ? String(n) : "");

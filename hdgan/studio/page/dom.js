@@ -87,5 +87,6 @@ function target(group, event) {
 function rowLength(members) {
   const top = members[0].offsetTop;
   const next = members.findIndex((one) => one.offsetTop > top + 4);
-  return next < 0 ? (members.length > 1 && members[1].offsetTop <= top + 4 ? members.length : 1) : next;
+  if (next >= 0) return next;
+  return members.length > 1 && members[1].offsetTop <= top + 4 ? members.length : 1;
 }

@@ -25,7 +25,9 @@ export class Levels {
     this.recent = [];
     this.element = h("div", { class: "pane levels" });
     app.on("meta", () => this.build());
-    app.on("ui", (names) => (names.includes("level") || names.includes("paper") ? this.refresh() : null));
+    app.on("ui", (names) => {
+      if (names.includes("level") || names.includes("paper")) this.refresh();
+    });
     app.on("history", () => this.keep());
   }
 
@@ -39,7 +41,8 @@ export class Levels {
     this.show = h("i", { class: "patch large", "aria-hidden": "true" });
     this.text = h("output", { class: "mono" });
     this.picker = this.channels === 3 ? this.colorField() : null;
-    this.sliders = this.channels === 3 ? [] : levelsOf(0, this.channels).map((_, i) => this.slider(i));
+    const grey = this.channels === 3 ? [] : levelsOf(0, this.channels);
+    this.sliders = grey.map((_, i) => this.slider(i));
     this.swatches = h("div", { class: "swatches", role: "group", "aria-label": "Recent" });
     this.paper = h("button", {
       type: "button", class: "plain", onclick: () => app.set({ level: app.ui.paper }),
@@ -57,7 +60,8 @@ export class Levels {
 
   colorField() {
     return h("label", { class: "field" }, "Colour", h("input", {
-      type: "color", oninput: (event) => this.take(Number.parseInt(event.target.value.slice(1), 16)),
+      type: "color",
+      oninput: (event) => this.take(Number.parseInt(event.target.value.slice(1), 16)),
     }));
   }
 
@@ -94,7 +98,8 @@ export class Levels {
   refresh() {
     const { app } = this;
     if (!app.meta || app.meta.kind !== "picture") return;
-    const { level } = app.ui, levels = levelsOf(level, this.channels), hex = (n) => n.toString(16).padStart(2, "0");
+    const { level } = app.ui, levels = levelsOf(level, this.channels);
+    const hex = (n) => n.toString(16).padStart(2, "0");
     this.show.style.background = cssColor(this.shown(level));
     setText(this.text, levels.join(" "));
     if (this.picker) this.picker.querySelector("input").value = `#${levels.map(hex).join("")}`;

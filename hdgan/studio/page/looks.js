@@ -49,8 +49,9 @@ export class Looks {
 
   /** Why there are no styles. */
   reason(label, one) {
-    if (label === null) return "These are of several classes. Select one class to choose its style.";
-    if (this.app.meta.style_channels) return `The run has no styles for ${one ? one.name : "this class"}.`;
+    if (label === null) return "These are of several classes. Select one to choose a style.";
+    const name = one ? one.name : "this class";
+    if (this.app.meta.style_channels) return `The run has no styles for ${name}.`;
     return "This run was trained without styles: all objects of a class look alike.";
   }
 
@@ -58,7 +59,8 @@ export class Looks {
     this.label = label;
     this.sprite = null;
     this.canvases = Array.from({ length: n }, () => smallCanvas(SIDE, SIDE, "thumb"));
-    const drawn = this.option(null, "Drawn by the seed", "", h("span", { class: "thumb drawn" }, icon("random")));
+    const dice = h("span", { class: "thumb drawn" }, icon("random"));
+    const drawn = this.option(null, "Drawn by the seed", "", dice);
     this.group.replaceChildren(drawn, ...this.canvases.map((canvas, i) => {
       const key = i < 10 ? String((i + 1) % 10) : "";
       return this.option(i, `Style ${i + 1}`, key, canvas);
@@ -76,7 +78,8 @@ export class Looks {
   option(style, name, key, picture) {
     const all = "Shift: all of the class";
     return h("button", {
-      type: "button", class: "style", role: "radio", "data-stop": true, "data-style": style === null ? "" : style,
+      type: "button", class: "style", role: "radio", "data-stop": true,
+      "data-style": style === null ? "" : style,
       "aria-label": name, title: key ? `${name} (${key}). ${all}` : `${name}. ${all}`,
       onclick: (event) => this.take(style, event.shiftKey),
     }, picture, key && h("kbd", {}, key), h("span", { class: "tick" }, icon("check")));
@@ -90,13 +93,14 @@ export class Looks {
   paint() {
     const { previews } = this.app;
     if (this.label < 0) return;
-    const own = previews && previews.bitmaps && this.rows.includes(previews.row) ? previews.bitmaps : null;
+    const own = previews && this.rows.includes(previews.row) ? previews.bitmaps : null;
     this.group.classList.toggle("waits", Boolean(previews && !previews.bitmaps));
     this.canvases.forEach((canvas, i) => {
       const { sheet = null, side = 0, values = [] } = this.sprite || {};
       if (own && own[i]) drawCover(canvas, own[i]);
-      else if (sheet && (i + 1) * side <= sheet.width) drawCover(canvas, sheet, i * side, 0, side, side);
-      else drawNumbers(canvas, values[i], i);
+      else if (sheet && (i + 1) * side <= sheet.width) {
+        drawCover(canvas, sheet, i * side, 0, side, side);
+      } else drawNumbers(canvas, values[i], i);
     });
   }
 
@@ -106,7 +110,8 @@ export class Looks {
       const own = option.dataset.style === "" ? null : Number(option.dataset.style);
       setAttribute(option, "aria-checked", own === style);
     }
-    roving(this.group, options.find((one) => one.getAttribute("aria-checked") === "true") || options[0]);
+    const chosen = options.find((one) => one.getAttribute("aria-checked") === "true");
+    roving(this.group, chosen || options[0]);
     this.writeNumbers();
   }
 
@@ -114,7 +119,8 @@ export class Looks {
   buildNumbers() {
     const n = this.app.meta.style_channels;
     this.fields = Array.from({ length: n }, (_, i) => /** @type {HTMLInputElement} */ (h("input", {
-      class: "input number", type: "number", min: -1, max: 1, step: 0.05, "aria-label": `Number ${i + 1}`,
+      class: "input number", type: "number", min: -1, max: 1, step: 0.05,
+      "aria-label": `Number ${i + 1}`,
       onchange: () => this.takeNumbers(),
     })));
     this.numbers.replaceChildren(

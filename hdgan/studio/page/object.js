@@ -27,16 +27,21 @@ export class ObjectPanel {
     }));
     this.acts = buttons.group("makestamp", "duplicate", "remove");
     this.previews = h("button", {
-      type: "button", class: "plain", title: "Draws this object in every style", onclick: () => this.preview(),
+      type: "button", class: "plain", title: "Draws this object in every style",
+      onclick: () => this.preview(),
     }, icon("preview"), h("span", {}, PREVIEW[0]));
     this.deeds = h("div", { class: "line" }, this.select, this.acts);
     this.element = h("section", { class: "object", "aria-label": "What is selected" },
       h("div", { class: "head" }, this.tile, this.title, this.facts), this.deeds,
       h("div", { class: "line" }, h("h3", {}, "Style"), this.previews), this.looks.element);
     app.on("meta", () => this.fill());
-    app.on("previews", () => setText(this.previews.lastChild, PREVIEW[Number(Boolean(app.previews))]));
+    app.on("previews", () => {
+      setText(this.previews.lastChild, PREVIEW[Number(Boolean(app.previews))]);
+    });
     for (const event of ["open", "table", "history"]) app.on(event, () => this.update());
-    app.on("ui", (names) => names.some((one) => /^(selection|label|styles?)$/.test(one)) && this.update());
+    app.on("ui", (names) => {
+      if (names.some((one) => /^(selection|label|styles?)$/.test(one))) this.update();
+    });
   }
 
   fill() {
@@ -61,7 +66,8 @@ export class ObjectPanel {
     const rows = this.rows();
     const labels = new Set(rows.map((row) => doc.table[row].label)), [first = ui.label] = labels;
     const label = labels.size > 1 ? null : first;
-    this.tile.style.background = label === null ? "transparent" : cssColor(classOf(app, label)?.color);
+    const color = label === null ? "transparent" : cssColor(classOf(app, label)?.color);
+    this.tile.style.background = color;
     this.deeds.hidden = !rows.length;
     this.previews.hidden = rows.length !== 1 || !classOf(app, label)?.styles;
     this.select.value = label === null ? "" : String(label);

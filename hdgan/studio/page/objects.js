@@ -30,7 +30,8 @@ export class Objects {
     this.rows = new Map();
     this.order = "";
     this.list = h("div", {
-      class: "rows objects", role: "listbox", "aria-label": "Objects", "aria-multiselectable": "true",
+      class: "rows objects", role: "listbox", "aria-label": "Objects",
+      "aria-multiselectable": "true",
       onclick: (event) => this.pick(event), onkeydown: (event) => this.key(event),
       onpointerover: (event) => this.hover(event), onpointerleave: () => app.set({ hover: -1 }),
       onfocusin: (event) => this.hover(event), onfocusout: () => app.set({ hover: -1 }),
@@ -40,7 +41,9 @@ export class Objects {
     this.element = h("div", { class: "pane" }, this.list, this.none, this.more);
     makeRoving(this.list);
     for (const event of ["open", "table", "history"]) app.on(event, () => this.later());
-    app.on("ui", (names) => (names.some((one) => one === "selection" || one === "hover") ? this.mark() : null));
+    app.on("ui", (names) => {
+      if (names.includes("selection") || names.includes("hover")) this.mark();
+    });
   }
 
   /** Whether it can be seen; what nobody sees is not kept up to date. */
@@ -78,8 +81,9 @@ export class Objects {
     const { app } = this, { label } = app.doc.table[row];
     let line = this.rows.get(row);
     if (!line) {
-      line = h("div", { class: "row", role: "option", "data-stop": true, "data-row": row, tabindex: "-1" },
-        patch(undefined), h("span", { class: "name" }), h("span", { class: "count" }));
+      line = h("div", {
+        class: "row", role: "option", "data-stop": true, "data-row": row, tabindex: "-1",
+      }, patch(undefined), h("span", { class: "name" }), h("span", { class: "count" }));
       this.rows.set(row, line);
     }
     const [tile, name, count] = /** @type {HTMLElement[]} */ ([...line.children]);
@@ -101,7 +105,8 @@ export class Objects {
     for (const row of this.rows.keys()) if (!kept.has(row)) this.rows.delete(row);
     roving(this.list);
     if (!inside) return;
-    const next = this.list.contains(focused) ? focused : this.list.children[Math.min(at, listed.length - 1)];
+    const near = this.list.children[Math.min(at, listed.length - 1)];
+    const next = this.list.contains(focused) ? focused : near;
     if (next instanceof HTMLElement) next.focus();
   }
 
@@ -163,7 +168,7 @@ export class Steps {
   update() {
     const { doc, busy } = this.app;
     if (!doc || !this.element.offsetParent) return;
-    const { steps, position } = doc.history, titles = ["Opened", ...steps.map((step) => step.title)];
+    const { position } = doc.history, titles = ["Opened", ...doc.history.titles()];
     const focus = this.list.contains(this.element.ownerDocument.activeElement);
     this.list.replaceChildren(...titles.map((title, i) => h("li", {}, h("button", {
       type: "button", class: i > position ? "row undone" : "row", "data-stop": true,

@@ -29,12 +29,15 @@ export class Panels {
     this.standing = new Standing(app, buttons);
     this.welcome = h("div", { class: "welcome", hidden: true },
       h("p", {}, "There is no scene yet: open a map of your own, or start with a blank one."),
-      h("div", { class: "line" }, buttons.make("new", "Blank scene"), buttons.make("open", "Open files")));
+      h("div", { class: "line" },
+        buttons.make("new", "Blank scene"), buttons.make("open", "Open files")));
     this.right = h("aside", { class: "right", "aria-label": "Classes, objects and history" },
       this.tabs(), this.object.element);
     app.on("meta", () => this.kind());
     for (const event of ["open", "status"]) app.on(event, () => this.waits());
-    app.on("ui", (names) => (names.includes("tool") && app.ui.tool === "stamp" ? this.turn("Stamps") : null));
+    app.on("ui", (names) => {
+      if (names.includes("tool") && app.ui.tool === "stamp") this.turn("Stamps");
+    });
     buttons.refresh();
   }
 
@@ -54,20 +57,23 @@ export class Panels {
 
   /** Before there is a scene: grey shapes while it comes, else what to do. */
   waits() {
-    const { doc, status } = this.app, coming = !doc && ["loading", "warming"].includes(status.state);
+    const { doc, status } = this.app;
+    const coming = !doc && ["loading", "warming"].includes(status.state);
     this.frame.classList.toggle("coming", coming);
     this.welcome.hidden = Boolean(doc) || coming;
   }
 
   tabs() {
     this.pages = [
-      ["Classes", this.classes.element], ["Colour", this.levels.element], ["Objects", this.objects.element],
+      ["Classes", this.classes.element], ["Colour", this.levels.element],
+      ["Objects", this.objects.element],
       ["Stamps", this.stamps.element], ["History", this.steps.element],
     ];
     this.heads = this.pages.map(([name]) => h("button", {
       type: "button", class: "tab", role: "tab", "data-stop": true, onclick: () => this.turn(name),
     }, name));
-    const list = h("div", { class: "tabs", role: "tablist", "aria-label": "Panels" }, ...this.heads);
+    const attributes = { class: "tabs", role: "tablist", "aria-label": "Panels" };
+    const list = h("div", attributes, ...this.heads);
     makeRoving(list, (head) => this.turn(head.textContent));
     for (const [name, page] of this.pages) {
       page.setAttribute("role", "tabpanel");

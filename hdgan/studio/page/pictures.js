@@ -52,7 +52,9 @@ export function smallCanvas(width, height, name) {
 }
 
 /** Fills a canvas with a part of a picture, its middle where the shapes differ. */
-export function drawCover(canvas, picture, x = 0, y = 0, w = picture.width, height = picture.height) {
+export function drawCover(
+  canvas, picture, x = 0, y = 0, w = picture.width, height = picture.height,
+) {
   const scale = Math.max(canvas.width / w, canvas.height / height);
   const across = canvas.width / scale, down = canvas.height / scale;
   const context = canvas.getContext("2d");
@@ -74,8 +76,9 @@ export function drawNumbers(canvas, numbers, index) {
   for (let i = 0; i < n; i++) {
     const value = numbers ? numbers[i] : Math.sin((index + 1) * (i + 2) * 1.7);
     const level = (Math.max(-1, Math.min(1, value)) + 1) / 2;
-    context.fillStyle = `hsl(${Math.round(210 + 150 * level + 40 * i)} 45% ${Math.round(28 + 48 * level)}%)`;
-    const from = Math.round((canvas.height * i) / n), to = Math.round((canvas.height * (i + 1)) / n);
+    const hue = Math.round(210 + 150 * level + 40 * i), light = Math.round(28 + 48 * level);
+    context.fillStyle = `hsl(${hue} 45% ${light}%)`;
+    const [from, to] = [i, i + 1].map((k) => Math.round((canvas.height * k) / n));
     context.fillRect(0, from, canvas.width, to - from);
   }
 }
@@ -89,7 +92,9 @@ export function drawNumbers(canvas, numbers, index) {
 export function drawSilhouette(canvas, mask, color) {
   const small = new OffscreenCanvas(mask.w, mask.h), context = small.getContext("2d");
   const image = context.createImageData(mask.w, mask.h);
-  for (let i = 0; i < mask.bits.length; i++) if (mask.bits[i]) image.data.set([...color, 255], 4 * i);
+  for (let i = 0; i < mask.bits.length; i++) {
+    if (mask.bits[i]) image.data.set([...color, 255], 4 * i);
+  }
   context.putImageData(image, 0, 0);
   const scale = Math.min(canvas.width / mask.w, canvas.height / mask.h) * 0.9;
   const w = mask.w * scale, height = mask.h * scale;

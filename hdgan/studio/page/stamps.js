@@ -13,14 +13,19 @@ export class Stamps {
     this.own = [];
     this.library = null;
     this.yours = h("div", { class: "tiles stamps", role: "group", "aria-label": "Your stamps" });
-    this.theirs = h("div", { class: "tiles stamps", role: "group", "aria-label": "Stamps of the run's maps" });
-    this.heads = [h("h3", {}, "Yours"), h("h3", {}, "Of the run's maps")];
+    this.theirs = h("div", {
+      class: "tiles stamps", role: "group", "aria-label": "Stamps of the run's maps",
+    });
     this.none = h("p", { class: "empty" });
     this.forget = h("button", {
       type: "button", class: "plain", onclick: () => this.drop(app.ui.stamp),
     }, "Forget this stamp");
-    this.element = h("div", { class: "pane" }, this.heads[0], this.forget, this.yours,
-      this.heads[1], this.theirs, this.none);
+    this.heads = [
+      h("div", { class: "line" }, h("h3", {}, "Yours"), this.forget),
+      h("h3", {}, "Of the run's maps"),
+    ];
+    const [first, second] = this.heads;
+    this.element = h("div", { class: "pane" }, first, this.yours, second, this.theirs, this.none);
     makeRoving(this.yours);
     makeRoving(this.theirs);
     app.on("ui", (names) => (names.includes("stamp") ? this.mark() : null));
@@ -81,7 +86,8 @@ export class Stamps {
   }
 
   tile(stamp) {
-    const { app } = this, one = classOf(app, stamp.label), name = stamp.name || (one ? one.name : "object");
+    const { app } = this, one = classOf(app, stamp.label);
+    const name = stamp.name || (one ? one.name : "object");
     const canvas = smallCanvas(72, 56, "shape");
     drawSilhouette(canvas, stamp.mask, one ? one.color : [128, 128, 128]);
     const tile = h("button", {

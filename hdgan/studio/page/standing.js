@@ -50,7 +50,9 @@ export class Standing {
   current() {
     const { app } = this, { status, busy, doc } = app;
     if (busy) return { state: "busy", text: busy.title, hint: "", actions: [], stop: busy.cancel };
-    if (doc && doc.step && status.state === "ready") return { ...status, state: "painting", text: "Painting" };
+    if (doc && doc.step && status.state === "ready") {
+      return { ...status, state: "painting", text: "Painting" };
+    }
     return status;
   }
 
@@ -65,7 +67,8 @@ export class Standing {
     setText(this.text, text);
     this.text.classList.toggle("unseen", text === word);
     setText(this.hint, hint);
-    setText(this.seconds, seconds > 0 ? `${Math.round(seconds)} s${eta ? ` of about ${Math.round(eta + seconds)} s` : ""}` : "");
+    const whole = eta ? ` of about ${Math.round(eta + seconds)} s` : "";
+    setText(this.seconds, seconds > 0 ? `${Math.round(seconds)} s${whole}` : "");
     this.offer(now);
     this.bar.hidden = !(state === "warming" && eta);
     this.bar.firstElementChild.style.width = `${Math.min(98, (100 * seconds) / (eta + seconds))}%`;
@@ -81,7 +84,7 @@ export class Standing {
       ...(rows.length ? [this.button("eye", "Show the object", () => this.find(rows))] : []),
       ...(stop ? [this.button("cancel", "Stop", () => this.stopper && this.stopper())] : []),
       ...actions.map((id) => this.buttons.make(id, this.name(id))),
-      ...(state === "error" ? [this.button("close", "Dismiss", () => this.app.say("ready", "Ready"))] : []),
+      ...(state === "error" ? [this.button("close", "Dismiss", () => this.dismiss())] : []),
     );
     this.buttons.later();
   }
@@ -94,6 +97,10 @@ export class Standing {
     return h("button", { type: "button", class: "plain", onclick }, icon(sign), name);
   }
 
+  dismiss() {
+    this.app.say("ready", "Ready");
+  }
+
   find(rows) {
     this.app.set({ selection: new Set(rows) });
     this.app.emit("view", { row: rows[0] });
@@ -102,7 +109,8 @@ export class Standing {
   tellFacts() {
     const { meta, last } = this.app;
     if (!meta) return;
-    const seconds = last === null ? "" : `${last < 10 ? last.toFixed(1) : Math.round(last)} s a photo`;
+    const time = last < 10 ? last?.toFixed(1) : Math.round(last);
+    const seconds = last === null ? "" : `${time} s a photo`;
     setText(this.facts, [meta.device, seconds].filter(Boolean).join(" · "));
   }
 
@@ -112,6 +120,7 @@ export class Standing {
     const text = store.broken ? "Not saved" : store.saved ? "Saved here" : "Saving …";
     setText(this.saved, text);
     setAttribute(this.saved, "data-saved", String(Boolean(store.saved && !store.broken)));
-    setAttribute(this.saved, "title", store.broken || "Your work stays in this browser; Export takes it along.");
+    const where = "Your work stays in this browser; Export takes it along.";
+    setAttribute(this.saved, "title", store.broken || where);
   }
 }
