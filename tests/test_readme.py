@@ -8,8 +8,10 @@ import os
 import pathlib
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 
@@ -111,6 +113,20 @@ def test_the_released_code_s_options_are_in_the_table():
         assert f"{prefix}{field.name}" in line, field.name
 
 
+def check_studio(words: list[str], cwd: pathlib.Path, env: dict) -> None:
+  """Starts the studio, gets its page, and ends it as Ctrl-C does."""
+  with subprocess.Popen(
+    words, cwd=cwd, env=env, stdout=subprocess.PIPE, text=True
+  ) as studio:
+    try:
+      address = re.search(r"http://\S+", studio.stdout.readline())[0]
+      with urllib.request.urlopen(address) as answer:
+        assert b"hdgan studio" in answer.read()
+    finally:
+      studio.send_signal(signal.SIGINT)
+  assert studio.returncode == 130
+
+
 @pytest.mark.slow
 def test_every_command_runs(tmp_path):
   torch = pytest.importorskip("torch")
@@ -135,6 +151,9 @@ def test_every_command_runs(tmp_path):
   found = commands()
   assert len(found) >= 8
   for command in found:
+    if "--mode=studio" in command:
+      check_studio(small(command), tmp_path, env)
+      continue
     run = subprocess.run(
       small(command), cwd=tmp_path, env=env, capture_output=True, text=True
     )
