@@ -22,7 +22,10 @@ from hdgan.studio.picture_frame import PictureScene
 from hdgan.styles.file import Style
 
 DRAFT = 4  # A draft has a side of 1 / DRAFT.
-_LEAST = 24  # Pixels of a draft that a crop shows at least.
+# Photos with a side from here on are previewed by drafts; those of smaller ones
+# would show nothing.
+DRAFTED = 1024
+_LEAST = 24  # Pixels of a photo that a crop shows at least.
 _MARGIN = 4  # A crop has 1 / _MARGIN of the object around it.
 
 Window = tuple[slice, slice]
@@ -101,7 +104,7 @@ def in_every_style(
   seed: int = 0,
   size: str = "stage",
 ) -> Iterator[np.ndarray]:
-  """Shows an object in every style of its class, cut out of drafts.
+  """Shows an object in every style of its class, cut out of photos or drafts.
 
   Args:
     scene: at its map's own size.
@@ -114,7 +117,8 @@ def in_every_style(
     [h, w, 1 or 3] uint8 for each style, all of one size.
   """
   plain = scene.scene if isinstance(scene, PictureScene) else scene
-  label, shown = _placed(scene, renderer, size, DRAFT)
+  large = max(renderer.scaled(plain.objects.shape, size)) >= DRAFTED
+  label, shown = _placed(scene, renderer, size, DRAFT if large else 1)
   table, _, _ = styles_of(shown, renderer, seed)
   window = window_of(plain.objects == row, shown.objects.shape)
   centers = renderer.bank.styles.of_class(plain.table[row].label)  # type: ignore[union-attr]
@@ -125,11 +129,11 @@ def in_every_style(
 
 
 def window_of(mask: np.ndarray, size: tuple[int, ...]) -> Window:
-  """What to cut out of a draft to show an object, with some of what is around.
+  """What to cut out of a photo to show an object, with some of what is around.
 
   Args:
     mask: [H, W] bool of the object in its map, not empty.
-    size: (h, w) of the draft.
+    size: (h, w) of the photo or draft.
   """
   window = []
   for axis, target in enumerate(size[:2]):

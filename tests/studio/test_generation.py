@@ -102,16 +102,18 @@ def test_seeds_draw_what_is_open():
   np.testing.assert_array_equal(first.fake, again.fake)
 
 
-def test_an_object_in_every_style():
+@pytest.mark.parametrize("drafted, scale", [(200, 4), (201, 1)])
+def test_an_object_in_every_style(monkeypatch, drafted, scale):
   """Only its own colour changes; worked out of the bank."""
+  monkeypatch.setattr(generation, "DRAFTED", drafted)
   renderer = stand_in((96, 200))
   one = open_street(renderer)
   row = next(i for i, o in enumerate(one.table) if o.label == CAR)
   crops = list(generation.in_every_style(one, row, renderer, seed=3))
   assert len(crops) == 4 and len({crop.shape for crop in crops}) == 1
-  draft = make(one, renderer, seed=3, scale=4)
-  rows = [(2 * i + 1) * 96 // 48 for i in range(24)]
-  columns = [(2 * i + 1) * 200 // 100 for i in range(50)]
+  draft = make(one, renderer, seed=3, scale=scale)
+  rows = [(2 * i + 1) * scale // 2 for i in range(96 // scale)]
+  columns = [(2 * i + 1) * scale // 2 for i in range(200 // scale)]
   shown = one.objects[np.ix_(rows, columns)]
   window = window_of(one.objects == row, shown.shape)
   own = shown[window] == row

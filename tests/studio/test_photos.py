@@ -83,7 +83,7 @@ def test_pictures_are_rendered(desk):
   )
   assert np.abs(decoded(data).astype(int) - want).max() <= 3
   answer, data = photos.previews(desk, {**header, "row": 0}, runs)
-  assert (answer["count"], answer["w"], answer["h"]) == (2, 32, 16)
+  assert (answer["count"], answer["w"], answer["h"]) == (2, 128, 64)
   desk.device.close()
 
 
