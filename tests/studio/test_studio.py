@@ -9,7 +9,7 @@ import pytest
 from studio.stand_in import picture_stand_in, stand_in, street_inputs
 
 from hdgan.errors import InputError
-from hdgan.studio import scene_frame
+from hdgan.studio import generation, scene_frame
 from hdgan.studio.refusal import Refusal
 from hdgan.studio.studio import CALLS, Studio
 
@@ -156,8 +156,10 @@ def test_a_caller_that_left_is_dropped(studio, pool):
   assert second.result(20)[1]
 
 
-def test_previews_let_photos_through(studio, pool):
+def test_previews_let_photos_through(studio, pool, monkeypatch):
   """A photo that is asked for in between is made in between."""
+  # By drafts, whose size tells them from the photo.
+  monkeypatch.setattr(generation, "DRAFTED", 64)
   header, runs = scene(studio)
   header["session"] = "page"
   studio.renderer.gate.clear()
