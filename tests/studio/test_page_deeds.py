@@ -536,6 +536,10 @@ def test_escape_ends_the_nearest_first(run):
     const look = ({ tool, fresh, selection }) => (
       log.push([tool, fresh, selection.size]));
     app.set({ tool: "stamp", stamp: {}, fresh: true, selection: new Set([1]) });
+    const off = app.on("escape", (stroke) => (stroke.ended = true));
+    escape(app);
+    look(app.ui);
+    off();
     for (let i = 0; i < 3; i++) {
       escape(app);
       look(app.ui);
@@ -543,6 +547,7 @@ def test_escape_ends_the_nearest_first(run):
     done(log);
   """)
   assert got == [
+    ["stamp", True, 1],
     ["select", True, 1],
     ["select", False, 1],
     ["select", False, 0],

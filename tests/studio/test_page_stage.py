@@ -391,6 +391,15 @@ def test_escape_and_a_lost_pointer_take_a_stroke_back(browse):
   assert visit.app("app.doc.history.steps.length") == 0
 
 
+def test_escape_leaves_the_stamp_and_not_what_is_selected(browse):
+  visit = browse()
+  row = rows_of(visit.doc(), CAR)[0]
+  visit.app(f"app.set({{tool: 'stamp', selection: new Set([{row}])}})")
+  for left in (["select", 1], ["select", 0]):
+    visit.page.locator("canvas.stage").press("Escape")
+    assert visit.app("[app.ui.tool, app.ui.selection.size]") == left
+
+
 def test_the_eraser_asks_for_what_it_covered(browse):
   visit = browse()
   visit.app("app.set({tool: 'erase', size: 9})")

@@ -52,7 +52,8 @@ export const AWAY = {
  *   status ({state, text, ...} of `say`), announce (a text), busy (what is
  *   under way or null), previews, stamps;
  * and what a part asks of another:
- *   wanted (id of a scene), view ("fit" "actual" "in" "out"), escape,
+ *   wanted (id of a scene), view ("fit" "actual" "in" "out"),
+ *   escape ({ended}: set where a stroke was ended by it),
  *   dialog (its name), render, stop, preview (a row or -1), files (dropped).
  */
 export class App {

@@ -181,12 +181,12 @@ export function takePaper(app) {
 
 /** Ends what is going on, the nearest first. */
 export function escape(app) {
-  const { ui } = app;
+  const { ui } = app, stroke = { ended: false };
+  app.emit("escape", stroke);
+  if (stroke.ended) return;
   if (app.busy) app.busy.cancel();
-  else if (app.doc && app.doc.step) app.emit("escape");
   else if (app.previews) app.emit("preview", -1);
   else if (ui.tool === "stamp") app.set({ tool: "select", stamp: null });
   else if (ui.fresh) app.set({ fresh: false });
   else app.set({ selection: new Set() });
-  app.emit("escape");
 }

@@ -54,7 +54,7 @@ export class Pointers {
     stage.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
     this.from = at;
-    const { button } = event, grab = this.held.has(" ") || this.app.ui.tool === "pan";
+    const { button } = event, grab = this.held.has(" ");
     if (button === 1 || (button === 0 && grab)) this.mode = "pan";
     else if (button === 0 || button === 5) {
       this.pane = stage.paneAt(at.x, at.y);
@@ -218,7 +218,7 @@ export class Pointers {
     const { canvas: { style }, view } = this.stage, ring = size * (view ? view.scale : 1);
     if (app.busy) style.cursor = "progress";
     else if (mode === "pan" || mode === "pinch") style.cursor = "grabbing";
-    else if (held.has(" ") || tool === "pan") style.cursor = "grab";
+    else if (held.has(" ")) style.cursor = "grab";
     else if (held.has("Alt") || tool === "pick" || tool === "fill") style.cursor = "crosshair";
     else if (tool === "select") style.cursor = tools.open ? "move" : "default";
     // A small ring is hard to find.

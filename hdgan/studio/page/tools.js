@@ -17,7 +17,7 @@ export class Tools {
     };
     this.pointers = new Pointers(app, stage, this);
     app.on("open", () => this.reset());
-    app.on("escape", () => this.escape());
+    app.on("escape", (stroke) => this.escape(stroke));
     app.on("ui", (names) => names.some((name) => name !== "hover") && this.show());
     app.on("table", () => this.hover(this.at));
     app.on("busy", () => this.show());
@@ -71,12 +71,11 @@ export class Tools {
     this.show();
   }
 
-  /** Ends the stroke, else the stamp, else the selection. */
-  escape() {
-    const { app } = this;
-    if (this.open) this.cancel();
-    else if (app.ui.tool === "stamp") app.set({ tool: "select" });
-    else if (app.ui.selection.size) app.set({ selection: new Set() });
+  /** Takes back what is being drawn, and says so. @param {{ended: boolean}} stroke */
+  escape(stroke) {
+    if (!this.open) return;
+    this.cancel();
+    stroke.ended = true;
   }
 
   /** The pointer is over a place, or gone. @param {Point|null} p */
