@@ -1,17 +1,16 @@
 """What the page does on commands, and how it asks for photos; run by node."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from studio.scripts import NODE
 from studio.stand_in import ROAD
 
 from hdgan.studio.page import files
 
-NODE = shutil.which("node")
 EXPORTS = (
   "App, Doc, Link, COMMANDS, keyName, keyText, canRun, isFor, pause, sideFault,"
   " packFrame, unpackFrame, packRuns, setStyle, setSeed, setClass, duplicate,"
@@ -112,8 +111,6 @@ for await (const line of createInterface({ input: process.stdin })) {
 @pytest.fixture(scope="module")
 def node(tmp_path_factory) -> Iterator[subprocess.Popen]:
   """One process for all scripts, as each start of one takes a while."""
-  if not NODE:
-    pytest.skip("there is no node")
   folder = tmp_path_factory.mktemp("page")
   text = files.editor_module() + f"export {{ {EXPORTS} }};\n"
   (folder / "editor.mjs").write_text(text, "utf-8")
@@ -124,7 +121,7 @@ def node(tmp_path_factory) -> Iterator[subprocess.Popen]:
     "utf-8",
   )
   with subprocess.Popen(
-    [str(NODE), str(folder / "loop.mjs")], stdin=subprocess.PIPE,
+    [NODE, str(folder / "loop.mjs")], stdin=subprocess.PIPE,
     stdout=subprocess.PIPE, text=True,
   ) as process:  # fmt: skip
     yield process

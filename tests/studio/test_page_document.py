@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import ndimage
-from studio.scripts import ENGINES, engine
+from studio.scripts import run_script
 
 from hdgan.studio import frame
 
@@ -29,11 +29,10 @@ const runsOf = (mask) => (mask ? text(packMask(mask, data.w, data.h)) : null);
 """
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def run(request):
+@pytest.fixture
+def run():
   """Runs the body of a script with `data`."""
-  with engine(request.param) as one:
-    yield lambda body, data: one(MODULES, HELPERS + body, data)
+  return lambda body, data: run_script(MODULES, HELPERS + body, data)
 
 
 def coded(plane: np.ndarray) -> str:

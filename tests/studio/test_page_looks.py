@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from studio.browser import Site, Visit
-from studio.scripts import ENGINES, engine
+from studio.scripts import run_script
 from studio.stand_in import stand_in, street_inputs
 
 from hdgan.studio.page import files
@@ -95,16 +95,14 @@ def test_nothing_outside_the_studio_is_styled():
   assert not strange
 
 
-@pytest.mark.parametrize("name", ENGINES)
-def test_each_command_has_an_icon(name):
+def test_each_command_has_an_icon():
   modules = files.MODULES[: files.MODULES.index("keys")]
-  with engine(name) as run:
-    missing, none = run(
-      modules,
-      "return [COMMANDS.map((one) => one.icon).filter((one) => !hasIcon(one)),"
-      " hasIcon(data)];",
-      "no such icon",
-    )
+  missing, none = run_script(
+    modules,
+    "return [COMMANDS.map((one) => one.icon).filter((one) => !hasIcon(one)),"
+    " hasIcon(data)];",
+    "no such icon",
+  )
   assert missing == [] and none is False
 
 

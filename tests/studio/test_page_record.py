@@ -4,7 +4,7 @@ import base64
 
 import numpy as np
 import pytest
-from studio.scripts import ENGINES, engine
+from studio.scripts import run_script
 
 from hdgan.studio import frame
 
@@ -32,8 +32,8 @@ const stored = steps.map((step) => plain(plainStep(step)));
 """
 
 
-@pytest.fixture(scope="module", params=ENGINES)
-def run(request):
+@pytest.fixture
+def run():
   """Runs what follows on `DOCUMENT`."""
   plane = np.zeros((60, 120), np.int64)
   data = {
@@ -42,8 +42,7 @@ def run(request):
     "regions": {"0": 0},
     "runs": base64.b64encode(frame.pack_runs(plane)).decode(),
   }  # fmt: skip
-  with engine(request.param) as one:
-    yield lambda body: one(MODULES, DOCUMENT + body, data)
+  return lambda body: run_script(MODULES, DOCUMENT + body, data)
 
 
 def test_all_comes_back(run):
