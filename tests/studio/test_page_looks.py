@@ -170,6 +170,30 @@ def faults_of(visit: Visit) -> dict[str, list[str]]:
 
 
 @pytest.mark.slow
+def test_pages_follow_the_tools(browse):
+  visit = browse()
+  shown = "[...app.root.querySelectorAll('[role=tab]')].find("
+  shown += "(one) => one.ariaSelected === 'true').textContent"
+  seen = []
+  for tool in ("stamp", "select", "brush", "select"):
+    visit.app("app.set({tool: x})", tool)
+    seen.append(visit.app(shown))
+  assert seen == ["Stamps", "Stamps", "Classes", "Classes"]
+
+
+@pytest.mark.slow
+def test_what_was_said_goes_with_the_next_step(browse):
+  visit = browse()
+  said = visit.page.locator(".said")
+  visit.app("app.announce('Picked car')")
+  assert said.inner_text() == "Picked car"
+  visit.page.locator("canvas.stage").press("d")
+  said.filter(has_text="looks drawn by seed").wait_for()
+  visit.page.locator("canvas.stage").press("Control+z")
+  visit.page.locator(".said:empty").wait_for(state="attached")
+
+
+@pytest.mark.slow
 def test_nothing_is_cut_off(browse):
   visit = browse()
   select(visit)

@@ -36,7 +36,7 @@ export class Panels {
     app.on("meta", () => this.kind());
     for (const event of ["open", "status"]) app.on(event, () => this.waits());
     app.on("ui", (names) => {
-      if (names.includes("tool") && app.ui.tool === "stamp") this.turn("Stamps");
+      if (names.includes("tool")) this.follow(app.ui.tool);
     });
     buttons.refresh();
   }
@@ -93,6 +93,13 @@ export class Panels {
     if (name === "Objects") this.objects.update();
     if (name === "History") this.steps.update();
     if (name === "Stamps") this.stamps.load();
+  }
+
+  /** What a tool takes from a page is in sight. */
+  follow(tool) {
+    const stamps = !this.stamps.element.hidden;
+    if (tool === "stamp" && !stamps) this.turn("Stamps");
+    else if (stamps && ["brush", "fill"].includes(tool)) this.turn("Classes");
   }
 
   /** Pictures have no classes, objects and stamps. */
