@@ -103,8 +103,6 @@ def _value_fault(entry: Mapping[str, Any]) -> str:
   keys = keys if isinstance(keys, list) else [keys]
   if any(type(key) not in (str, int) for key in keys):
     return f"object = {shown(entry['object'])} must be an id or a list of ids"
-  if entry["op"] == "move" and isinstance(entry["object"], list):
-    return "move takes one object"
   mask = entry.get("mask", "x")
   if not isinstance(mask, str) or not mask or "\0" in mask:
     return f"mask = {shown(mask)} must be the name of a picture"

@@ -26,6 +26,7 @@ from hdgan.editing.scene import (
   follow,
   fresh_id,
   has_instances,
+  keys_of,
   region_of,
   size_text,
 )
@@ -218,38 +219,47 @@ def _checked_mask(scene: Scene, mask: np.ndarray, what: str) -> np.ndarray:
   return mask
 
 
-def move(scene: Scene, key: str | int, dy: int, dx: int) -> Scene:
-  """Shifts an object; what leaves the picture is cut off.
+def move(
+  scene: Scene, keys: str | int | Sequence[str | int], dy: int, dx: int
+) -> Scene:
+  """Shifts objects together; what leaves the picture is cut off.
 
   Args:
     scene: before.
-    key: of the object.
+    keys: of one object or several.
     dy: rows down.
     dx: columns to the right.
 
   Returns:
-    The scene after; the place it left goes to the nearest background.
+    The scene after; the place they left goes to the nearest background.
 
   Raises:
-    InputError: if it would leave the picture, or nothing else is in it.
+    InputError: if one would leave the picture, or nothing else is in it.
   """
-  (row,) = find_rows(scene, key)
-  old = scene.objects == row
+  rows = find_rows(scene, keys)
+  chosen = np.zeros(len(scene.table), bool)
+  chosen[rows] = True
+  old = scene.spread(chosen)
   new = np.zeros_like(old)
   height, width = old.shape
   y, x = np.nonzero(old)
+  values = scene.objects[y, x]
   y, x = y + dy, x + dx
   inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
-  if not inside.any():
-    raise InputError(
-      f"object {key}: moved by {dy}, {dx} it would leave {scene.where}, "
-      f"which has {size_text(scene.objects)}; remove it instead"
-    )
-  new[y[inside], x[inside]] = True
+  y, x, values = y[inside], x[inside], values[inside]
+  for row in rows:
+    if row not in values:
+      raise InputError(
+        f"object {keys_of(scene)[row]}: moved by {dy}, {dx} it would leave "
+        f"{scene.where}, which has {size_text(scene.objects)}; remove it "
+        "instead"
+      )
+  new[y, x] = True
   # Where nothing is uncovered, no background needs to be there.
-  objects = scene.objects if (old & ~new).sum() == 0 else fill_hole(scene, old)
-  objects = np.where(new, np.int32(row), objects)
-  return follow(scene, objects, scene.table, [row])
+  uncovered = (old & ~new).any()
+  objects = fill_hole(scene, old) if uncovered else scene.objects.copy()
+  objects[y, x] = values
+  return follow(scene, objects, scene.table, rows)
 
 
 def undo(scene: Scene) -> Scene:

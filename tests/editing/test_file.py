@@ -32,7 +32,6 @@ def two_cars():
     ({"op": "erase", "box": [0, 0, 1, 1], "fill": 0.5}, "fill = 0.5 must be"),
     ({"op": "remove"}, "remove needs either 'object' or 'every'"),
     ({"op": "add", "class": "car"}, "add needs either 'box' or 'mask'"),
-    ({"op": "move", "object": ["1"], "dy": 1, "dx": 0}, "move takes one"),
     ([], "[] must be an object with 'op'"),
   ],
 )

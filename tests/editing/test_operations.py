@@ -169,6 +169,17 @@ def test_move_by_hand():
   np.testing.assert_array_equal(operations.undo(after).label, LABEL)
 
 
+def test_what_moves_together_covers_nothing_of_itself():
+  label = np.array([[0, 0, 0, 0, 0, 0, 0, 0], [0, 2, 2, 3, 3, 0, 0, 0]])
+  one = scene.open_scene(label, label * 1000, CLASSES)
+  after = operations.move(one, ["2000", "3000"], 0, 2)
+  want = [[0, 0, 0, 0, 0, 0, 0, 0], [0, 0, 0, 2, 2, 3, 3, 0]]
+  np.testing.assert_array_equal(after.label, want)
+  assert after.touched == ("2000", "3000")
+  with pytest.raises(InputError, match="3000: moved by 0, 5 it would leave"):
+    operations.move(one, ["2000", "3000"], 0, 5)
+
+
 def test_what_leaves_the_picture_is_cut_off():
   after = operations.move(street(), "2000", 0, 2)
   assert (after.label == 2).sum() == 2 and (after.label[:, 5] == 2).sum() == 2

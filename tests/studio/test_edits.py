@@ -152,7 +152,6 @@ def test_a_row_that_joined_another_stands_for_it(desk):
     ({"op": "remove", "rows": [2] * 6}, ".rows", "must be a list of rows"),
     ({"op": "remove", "rows": 2}, ".rows", "must be a list of rows"),
     ({"op": "remove", "rows": [2], "object": "1"}, ".rows", "either 'rows'"),
-    ({"op": "move", "rows": [2, 3], "dy": 0, "dx": 1}, "", "takes one object"),
     ({"op": "move", "rows": [2], "dy": 9, "dx": 1}, "", "it would leave a"),
     ({"op": "erase"}, "", "no mask in the request"),
     ({"op": "erase", "box": [9, 9, 12, 12]}, "", "lies outside a"),

@@ -437,11 +437,23 @@ def test_what_is_selected_is_moved(browse):
   ]
   moved = np.roll(before.plane == car, (-9, -14), (0, 1))
   np.testing.assert_array_equal(visit.doc().plane == car, moved)
+  # Several move together, also where one takes the place of the other.
+  before = visit.doc()
+  others = [car, *rows_of(before, PERSON)]
+  visit.app("app.set({selection: new Set(x)})", others)
+  x, y = middle_of(before, car)
+  visit.stroke([(x, y), (x + 6, y + 3)], steps=5)
+  until(visit, "!app.busy && app.doc.history.position === 2")
+  plane = visit.doc().plane
+  for row in others:
+    want = np.argwhere(before.plane == row) + (3, 6)
+    want = want[(want < SHAPE).all(1)]
+    np.testing.assert_array_equal(np.argwhere(plane == row), want)
   # The background stays.
   road = before.regions[str(ROAD)]
   visit.click(middle_of(before, road))
   visit.stroke([middle_of(before, road), (40.5, 20.5)], steps=5)
-  assert visit.app("app.doc.history.position") == 1
+  assert visit.app("app.doc.history.position") == 2
 
 
 @contextlib.contextmanager
