@@ -422,6 +422,34 @@ def test_the_eraser_asks_for_what_it_covered(browse):
   assert visit.app("app.stage.erased") is None
 
 
+def test_what_removing_leaves_is_shown_before(browse):
+  visit = browse()
+  before = visit.doc()
+  person = rows_of(before, PERSON)[0]
+  visit.app("app.set({selection: new Set([x])})", person)
+  button = visit.page.locator(".object [data-command=remove]")
+  button.hover()
+  until(visit, "app.stage.hole.length === 1")
+  place = "[app.stage.hole[0].x, app.stage.hole[0].y]"
+  pixels = "Array.from(app.stage.hole[0].image.getContext('2d')"
+  pixels += ".getImageData(0, 0, ...x).data)"
+  y, x = (axis.min() for axis in np.nonzero(before.plane == person))
+  h, w = (np.ptp(axis) + 1 for axis in np.nonzero(before.plane == person))
+  assert visit.app(place) == [x, y]
+  shown = np.array(visit.app(pixels, [int(w), int(h)])).reshape(h, w, 4)
+  np.testing.assert_array_equal(visit.doc().plane, before.plane)
+  visit.page.mouse.move(5, 5)
+  until(visit, "app.stage.hole.length === 0")
+  button.click()
+  until(visit, "!app.busy && app.doc.history.position === 1")
+  assert visit.app("app.stage.hole.length") == 0
+  after = visit.doc().label[y : y + h, x : x + w]
+  colours = np.array(visit.app("app.meta.classes.map((one) => one.color)"))
+  hole = before.plane[y : y + h, x : x + w] == person
+  np.testing.assert_array_equal(shown[hole][:, :3], colours[after[hole]])
+  assert (shown[hole][:, 3] == 255).all() and not shown[~hole].any()
+
+
 def test_what_is_selected_is_moved(browse):
   visit = browse()
   visit.press("v")

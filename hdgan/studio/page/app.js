@@ -54,7 +54,8 @@ export const AWAY = {
  * and what a part asks of another:
  *   wanted (id of a scene), view ("fit" "actual" "in" "out"),
  *   escape ({ended}: set where a stroke was ended by it),
- *   dialog (its name), render, stop, preview (a row or -1), files (dropped).
+ *   dialog (its name), render, stop, preview (a row or -1), files (dropped),
+ *   hole (whether what removing leaves is to be shown).
  */
 export class App {
   /**

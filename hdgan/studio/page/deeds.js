@@ -99,11 +99,16 @@ export async function setClass(app, label, all = false) {
   await app.edit(edits, `${naming(app, rows)} → ${to}`);
 }
 
-/** Removes the selected; the hole takes what is near, or the chosen class. */
+/** The edit that removes the selected; the hole takes what is near, or the chosen class. */
+export function removal(app) {
+  const { fill, selection } = app.ui;
+  return { op: "remove", rows: [...selection], ...(fill === null ? {} : { fill }) };
+}
+
+/** Removes the selected. */
 export async function removeSelection(app) {
-  const { fill, selection } = app.ui, rows = [...selection];
-  const edit = { op: "remove", rows, ...(fill === null ? {} : { fill }) };
-  const done = await app.edit([edit], `Remove ${naming(app, rows)}`);
+  const edit = removal(app);
+  const done = await app.edit([edit], `Remove ${naming(app, edit.rows)}`);
   if (done) app.set({ selection: new Set() });
 }
 

@@ -3,6 +3,7 @@
 import { App, AWAY } from "./app.js";
 import { takePaper } from "./deeds.js";
 import { Dialogs } from "./dialogs.js";
+import { Hole } from "./hole.js";
 import { takeKeys } from "./keys.js";
 import { Link } from "./link.js";
 import { openAnswer } from "./opening.js";
@@ -23,6 +24,7 @@ export function mount(root, send) {
   const app = new App(root, send);
   const stage = new Stage(app), panels = new Panels(app), link = new Link(app);
   new Tools(app, stage);
+  new Hole(app, stage);
   new Previews(app);
   new Real(app);
   new Dialogs(app);

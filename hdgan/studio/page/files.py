@@ -11,7 +11,7 @@ MODULES = (
   "previews", "real", "disk", "record", "store",
   "view", "colours", "painter", "divider", "stage",
   "selecting", "painting", "pointers", "tools",
-  "deeds", "commands", "keys",
+  "deeds", "hole", "commands", "keys",
   "pictures", "buttons", "bars", "classes", "levels", "objects", "looks",
   "object", "stamps", "standing", "panels",
   "dialog", "opening", "dialogs", "editor",

@@ -26,6 +26,7 @@ export class ObjectPanel {
       class: "input", "aria-label": "Class of what is selected", onchange: () => this.changeClass(),
     }));
     this.acts = buttons.group("makestamp", "duplicate", "remove");
+    this.showsHole(this.acts.querySelector("[data-command=remove]"));
     this.previews = h("button", {
       type: "button", class: "plain", title: "Draws this object in every style",
       onclick: () => this.preview(),
@@ -42,6 +43,14 @@ export class ObjectPanel {
     app.on("ui", (names) => {
       if (names.some((one) => /^(selection|label|styles?)$/.test(one))) this.update();
     });
+  }
+
+  /** A button that is about to remove shows what that leaves. */
+  showsHole(button) {
+    const shown = { pointerenter: true, focus: true, pointerleave: false, blur: false };
+    for (const [type, is] of Object.entries(shown)) {
+      button.addEventListener(type, () => this.app.emit("hole", is));
+    }
   }
 
   fill() {

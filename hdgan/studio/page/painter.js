@@ -147,7 +147,7 @@ export class Painter {
 
   /** Draws what follows the pointer, in every pane. */
   front() {
-    const { front, panes, ratio, view } = this.stage, context = front.getContext("2d");
+    const { front, panes, ratio, view, hole, ghosts } = this.stage, context = front.getContext("2d");
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, front.width, front.height);
     if (this.app.ui.original) return;
@@ -156,7 +156,7 @@ export class Painter {
       context.save();
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       clipTo(context, pane);
-      for (const ghost of this.stage.ghosts) drawGhost(context, ghost, from, view.scale);
+      for (const ghost of [...hole, ...ghosts]) drawGhost(context, ghost, from, view.scale);
       context.restore();
     }
   }

@@ -26,6 +26,8 @@ export class Stage {
     Object.assign(this, { width: 1, height: 1, ratio: 1, fitted: true, view: null, panes: [] });
     /** What follows the pointer, in pixels of the map: what tools show. */
     this.ghosts = [];
+    /** The same of what removing would leave. */
+    this.hole = [];
     this.painter = new Painter(app, this);
     this.divider = new Divider(app, this);
     /** Where an eraser has been, per pixel of the map, or null. @type {Uint8Array|null} */
