@@ -513,7 +513,8 @@ def test_duplicate_lands_beside(run):
   got = run("""
     const w = world(), { app } = w;
     w.open();
-    app.set({ selection: new Set([1]) });
+    // Row 0 is a region: it stays one.
+    app.set({ selection: new Set([0, 1]) });
     duplicate(app);
     const titles = app.doc.history.titles(), row = app.doc.table[3] ?? null;
     const plane = [...app.doc.plane], chosen = [...app.ui.selection];

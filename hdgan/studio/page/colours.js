@@ -11,7 +11,7 @@ export function pixelOf(rgb, alpha = 1) {
 }
 
 /** Towards white (up to 1) or black (down to -1). */
-export function shaded(rgb, amount) {
+function shaded(rgb, amount) {
   const end = amount > 0 ? 255 : 0, part = Math.abs(amount);
   return rgb.map((v) => Math.round(v + (end - v) * part));
 }

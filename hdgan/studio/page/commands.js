@@ -1,6 +1,6 @@
 // All that a person can do besides pointing: one table for buttons, keys, help.
 
-import { classOf, escape, goTo, likeSelected, present, setSeed, walk } from "./deeds.js";
+import { classOf, escape, goTo, isThing, likeSelected, present, setSeed, walk } from "./deeds.js";
 import { duplicate, makeStamp, removeSelection, setClass, setStyle } from "./deeds.js";
 import { hasReal } from "./real.js";
 
@@ -21,13 +21,9 @@ import { hasReal } from "./real.js";
 const open = (app) => !!app.doc && !app.busy;
 const chosen = (app) => open(app) && app.ui.selection.size > 0;
 const one = (app) => chosen(app) && isThing(app, [...app.ui.selection][0]);
+const some = (app) => open(app) && [...app.ui.selection].some((row) => isThing(app, row));
 const stamping = (app) => open(app) && !!app.ui.stamp;
 const clamp = (value, least, most) => Math.min(most, Math.max(least, value));
-
-/** Whether a row is an object, not a region of a class without objects. */
-function isThing(app, row) {
-  return !!classOf(app, app.doc.table[row]?.label)?.has_instances;
-}
 
 const tool = (id, title, key, help, only) => ({
   id, title, icon: id, keys: [key], group: "Tools", help, only,
@@ -125,7 +121,7 @@ const OBJECTS = [
   },
   {
     id: "duplicate", title: "Duplicate", icon: "duplicate", keys: ["ctrl+d"], group: "Objects",
-    help: "a copy beside each selected object", enabled: one, only: "classes", run: duplicate,
+    help: "a copy beside each selected object", enabled: some, only: "classes", run: duplicate,
   },
   {
     id: "makestamp", title: "Make stamp", icon: "makestamp", keys: ["shift+s"], group: "Objects",

@@ -7,6 +7,11 @@ export function classOf(app, label) {
   return app.meta && app.meta.classes.find((one) => one.id === label);
 }
 
+/** Whether a row is an object, not a region of a class without objects. */
+export function isThing(app, row) {
+  return !!classOf(app, app.doc.table[row]?.label)?.has_instances;
+}
+
 /** What to call rows: "car", "3 × car", "5 × objects". */
 export function naming(app, rows) {
   const labels = new Set(rows.map((row) => app.doc.table[row].label));
@@ -38,7 +43,7 @@ function stepRows(app, rows, title, changes) {
 }
 
 /** How many styles of the bank a class has. */
-export function stylesOf(app, label) {
+function stylesOf(app, label) {
   return classOf(app, label)?.styles || 0;
 }
 
@@ -120,7 +125,7 @@ export function goTo(app, position) {
 }
 
 /** An object of its own, as a stamp. */
-export function stampOf(app, row) {
+function stampOf(app, row) {
   const { doc } = app, { label, style } = doc.table[row];
   return { mask: maskOf(doc, row), label, style, name: naming(app, [row]) };
 }
@@ -135,7 +140,8 @@ export function makeStamp(app) {
 
 /** Puts a copy of each selected object beside it, and selects the copies. */
 export function duplicate(app) {
-  const { doc } = app, rows = [...app.ui.selection], made = [];
+  const { doc } = app, made = [];
+  const rows = [...app.ui.selection].filter((row) => isThing(app, row));
   if (app.busy || doc.step) return;
   doc.begin(`Duplicate ${naming(app, rows)}`);
   let dirty = null;

@@ -1,7 +1,7 @@
 // How scenes come: blank, from files, from those on offer.
 
 import { colourLevels, colourRows, coloursOf } from "./colours.js";
-import { Field, action, actions, askDialog, choice, showDialog } from "./dialog.js";
+import { Field, action, askDialog, choice, showDialog } from "./dialog.js";
 import { Doc } from "./doc.js";
 import { h } from "./dom.js";
 import { drawCover, smallCanvas } from "./pictures.js";

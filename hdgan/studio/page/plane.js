@@ -3,7 +3,7 @@
 import { unpackRuns } from "./frame.js";
 import { hull, overlap } from "./raster.js";
 
-export const TILE = 64;
+const TILE = 64;
 
 /** @typedef {{x: number, y: number, w: number, h: number}} Rect */
 /** @typedef {Uint16Array | Uint32Array} Pixels */
@@ -205,7 +205,7 @@ export function* tilesOf({ x, y, w, h }, plane) {
  * @param {{w: number, h: number}} plane
  * @returns {Rect}
  */
-export function tileRect(index, plane) {
+function tileRect(index, plane) {
   const across = Math.ceil(plane.w / TILE);
   const x = (index % across) * TILE, y = Math.floor(index / across) * TILE;
   return { x, y, w: Math.min(TILE, plane.w - x), h: Math.min(TILE, plane.h - y) };

@@ -38,7 +38,7 @@ export function panesOf(layout, stage, size) {
 }
 
 /** The scale at which all of the map is seen. */
-export function fitScale(pane, size) {
+function fitScale(pane, size) {
   const w = Math.max(1, pane.w - 2 * MARGIN), h = Math.max(1, pane.h - 2 * MARGIN);
   return Math.min(LARGEST, w / size.w, h / size.h);
 }
