@@ -191,6 +191,9 @@ def test_what_was_said_goes_with_the_next_step(browse):
   said.filter(has_text="looks drawn by seed").wait_for()
   visit.page.locator("canvas.stage").press("Control+z")
   visit.page.locator(".said:empty").wait_for(state="attached")
+  # But not that work is lost when the page goes.
+  visit.app("[app.store.broken = 'not kept', app.emit('history')]")
+  said.filter(has_text="not kept").wait_for()
 
 
 @pytest.mark.slow

@@ -41,8 +41,9 @@ export class Standing {
     app.on("pixels", () => this.show());
     app.on("history", () => this.show());
     app.on("announce", (text) => setText(this.said, text));
-    // With the next step it is of the past; what is said of that comes after it.
-    app.on("history", () => setText(this.said, ""));
+    // With the next step it is of the past, unless work is not kept; what is said of
+    // that step comes after it.
+    app.on("history", () => setText(this.said, app.store ? app.store.broken : ""));
     for (const event of ["meta", "photo"]) app.on(event, () => this.tellFacts());
     for (const event of ["saved", "history", "open"]) app.on(event, () => this.tellSaved());
     this.show();

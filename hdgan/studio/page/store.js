@@ -140,7 +140,6 @@ export class Store {
     this.broken = `This browser keeps no work (${error.message || error.name}): `
       + "export it before you leave.";
     if (!before) this.app.announce(this.broken);
-    this.app.emit("unsaved", this.broken);
   }
 
   /** Writes the choices, and a document that has changed. */
