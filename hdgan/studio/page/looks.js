@@ -24,6 +24,8 @@ export class Looks {
     this.element = h("div", { class: "looks" }, this.group, this.none, this.numbers);
     makeRoving(this.group);
     app.on("previews", () => this.paint());
+    // Those that could not be had while the server was away.
+    app.on("photo", () => this.label >= 0 && !this.sprite && this.load());
   }
 
   /**
@@ -67,6 +69,12 @@ export class Looks {
     }));
     this.buildNumbers();
     this.paint();
+    this.load();
+  }
+
+  /** Gets the class's thumbnails. */
+  load() {
+    const { label } = this;
     this.sprites.of(label).then((sprite) => {
       if (this.label !== label) return;
       this.sprite = sprite;

@@ -113,7 +113,7 @@ export class Standing {
     const { meta, last } = this.app;
     if (!meta) return;
     const time = last < 10 ? last?.toFixed(1) : Math.round(last);
-    const seconds = last === null ? "" : `${time} s a photo`;
+    const seconds = last === null ? "" : `${last < 0.1 ? "< 0.1" : time} s a photo`;
     setText(this.facts, [meta.device, seconds].filter(Boolean).join(" · "));
   }
 
