@@ -163,9 +163,7 @@ def open_with_styles(
   renderer: Renderer, example: dict[str, Any], styles: StyleSource
 ) -> Scene:
   """Opens a map as a scene whose objects have their styles."""
-  classes = renderer.classes or [
-    {"id": i, "name": n} for i, n in enumerate(renderer.class_names)
-  ]
+  classes = renderer.named_classes
   name, maps = example["name"], (example["label"], example["instance"])
   if not renderer.channels:
     return open_scene(*maps, classes, name=name)

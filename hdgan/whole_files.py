@@ -65,6 +65,14 @@ def path(text: str | os.PathLike) -> pathlib.Path:
   return found
 
 
+def user_cache() -> pathlib.Path | None:
+  """Hdgan's folder in the user's cache; None for a user without a home."""
+  cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+  if cache.startswith("~"):
+    return None
+  return pathlib.Path(cache).absolute() / "hdgan"
+
+
 def is_remote(path: str | os.PathLike) -> bool:
   """Whether a path is in a bucket."""
   return os.fspath(path).startswith(_GS)

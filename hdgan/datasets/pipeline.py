@@ -14,7 +14,6 @@ import grain
 import numpy as np
 from ml_collections import ConfigDict
 
-from hdgan.datasets.check import rules_of
 from hdgan.datasets.distortion import squash_line
 from hdgan.datasets.downloads.ade20k import Ade20k
 from hdgan.datasets.downloads.ade20k_full import Ade20kFull
@@ -313,7 +312,7 @@ def synthesis_inputs(
   else:
     found = find_examples(source, config, classes)
     if checked:
-      check_inputs(source, found, rules_of(config), config.data.workers)
+      check_inputs(source, found, config)
     examples = found
     names = tuple(one.stem for one in found)
   reading = reading_of(config)

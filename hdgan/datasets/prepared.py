@@ -30,7 +30,7 @@ from absl import logging
 from hdgan.datasets.reading import Encoded, Reading
 from hdgan.errors import InputError, machine_fault
 from hdgan.outside import read_json
-from hdgan.whole_files import locked, write_text
+from hdgan.whole_files import locked, user_cache, write_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,13 +79,13 @@ def copies_folder(given: str) -> pathlib.Path:
   """
   if given:
     return pathlib.Path(os.path.expanduser(given)).absolute()
-  cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-  if cache.startswith("~"):
+  cache = user_cache()
+  if cache is None:
     raise InputError(
       "there is no home folder to keep prepared copies in; say "
       "--config.data.prepared_dir=FOLDER"
     )
-  return pathlib.Path(cache).absolute() / "hdgan"
+  return cache
 
 
 def example_features(**more: Any) -> tfds.features.FeaturesDict:

@@ -9,7 +9,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from hdgan.datasets import files, folder, prepared
-from hdgan.datasets.check import Rules, check
+from hdgan.datasets.check import Rules, check, rules_of
 from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.instances import recode
 from hdgan.datasets.label_map import LabelMap, load_label_map
@@ -179,23 +179,29 @@ def table_of(
   return load_label_map(config, {one["name"]: one["id"] for one in classes})
 
 
+def synthesis_rules(config: ConfigDict) -> Rules:
+  """The rules for maps that photos are made of.
+
+  Nothing is pooled at training's static bound, nor cut.
+  """
+  return dataclasses.replace(
+    rules_of(config), trained=True, max_instances=0, geometries=()
+  )
+
+
 def check_inputs(
-  source: str,
-  examples: Sequence[ExampleFiles],
-  rules: Rules,
-  workers: int,
+  source: str, examples: Sequence[ExampleFiles], config: ConfigDict
 ) -> None:
   """Checks the files before anything is computed, and tells what is missing.
 
   Raises:
     InputError: every fault of the files, one line each.
   """
-  # Nothing is pooled at training's static bound, nor cut.
-  rules = dataclasses.replace(
-    rules, trained=True, max_instances=0, geometries=()
-  )
+  rules = synthesis_rules(config)
   progress = prepared.progress_line(f"checking {source}")
-  check({source: examples}, rules, workers=workers, progress=progress)
+  check(
+    {source: examples}, rules, workers=config.data.workers, progress=progress
+  )
   if rules.pictures.num_classes and not any(one.instance for one in examples):
     prepared.say(
       f"{source}: no instance maps: boundaries are taken from the labels"

@@ -6,7 +6,6 @@ and one line, and never ends a command.
 
 import contextlib
 import glob
-import os
 import pathlib
 import re
 import sys
@@ -14,6 +13,8 @@ import warnings
 from typing import Any
 
 import jax
+
+from hdgan.whole_files import user_cache
 
 OFF = "off"
 _WARNING = "Error (reading|writing) persistent compilation cache entry for "
@@ -31,12 +32,13 @@ def use(folder: str = "") -> pathlib.Path | None:
   if folder == OFF:
     jax.config.update("jax_compilation_cache_dir", None)
     return None
-  cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-  # Without a home, as in some containers, everything is compiled anew.
-  if not folder and cache.startswith("~"):
+  cache = user_cache()
+  if folder:
+    path = pathlib.Path(folder).expanduser().absolute()
+  elif cache is not None:
+    path = cache / "compiled"
+  else:  # As in some containers: everything is compiled anew.
     return None
-  path = pathlib.Path(folder or f"{cache}/hdgan/compiled").expanduser()
-  path = path.absolute()
   jax.config.update("jax_compilation_cache_dir", str(path))
   # Python would show equal ones once.
   warnings.filterwarnings("always", _WARNING, UserWarning)

@@ -4,7 +4,6 @@ import os
 import pathlib
 
 from hdgan.datasets import folder, pipeline, synthesis_inputs
-from hdgan.datasets.check import rules_of
 from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.reading import reading_of
 from hdgan.errors import InputError
@@ -89,9 +88,8 @@ def _source_of(path: pathlib.Path, flag: str) -> str:
 def _read_photo(renderer: Renderer, one: ExampleFiles) -> Example:
   """Checks and reads one photo with its maps, at stage one's size."""
   config = renderer.config
-  rules = rules_of(config)
   photo = one.image.name if one.image else one.stem
-  synthesis_inputs.check_inputs(photo, [one], rules, 1)
+  synthesis_inputs.check_inputs(photo, [one], config)
   reading = reading_of(config)
   inputs = synthesis_inputs.SynthesisInputs(
     (one.stem,),

@@ -149,6 +149,13 @@ class Renderer:
     return style_bank.class_names(self.config, self.classes)
 
   @property
+  def named_classes(self) -> Sequence[dict[str, Any]]:
+    """The classes by id, named by their ids where nothing says more."""
+    return self.classes or [
+      {"id": i, "name": name} for i, name in enumerate(self.class_names)
+    ]
+
+  @property
   def channels(self) -> int:
     """C_feat, numbers per style; 0 for a model without E."""
     return self.model.encoder.channels if self.model.encoder else 0

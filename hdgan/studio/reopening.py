@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hdgan.editing.scene import Scene, SceneObject, open_scene
+from hdgan.editing.scene import Scene, SceneObject
 from hdgan.errors import InputError
 from hdgan.rendering.renderer import Renderer
 from hdgan.studio import bundle, fields, scene_frame
@@ -59,7 +59,9 @@ def _reopened(home: Home, sent: SentPart) -> Frame:
   elif session:
     scene = _with_table(renderer, example, session, notes)
   else:
-    scene = _with_styles(renderer, _scene_of(renderer, example), found, notes)
+    scene = _with_styles(
+      renderer, scene_frame.open_maps(renderer, example), found, notes
+    )
   return frame_of_scene(home, scene, seed, notes=notes, photo=False)
 
 
@@ -70,7 +72,7 @@ def _with_table(
   notes: list[str],
 ) -> Scene:
   """The scene with the rows of a session, where they are those of its maps."""
-  scene = _scene_of(renderer, example)
+  scene = scene_frame.open_maps(renderer, example)
   table = _rows_of(renderer, session, notes)
   # Of rows that are one object the first has the pixels.
   places: dict[tuple[int, int], int] = {}
@@ -84,14 +86,6 @@ def _with_table(
   return dataclasses.replace(
     scene, objects=rows[scene.objects], table=tuple(table)
   )
-
-
-def _scene_of(renderer: Renderer, example: Example) -> Scene:
-  """The scene of maps alone."""
-  return open_scene(
-    example["label"], example["instance"],
-    scene_frame.classes_of(renderer), name=example["name"],
-  )  # fmt: skip
 
 
 def _rows_of(
@@ -113,13 +107,8 @@ def _rows_of(
     style = told.get("style")
     if style is not None and not _fits(renderer, row["label"], style, same):
       style, lost = None, lost + 1
-    table.append(
-      SceneObject(
-        row["label"],
-        row["instance"],
-        tuple(style) if isinstance(style, list) else style,
-      )  # fmt: skip
-    )
+    own = fields.style_of(style)
+    table.append(SceneObject(row["label"], row["instance"], own))
   if lost:
     notes.append(
       "The styles of the zip are of another style bank: they are drawn anew."

@@ -19,6 +19,7 @@ from hdgan.editing.scene import (
   Scene,
   SceneObject,
   is_background,
+  open_scene,
   regions_of,
 )
 from hdgan.errors import shown
@@ -40,11 +41,12 @@ from hdgan.styles.file import Style
 _OPEN = 2**40
 
 
-def classes_of(renderer: Renderer) -> list[dict[str, Any]]:
-  """The classes of a run, named by their ids where nothing says more."""
-  return [dict(one) for one in renderer.classes] or [
-    {"id": i, "name": n} for i, n in enumerate(renderer.class_names)
-  ]
+def open_maps(renderer: Renderer, example: Mapping[str, Any]) -> Scene:
+  """The scene of a map with classes: name, label and instance."""
+  return open_scene(
+    example["label"], example["instance"], renderer.named_classes,
+    name=example["name"],
+  )  # fmt: skip
 
 
 def table_of(header: Header, renderer: Renderer) -> list[dict[str, Any]]:
@@ -110,7 +112,7 @@ def to_scene(header: Header, payload: bytes, renderer: Renderer) -> Scene:
   rows = table_of(header, renderer)
   objects = frame.unpack_runs(payload, size, len(rows) - 1)
   table = [_object_of(row) for row in rows]
-  scene = Scene(objects, tuple(table), tuple(classes_of(renderer)), name=name)
+  scene = Scene(objects, tuple(table), tuple(renderer.named_classes), name=name)
   scene = _numbered(_merged(scene, first_rows(scene)))
   check_numbers(scene, renderer)
   return scene

@@ -14,11 +14,11 @@ import numpy as np
 from PIL import Image
 
 from hdgan.datasets import pipeline, prepared
-from hdgan.datasets.check import check, rules_of
+from hdgan.datasets.check import check
 from hdgan.datasets.examples import ExampleFiles
 from hdgan.datasets.reading import reading_of
-from hdgan.datasets.synthesis_inputs import SynthesisInputs
-from hdgan.editing.scene import Scene, open_scene
+from hdgan.datasets.synthesis_inputs import SynthesisInputs, synthesis_rules
+from hdgan.editing.scene import Scene
 from hdgan.errors import InputError, counted, printed_lines, shown
 from hdgan.rendering import outputs
 from hdgan.rendering.renderer import Renderer
@@ -234,10 +234,7 @@ def read_example(
     example = dataclasses.replace(
       example, image=example.image if photo else None
     )
-    rules = dataclasses.replace(
-      rules_of(renderer.config), trained=True, max_instances=0, geometries=()
-    )
-    check({"": [example]}, rules, workers=1)
+    check({"": [example]}, synthesis_rules(renderer.config), workers=1)
   elif not photo:
     example = {**example, "image": b""}
   one = dataclasses.replace(
@@ -270,10 +267,7 @@ def frame_of(home: Home, example: Example, seed: int = 0, **more: Any) -> Frame:
     ) from refusal  # fmt: skip
   scene: Scene | PictureScene
   if renderer.config.num_classes:
-    scene = open_scene(
-      example["label"], example["instance"],
-      scene_frame.classes_of(renderer), name=name,
-    )  # fmt: skip
+    scene = scene_frame.open_maps(renderer, {**example, "name": name})
   else:
     scene = picture_frame.open_picture(example["label"], name)
   return frame_of_scene(home, scene, seed, **more)

@@ -13,13 +13,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from hdgan.datasets import files, tiff
-from hdgan.datasets.check import check, rules_of
+from hdgan.datasets.check import check
 from hdgan.datasets.examples import WHAT, ExampleFiles
 from hdgan.datasets.folder import KNOWN_SUFFIXES
 from hdgan.datasets.instances import recode
 from hdgan.datasets.png import SIGNATURE
 from hdgan.datasets.reading import reading_of
-from hdgan.datasets.synthesis_inputs import SynthesisInputs, table_of
+from hdgan.datasets.synthesis_inputs import (
+  SynthesisInputs,
+  synthesis_rules,
+  table_of,
+)
 from hdgan.errors import InputError, visible
 from hdgan.rendering.renderer import Renderer
 from hdgan.studio import fields
@@ -117,10 +121,7 @@ def read_maps(
       table = table_of(config, renderer.classes)
       notes = _notes(renderer, one, table is not None)
       (one,) = recode([one], config, table, renderer.classes)
-    rules = dataclasses.replace(
-      rules_of(config), trained=True, max_instances=0, geometries=()
-    )
-    check({"": [one]}, rules, workers=1)
+    check({"": [one]}, synthesis_rules(config), workers=1)
     reading = reading_of(config)
     example = SynthesisInputs(
       (one.stem,), [one], reading=reading,

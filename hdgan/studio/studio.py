@@ -21,7 +21,6 @@ from hdgan.studio import (
   export,
   limits,
   photos,
-  scene_frame,
   scenes,
   sprites,
   stamps,
@@ -114,7 +113,7 @@ class Studio(Desk):
       size = self.renderer.size
     scene: Scene | PictureScene
     if spec.num_classes:
-      classes = tuple(scene_frame.classes_of(self.renderer))
+      classes = tuple(self.renderer.named_classes)
       plane = np.zeros(size, np.int32)
       scene = Scene(plane, (SceneObject(0, 0),), classes)
     else:
@@ -169,7 +168,7 @@ def _classes(renderer: Renderer) -> list[dict[str, Any]]:
       "has_instances": bool(one.get("has_instances")),
       "styles": _style_count(renderer, one["id"]),
     }
-    for one in scene_frame.classes_of(renderer)
+    for one in renderer.named_classes
   ]
 
 

@@ -7,8 +7,6 @@ page can say how long this one may take.
 import contextlib
 import hashlib
 import json
-import os
-import pathlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,8 +15,9 @@ from hdgan.errors import InputError
 from hdgan.outside import read_json
 from hdgan.rendering.renderer import Renderer
 from hdgan.studio.generation import DRAFT
-from hdgan.whole_files import write_text
+from hdgan.whole_files import user_cache, write_text
 
+_FILE = "studio_starts.json"
 _KEPT = 50  # Runs of which the last start is known.
 # Photos that take longer are not made to learn how long they take.
 _SHORT = 2.0
@@ -110,15 +109,13 @@ class WarmUp:
     return {"elapsed": elapsed, "eta": max(0.0, self._last - elapsed)}
 
 
-def _file() -> pathlib.Path:
-  cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-  return pathlib.Path(cache) / "hdgan" / "studio_starts.json"
-
-
 def _starts() -> dict[str, float]:
   """Seconds of the last starts, the newest last; none where none are known."""
+  cache = user_cache()
+  if cache is None:
+    return {}
   try:
-    known: dict[str, Any] = read_json(_file(), dict)
+    known: dict[str, Any] = read_json(cache / _FILE, dict)
   except InputError:
     return {}
   return {
@@ -130,13 +127,12 @@ def _starts() -> dict[str, float]:
 
 def _keep_start(key: str, seconds: float) -> None:
   """Keeps how long a start took, where that can be written."""
-  known = _starts()
+  cache, known = user_cache(), _starts()
+  if cache is None:
+    return
   known.pop(key, None)
   known[key] = round(seconds, 2)
   kept = dict(list(known.items())[-_KEPT:])
-  path = _file()
-  # A user without a home has no such folder.
-  if path.is_absolute():
-    with contextlib.suppress(OSError):
-      path.parent.mkdir(parents=True, exist_ok=True)
-      write_text(path, json.dumps(kept, indent=1) + "\n")
+  with contextlib.suppress(OSError):
+    cache.mkdir(parents=True, exist_ok=True)
+    write_text(cache / _FILE, json.dumps(kept, indent=1) + "\n")

@@ -25,7 +25,7 @@ from hdgan.synthesize import generate_all
 
 def open_street(renderer, size=(96, 200), styles=()):
   label, instance = street(size, things=9)
-  classes = scene_frame.classes_of(renderer)
+  classes = renderer.named_classes
   return open_scene(label, instance, classes, styles, name="street")
 
 

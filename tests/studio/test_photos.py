@@ -24,9 +24,7 @@ from hdgan.studio.refusal import Refusal
 
 RENDERER = stand_in((64, 128))
 LABEL, INSTANCE = street((64, 128))
-SCENE = open_scene(
-  LABEL, INSTANCE, scene_frame.classes_of(RENDERER), name="street"
-)
+SCENE = open_scene(LABEL, INSTANCE, RENDERER.named_classes, name="street")
 HEADER, RUNS = scene_frame.of_scene(SCENE)
 
 

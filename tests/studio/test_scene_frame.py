@@ -21,7 +21,7 @@ from hdgan.studio import frame, scene_frame
 from hdgan.studio.refusal import Refusal
 
 RENDERER = stand_in((32, 64))
-CLASSES = scene_frame.classes_of(RENDERER)
+CLASSES = RENDERER.named_classes
 
 
 def sent(plane, table, **more):

@@ -4,6 +4,7 @@ import types
 
 import pytest
 
+from hdgan import whole_files
 from hdgan.studio import warm_up
 from hdgan.studio.warm_up import WarmUp
 
@@ -77,7 +78,7 @@ def test_what_is_left_is_told_by_the_last_start(monkeypatch):
 
 @pytest.mark.parametrize("text", ["", "[]", '{"a": "x"}', "\0", '{"a": 1e99}'])
 def test_a_damaged_file_is_no_fault(text, monkeypatch):
-  path = warm_up._file()
+  path = whole_files.user_cache() / "studio_starts.json"
   path.parent.mkdir(parents=True, exist_ok=True)
   path.write_text(text)
   clock = Clock(monkeypatch, draft=0.1, full=1.0)
@@ -114,4 +115,4 @@ def test_only_some_starts_are_kept(monkeypatch):
   for i in range(6):
     warm_up._keep_start(str(i), i)
   assert warm_up._starts() == {"3": 3.0, "4": 4.0, "5": 5.0}
-  warm_up._file().unlink()
+  (whole_files.user_cache() / "studio_starts.json").unlink()

@@ -2,6 +2,7 @@
 
 import builtins
 import importlib
+import re
 import sys
 import threading
 
@@ -126,6 +127,23 @@ def test_nobody_is_told_what_is_not_waited_for(widget, renderer):
   tell(widget, {"call": "v.2", "name": "meta"}, frame.pack({}))
   ((told, _),) = widget.comm.wait(1)
   assert told["call"] == "v.2"
+
+
+def test_modules_import_what_those_before_them_export():
+  """Once joined nobody would see it: imports and exports are taken out."""
+  exported: dict[str, set[str]] = {}
+  for name in (*files.MODULES, "widget"):
+    text = (files.FOLDER / f"{name}.js").read_text("utf-8")
+    for given, other in re.findall(
+      r'import \{([^}]*)\} from "./(\w+).js"', text
+    ):
+      wanted = {word.strip() for word in given.split(",")} - {""}
+      assert wanted <= exported[other], (name, other)
+    exported[name] = set(
+      re.findall(
+        r"^export (?:async )?(?:function\*?|class|const) (\w+)", text, re.M
+      )
+    )
 
 
 def test_the_module_stands_alone_and_names_are_said_once():

@@ -7,6 +7,11 @@ export function classOf(app, label) {
   return app.meta && app.meta.classes.find((one) => one.id === label);
 }
 
+/** The name of a class. */
+export function nameOf(app, label) {
+  return classOf(app, label)?.name ?? `class ${label}`;
+}
+
 /** Whether a row is an object, not a region of a class without objects. */
 export function isThing(app, row) {
   return !!classOf(app, app.doc.table[row]?.label)?.has_instances;

@@ -2,8 +2,8 @@
 // cancelled; `press` says whether a drag may follow.
 
 import { edgePath, maskImage, pixelOf } from "./colours.js";
+import { nameOf } from "./deeds.js";
 import { disc, flood, hull, place, scaled, stroke } from "./raster.js";
-import { nameOf } from "./selecting.js";
 
 /** @typedef {import("./selecting.js").Point} Point @typedef {import("./selecting.js").Keys} Keys */
 

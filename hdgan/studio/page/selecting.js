@@ -1,22 +1,16 @@
 // Tools that look at objects and take hold of them.
 
 import { edgePath, maskImage, pixelOf } from "./colours.js";
+import { isThing, nameOf } from "./deeds.js";
 import { maskOf } from "./raster.js";
 
 const STILL = 4; // CSS pixels that a pressed pointer may stray without moving an object.
-
 
 /**
  * A place on the map, in its pixels, and the keys that are held there.
  * @typedef {{x: number, y: number}} Point
  * @typedef {{shift?: boolean, alt?: boolean}} Keys
  */
-
-/** The name of a class. */
-function nameOf(app, label) {
-  const one = app.meta.classes[label];
-  return one ? one.name : `class ${label}`;
-}
 
 /** What lies at a point, in words. */
 export function described(app, { x, y }) {
@@ -93,8 +87,7 @@ export class Select {
   /** The selected objects as ghosts; regions of the background stay. */
   grab() {
     const { doc, ui, meta } = this.app;
-    const movable = (row) => meta.classes[doc.table[row].label]?.has_instances;
-    const rows = [...ui.selection].filter(movable);
+    const rows = [...ui.selection].filter((row) => isThing(this.app, row));
     const ghosts = rows.map((row) => [row, maskOf(doc, row)]).filter(([, mask]) => mask).map(
       ([row, mask]) => {
         const image = maskImage(mask, pixelOf(meta.classes[doc.table[row].label].color, 0.7));

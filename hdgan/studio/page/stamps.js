@@ -40,8 +40,7 @@ export class Stamps {
     this.recall();
     try {
       const { header, payload } = await this.app.call("stamps");
-      const behind = (one) => Number(Boolean(classOf(this.app, one.label)?.background));
-      this.library = unpackStamps(header.stamps, payload).sort((a, b) => behind(a) - behind(b));
+      this.library = unpackStamps(header.stamps, payload);
       setText(this.none, "There are no stamps yet. Select an object and make one of it.");
     } catch (refusal) {
       this.library = null;
