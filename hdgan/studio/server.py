@@ -29,6 +29,7 @@ from hdgan.studio.refusal import Refusal, of_error
 from hdgan.studio.studio import Studio
 
 FRAME = "application/octet-stream"
+LOOK = 0.2  # Seconds after which signals are looked for again.
 PATHS = {
   "/": "index.html", "/page.js": "page.js", "/editor.js": "editor.js",
   "/editor.css": "editor.css",
@@ -97,6 +98,9 @@ def serve(app: ASGIApp, listening: socket.socket) -> None:
   # In a thread of its own: the main thread has nothing to do but to end at
   # once when a signal comes, whatever is computed or half sent.
   threading.Thread(target=work, name="hdgan_server", daemon=True).start()
+  # A signal that comes on the way into a wait does not end it: the next does.
+  while not ended.done():
+    concurrent.futures.wait([ended], LOOK)
   ended.result()
 
 
