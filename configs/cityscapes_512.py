@@ -50,13 +50,20 @@ def get_config() -> ConfigDict:
   )
   config.generator = ConfigDict(
     {
+      "kind": "global",
       "width": 64,
       "downsamples": 4,
       "blocks": 9,
       "enhancer_blocks": 3,
     }
   )
-  config.discriminator = ConfigDict({"width": 64, "layers": 3})
+  config.discriminator = ConfigDict(
+    {
+      "kind": "multiscale",
+      "width": 64,
+      "layers": 3,
+    }
+  )
   config.encoder = ConfigDict(
     {
       "enabled": False,

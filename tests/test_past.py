@@ -25,7 +25,13 @@ from hdgan.runs import directory
 from hdgan.styles import bank as style_bank
 
 ZIP = pathlib.Path(__file__).parent / "goldens" / "past.zip"
-ADDED = Field("generator.kind", str, "plain", meaning="added by a test")
+ADDED = Field("generator.manner", str, "plain", meaning="added by a test")
+# Fields that came since, with what runs did before.
+YOUNGER = {
+  "accumulate": 1, "max_skipped": 5, "data.variant": "", "data.split": "",
+  "data.label_map": "", "data.instances": "folder", "data.store_size": 0,
+  "generator.kind": "global", "discriminator.kind": "multiscale",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -68,13 +74,10 @@ def test_every_bit_of_a_checkpoint(past, name, step):
 def test_what_an_old_config_lacks_is_filled_in(past):
   plain = json.loads((past / "run" / "config.json").read_text())
   now = config_lib.plain(directory.read_config(past / "run"))
-  kind = now["generator"].pop("kind", "plain")
-  younger = {name: now.pop(name) for name in ("accumulate", "max_skipped")}
-  assert younger == {"accumulate": 1, "max_skipped": 5}
-  of_data = {"variant": "", "split": "", "label_map": ""}
-  of_data |= {"instances": "folder", "store_size": 0}
-  assert {name: now["data"].pop(name) for name in of_data} == of_data
-  assert kind == "plain" and now == plain
+  now, plain = config_lib.flatten(now), config_lib.flatten(plain)
+  manner = now.pop("generator.manner", "plain")
+  assert {name: now.pop(name) for name in YOUNGER} == YOUNGER
+  assert manner == "plain" and now == plain
 
 
 def resume(workdir, copies) -> str:
@@ -122,7 +125,7 @@ def test_a_field_more_changes_no_bit_of_it(
   monkeypatch.setattr(config_lib, "FIELDS", fields)
   shutil.copytree(unpacked / "run", tmp_path / "run")
   resume(tmp_path / "run", resumed / "copies")
-  assert directory.read_config(tmp_path / "run").generator.kind == "plain"
+  assert directory.read_config(tmp_path / "run").generator.manner == "plain"
   assert_bits(read_state(tmp_path / "run", 6), read_state(resumed / "run", 6))
 
 

@@ -157,6 +157,11 @@ class Generator(nn.Module):
   enhancers: int = 0
   dtype: Dtype = jnp.float32
 
+  @property
+  def unit(self) -> int:
+    """What H and W are multiples of."""
+    return 2 ** (self.downsamples + self.enhancers)
+
   @nn.compact
   def __call__(
     self, x: Float[Array, "b h w c"]

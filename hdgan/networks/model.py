@@ -17,7 +17,7 @@ from hdgan.networks import conditioning, encoder
 from hdgan.networks.discriminator import MultiscaleDiscriminator
 from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.generator import Generator
-from hdgan.networks.layers import Params, start_params
+from hdgan.networks.layers import Dtype, Params, start_params
 from hdgan.picture_spec import PictureSpec, picture_spec
 
 Batch = dict[str, jax.Array]
@@ -206,17 +206,11 @@ def build_model(
     A `Model`; it compares equal to another with the same settings.
   """
   dtype = jnp.bfloat16 if config.precision == "bf16" else jnp.float32
-  g, d, e, data = (
-    config.generator, config.discriminator, config.encoder, config.data,
-  )  # fmt: skip
+  e = config.encoder
   return Model(
-    generator=Generator(
-      channels=data.image_channels, width=g.width, downsamples=g.downsamples,
-      blocks=g.blocks, enhancer_blocks=g.enhancer_blocks,
-      enhancers=stage.enhancers, dtype=dtype,
-    ),
-    discriminator=MultiscaleDiscriminator(
-      scales=stage.scales, width=d.width, layers=d.layers, dtype=dtype
+    generator=GENERATORS[config.generator.kind](config, stage, dtype),
+    discriminator=DISCRIMINATORS[config.discriminator.kind](
+      config, stage, dtype
     ),
     encoder=FeatureEncoder(
       channels=e.channels, width=e.width, downsamples=e.downsamples,
@@ -229,3 +223,30 @@ def build_model(
     boundary=config.boundary,
     max_instances=max_instances,
   )  # fmt: skip
+
+
+def _global(config: ConfigDict, stage: ConfigDict, dtype: Dtype) -> Generator:
+  """The paper's generator of a stage."""
+  g = config.generator
+  return Generator(
+    channels=config.data.image_channels, width=g.width,
+    downsamples=g.downsamples, blocks=g.blocks,
+    enhancer_blocks=g.enhancer_blocks, enhancers=stage.enhancers, dtype=dtype,
+  )  # fmt: skip
+
+
+def _multiscale(
+  config: ConfigDict, stage: ConfigDict, dtype: Dtype
+) -> MultiscaleDiscriminator:
+  """The paper's discriminators of a stage."""
+  d = config.discriminator
+  return MultiscaleDiscriminator(
+    scales=stage.scales, width=d.width, layers=d.layers, dtype=dtype
+  )
+
+
+# From a config, a stage of it and the arithmetic's dtype to a network, by the
+# names that config.generator.kind and config.discriminator.kind know. A
+# generator has `channels`, of its picture, `dtype`, and `unit`, of its sides.
+GENERATORS = {"global": _global}
+DISCRIMINATORS = {"multiscale": _multiscale}

@@ -62,11 +62,6 @@ def to_levels(
   return np.clip(np.rint(values), 0, 65535).astype(np.uint16)
 
 
-def unit_of(model: Model) -> int:
-  """Factor by which a model's networks halve a side on the way."""
-  return 2 ** (model.generator.downsamples + model.generator.enhancers)
-
-
 # Models with the same settings are equal, and compiled once.
 @functools.partial(jax.jit, static_argnums=0)
 def _generate(model: Model, params: Params, batch: dict) -> jax.Array:
@@ -98,7 +93,7 @@ def generate(
   Returns:
     [H, W, C] float32 in [-1, 1].
   """
-  unit, (height, width) = unit_of(model), instance.shape
+  unit, (height, width) = model.generator.unit, instance.shape
   maps = {"label": label, "instance": instance}
   if table is not None and objects is not None:
     maps["objects"] = objects
@@ -163,7 +158,7 @@ class Renderer:
   @property
   def unit(self) -> int:
     """What sides are padded to a multiple of, at least twice of it."""
-    return unit_of(self.model)
+    return self.model.generator.unit
 
   def scaled(self, size: tuple[int, int], way: str) -> tuple[int, int]:
     """The (H, W) at which a map of (H, W) is rendered.
