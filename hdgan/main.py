@@ -149,6 +149,15 @@ flags.DEFINE_integer(
 flags.DEFINE_list(
   "allow_host", [], "Names of proxies by which browsers reach the studio."
 )
+_define_path("pictures", "A folder of pictures to score, by anyone.")
+flags.DEFINE_list(
+  "segmenter", [], "What labels pictures and photos: labels:DIR, several by "
+  "commas.",
+)  # fmt: skip
+flags.DEFINE_enum(
+  "score_at", "image", ["image", "label"],
+  help="Compare classes at the picture's size, or at the map's own.",
+)  # fmt: skip
 _define_path("edits", "A file of edits, see hdgan/editing/README.md.")
 flags.DEFINE_bool(
   "overwrite", False,
@@ -205,7 +214,9 @@ class Mode:
 
 
 # Flags that name a file or folder.
-_PATHS = {"workdir", "input", "output", "styles", "style_from", "edits"}
+_PATHS = {
+  "workdir", "input", "output", "styles", "style_from", "edits", "pictures",
+}  # fmt: skip
 _STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
 _PROCESS_FLAGS = ("coordinator", "processes", "process")
@@ -245,6 +256,24 @@ MODES = {
     needs=("workdir",),
     may=("config", "input", "step", "size", "host", "port", "allow_host"),
   ),
+  "evaluate": Mode(
+    "evaluate",
+    needs=("input",),
+    may=(
+      "config",
+      "workdir",
+      "pictures",
+      "output",
+      "step",
+      "size",
+      "segmenter",
+      "score_at",
+      "overwrite",
+      "styles",
+      "style_seed",
+      "style_draw",
+    ),
+  ),  # fmt: skip
   "check": Mode("check_data", needs=("config",), may=("output",), typed=True),
   "benchmark": Mode(
     "benchmark",

@@ -1,5 +1,5 @@
 """One training run: its stages, its step, what is handed over, its samples.
 
-May import `styles/`, `runs/`, `report/`, `datasets/`, `networks/`, `devices/`
-and the ground rooms; `hdgan/train.py` is the loop.
+May import `evaluation/`, `styles/`, `runs/`, `report/`, `datasets/`,
+`networks/`, `devices/` and the ground rooms; `hdgan/train.py` is the loop.
 """

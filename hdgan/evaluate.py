@@ -1,0 +1,91 @@
+"""Scores a run's pictures, or anybody's, against the maps they were made of."""
+
+import pathlib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from hdgan.datasets import pipeline
+from hdgan.errors import InputError
+from hdgan.evaluation import evaluation
+from hdgan.evaluation.evaluation import Data, Options
+from hdgan.evaluation.picture_folder import PictureFolder
+from hdgan.rendering.judged import judge_run
+from hdgan.rendering.output_folder import OutputFolder
+from hdgan.rendering.source import StyleOptions
+from hdgan.runs import directory
+from hdgan.validation import validate
+
+FOLDER = "evaluations"  # Of a run, with a folder per step and split.
+
+
+def run(
+  config: ConfigDict | None,
+  workdir: pathlib.Path | None,
+  input: str,
+  pictures: pathlib.Path | None,
+  output: pathlib.Path | None,
+  step: int | None,
+  size: str,
+  segmenter: list[str],
+  score_at: str,
+  overwrite: bool,
+  **style_flags: Any,
+) -> None:
+  """Runs `--mode=evaluate`, its flags by name."""
+  options = Options(segmenter=tuple(segmenter), score_at=score_at)
+  if pictures is not None:
+    if config is None:
+      raise InputError(
+        "--pictures needs --config=FILE and --config.data.root=FOLDER, which "
+        "say where the maps and photos are"
+      )
+    result = judge_folder(config, input, pictures, options)
+    name = pictures.resolve().name
+    folder = output or pictures.parent / f"{name}_{FOLDER}"
+  elif workdir is not None:
+    config = directory.own_config(workdir, config, "evaluate")
+    renderer, result = judge_run(
+      workdir, input, options, config=config, step=step, size=size,
+      styles=StyleOptions(**style_flags),
+    )  # fmt: skip
+    name = f"{renderer.step}_{result['data']['split']}"
+    folder = output or workdir / FOLDER / name
+  else:
+    raise InputError(
+      "--mode=evaluate needs --workdir=RUN, or --pictures=FOLDER"
+    )
+  OutputFolder(folder, [evaluation.FILE], overwrite)
+  print(evaluation.write(folder, result))
+
+
+def judge_folder(
+  config: ConfigDict, source: str, folder: pathlib.Path, options: Options
+) -> dict[str, Any]:
+  """Evaluates pictures that lie in a folder.
+
+  Args:
+    config: of the data.
+    source: a folder of maps with photos, or the name of a split.
+    folder: of pictures, named as the maps.
+    options: what to measure.
+
+  Returns:
+    What evaluation.json holds.
+
+  Raises:
+    InputError: for maps without a picture, and what measures refuse.
+  """
+  config = validate(config, files=False)
+  classes = pipeline.prepare(config).classes
+  data = Data(config, classes, split=pathlib.Path(source).name)
+  measures = evaluation.open_measures(options, data)
+  inputs = pipeline.synthesis_inputs(
+    config, source, stage_size=config.stages[-1].size, size="input",
+    classes=classes,
+  )  # fmt: skip
+  pairs = PictureFolder(folder, inputs).pairs(options.score_at)
+  made_by = {"pictures": folder.resolve().name}
+  return evaluation.evaluate(
+    pairs, measures, data, options=options, source=made_by
+  )

@@ -1,0 +1,161 @@
+"""One evaluation: what was asked for, all measures, and the file of results.
+
+The same code serves `--mode=evaluate`, ablations, and what a training says of
+itself.
+"""
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from hdgan import whole_files
+from hdgan.errors import InputError, near_names
+from hdgan.evaluation.measure import Measure, Pair
+from hdgan.evaluation.predicted_labels import PredictedLabels
+from hdgan.evaluation.segmentation import Segmentation, Segmenter
+from hdgan.styles.bank import class_names
+
+FILE = "evaluation.json"
+VERSION = 1  # Of the protocol: another one where the same pictures score else.
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """What to measure, and how.
+
+  Attributes:
+    segmenter: "labels:DIR", any number.
+    score_at: "image" brings maps to a picture's size, "label" predictions to
+      the map's own.
+  """
+
+  segmenter: tuple[str, ...] = ()
+  score_at: str = "image"
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+  """What pictures were made of.
+
+  Attributes:
+    config: says where the data is and what its maps mean.
+    classes: id, name, color, ignore, ...; () where nothing is known of them.
+    split: its name, or that of a folder of maps.
+  """
+
+  config: ConfigDict
+  classes: Sequence[Mapping[str, Any]]
+  split: str
+
+  @property
+  def names(self) -> list[str]:
+    """Of the classes, by id."""
+    return class_names(self.config, self.classes)
+
+  @property
+  def void(self) -> list[int]:
+    """Ids of classes that are not scored."""
+    ignored = {one["id"] for one in self.classes if one.get("ignore")}
+    if self.config.ignore_label >= 0:
+      ignored.add(self.config.ignore_label)
+    return sorted(ignored)
+
+
+def open_measures(options: Options, data: Data) -> list[Measure]:
+  """Opens all measures that were asked for, before any picture is made.
+
+  Raises:
+    InputError: for what is missing or does not fit the data.
+  """
+  return [
+    Segmentation(segmenter, data.names, void=data.void)
+    for spec in options.segmenter
+    for segmenter in open_segmenter(spec, data)
+  ]
+
+
+def open_segmenter(spec: str, data: Data) -> list[Segmenter]:
+  """Opens what `--segmenter` names.
+
+  Args:
+    spec: "KIND" or "KIND:FILE".
+    data: whose classes it is to tell.
+
+  Returns:
+    One segmenter, or several of one kind.
+
+  Raises:
+    InputError: for an unknown kind, or a segmenter that does not fit.
+  """
+  kind, _, place = spec.partition(":")
+  if not data.config.num_classes:
+    raise InputError(
+      f"--segmenter={spec}: labels of this data are pictures, not classes; "
+      "leave it out"
+    )
+  if kind == "labels":
+    return [PredictedLabels(pathlib.Path(place).expanduser())]
+  raise InputError(
+    f"--segmenter={spec}: there is no such kind; {near_names(kind, ['labels'])}"
+  )
+
+
+def evaluate(
+  pairs: Iterable[Pair],
+  measures: Sequence[Measure],
+  data: Data,
+  *,
+  options: Options,
+  source: Mapping[str, Any],
+) -> dict[str, Any]:
+  """Shows all pairs to all measures.
+
+  Args:
+    pairs: of the whole split.
+    measures: from `open_measures`.
+    data: what the pairs were made of.
+    options: what was asked for.
+    source: what made the pictures: run, step and sum of weights, or a folder.
+
+  Returns:
+    What evaluation.json holds; the same for the same pictures and maps.
+
+  Raises:
+    InputError: for a pair that cannot be judged, or too few.
+  """
+  count, total = 0, hashlib.sha256()
+  for pair in pairs:
+    count += 1
+    total.update(pair.name.encode())
+    for array in (pair.label, pair.real):
+      if array is not None:
+        total.update(np.ascontiguousarray(array).tobytes())
+    for measure in measures:
+      measure.add(pair)
+  results: dict[str, list[Any]] = {}
+  for measure in measures:
+    results.setdefault(measure.key, []).append(measure.result())
+  return {
+    "protocol": {
+      "name": "custom", "version": VERSION, "score_at": options.score_at,
+      "measures": [
+        {"key": one.key, **one.settings} for one in measures
+      ],
+    },
+    "data": {"split": data.split, "n": count, "sha256": total.hexdigest()},
+    "source": dict(source),
+    **results,
+  }  # fmt: skip
+
+
+def write(folder: pathlib.Path, result: Mapping[str, Any]) -> pathlib.Path:
+  """Writes evaluation.json whole; gives its path."""
+  path = folder / FILE
+  whole_files.write_text(path, json.dumps(result, indent=1) + "\n")
+  return path

@@ -1,0 +1,104 @@
+"""Evaluates a trained run: its pictures of a split, shown to every measure."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from hdgan.datasets import pipeline
+from hdgan.datasets.synthesis_inputs import SynthesisInputs
+from hdgan.datasets.transforms import dense_objects
+from hdgan.evaluation import evaluation
+from hdgan.evaluation.evaluation import Data, Options
+from hdgan.evaluation.measure import Pair
+from hdgan.rendering import outputs
+from hdgan.rendering.renderer import Renderer, open_renderer
+from hdgan.rendering.source import StyleOptions, StyleSource
+from hdgan.report import pictures
+from hdgan.styles.bank import parameters_digest
+
+
+def judge_run(
+  workdir: pathlib.Path,
+  source: str,
+  options: Options,
+  *,
+  config: ConfigDict | None = None,
+  step: int | None = None,
+  size: str = "stage",
+  styles: StyleOptions = StyleOptions(),  # noqa: B008
+) -> tuple[Renderer, dict[str, Any]]:
+  """Evaluates one checkpoint of a run.
+
+  Args:
+    workdir: of a trained run.
+    source: a folder of maps with photos, or the name of a split.
+    options: what to measure.
+    config: see `open_renderer`.
+    step: of the checkpoint; None for the newest.
+    size: "stage" scales maps as training did, "input" keeps their own size.
+    styles: which styles objects get.
+
+  Returns:
+    The run, and what evaluation.json holds.
+
+  Raises:
+    InputError: for a workdir without a checkpoint, bad maps or styles, or what
+      `evaluation.open_measures` refuses.
+  """
+  renderer = open_renderer(workdir, step, config=config)
+  data = Data(
+    renderer.config, renderer.classes, split=pathlib.Path(source).name
+  )
+  measures = evaluation.open_measures(options, data)
+  inputs = pipeline.synthesis_inputs(
+    renderer.config, source, stage_size=renderer.size, size=size,
+    classes=renderer.classes,
+  )  # fmt: skip
+  chosen = StyleSource(renderer, styles, inputs.names, size=size)
+  own = dataclasses.replace(inputs, own_size=True)
+  at_label = options.score_at == "label"
+  made_by = {
+    "run": renderer.workdir.resolve().name, "step": renderer.step,
+    "weights_sha256": parameters_digest(renderer.params), "size": size,
+  }  # fmt: skip
+  pairs = pairs_of(renderer, inputs, chosen, own if at_label else None)
+  return renderer, evaluation.evaluate(
+    pairs, measures, data, options=options, source=made_by
+  )
+
+
+def pairs_of(
+  renderer: Renderer,
+  inputs: SynthesisInputs,
+  styles: StyleSource,
+  own: SynthesisInputs | None = None,
+) -> Iterator[Pair]:
+  """Makes the picture of every map.
+
+  Args:
+    renderer: of the run.
+    inputs: the maps as they are rendered.
+    styles: of their objects.
+    own: the maps at their own size, where classes are compared there.
+
+  Yields:
+    A pair per map, in order.
+  """
+  for i, example in enumerate(inputs):
+    maps = example["label"], example["instance"]
+    if renderer.channels:
+      objects, rows = dense_objects(*maps)
+      choice = styles.choose(example["name"], rows)
+      fake = renderer(*maps, objects, choice.table)
+    else:
+      fake = renderer(*maps)
+    real = example["image"]
+    yield Pair(
+      example["name"],
+      example["label"] if own is None else own[i]["label"],
+      made=pictures.to_uint8(fake),
+      real=None if real is None else outputs.photo_picture(renderer, real),
+    )
