@@ -53,6 +53,13 @@ class Model:
     spec = self.pictures
     return (spec.num_classes or spec.label_channels) + self.boundary
 
+  @property
+  def draws(self) -> bool:
+    """Whether a training step draws numbers, and so needs a key."""
+    return getattr(self.generator, "draws", False) or getattr(
+      self.discriminator, "draws", False
+    )
+
   def condition(self, batch: Batch) -> Float[Array, "b h w _"]:
     """Maps `label` and `instance` [B, H, W] to [B, H, W, C] float32."""
     return conditioning.condition(
@@ -119,6 +126,7 @@ class Model:
     params: Params,
     condition: Float[Array, "b h w c"],
     features: Float[Array, "b h w c_feat"] | None,
+    key: jax.Array | None = None,
   ) -> Float[Array, "b h w _"]:
     """Runs G.
 
@@ -126,6 +134,7 @@ class Model:
       params: with G1, G2, ... among its keys.
       condition: [B, H, W, C] float32.
       features: [B, H, W, C_feat] float32 or None.
+      key: to draw from, for generators that do.
 
     Returns:
       [B, H, W, C_image] float32 in [-1, 1].
@@ -134,7 +143,7 @@ class Model:
       # Last, as the released weights of the first convolution have it.
       condition = jnp.concatenate([condition, features], axis=-1)
     levels = {k: v for k, v in params.items() if k.startswith("G")}
-    return _apply(self.generator, levels, condition)
+    return _apply(self.generator, levels, condition, key)
 
   def discriminate(
     self,
@@ -180,9 +189,12 @@ class Model:
     return params
 
 
-def _apply(module: nn.Module, params: Params, x: jax.Array) -> Any:
-  """Runs a network on [B, H, W, C] with its parameters."""
-  return module.apply({"params": params}, x)
+def _apply(
+  module: nn.Module, params: Params, x: jax.Array, key: jax.Array | None = None
+) -> Any:
+  """Runs a network on [B, H, W, C] with its parameters, and what it draws."""
+  rngs = None if key is None else {"dropout": key}
+  return module.apply({"params": params}, x, rngs=rngs)
 
 
 def _scale(x: jax.Array, size: tuple[int, int], method: str) -> jax.Array:

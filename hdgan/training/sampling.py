@@ -95,7 +95,9 @@ class Sampler:
       (row, self._example(row.split, row.index)) for row in fixed_rows(data)
     ]
     loss = train_step.bind_losses(model, config)
-    step = functools.partial(train_step.evaluate_step, model=model, loss=loss)
+    step = functools.partial(
+      train_step.evaluate_step, model=model, loss=loss, seed=config.seed
+    )
     self._evaluate = jax.jit(step)
     self._features = jax.jit(model.features)
 

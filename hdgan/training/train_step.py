@@ -11,6 +11,7 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from ml_collections import ConfigDict
 
@@ -113,6 +114,7 @@ def attempt(
   ema: float = 0.0,
   remat: bool = False,
   accumulate: int = 1,
+  seed: int = 0,
 ) -> tuple[TrainState, Metrics, dict[str, Params]]:
   """Makes one step, whatever its numbers are.
 
@@ -128,6 +130,7 @@ def attempt(
     ema: decay of G's moving average; 0 is off.
     remat: recompute all but convolutions in the backward pass.
     accumulate: parts of the batch that are worked on one after the other.
+    seed: of the run, from which networks that draw get their numbers.
 
   Returns:
     The state after the step, float32 scalars of before it, and the gradient
@@ -138,7 +141,10 @@ def attempt(
     gradients, state.params, vgg_params=vgg_params,
     model=model, trainable=trainable, loss=loss, remat=remat,
   )  # fmt: skip
-  g_gradient, d_gradient, metrics = _accumulated(bound, batch, accumulate)
+  key = None
+  if model.draws:
+    key = jax.random.fold_in(root_key(seed), state.step)
+  g_gradient, d_gradient, metrics = _accumulated(bound, batch, key, accumulate)
 
   now = rate(state.step)
   moving, g_optimizer = _update(
@@ -164,8 +170,9 @@ def attempt(
 def gradients(
   params: Params,
   batch: Batch,
-  vgg_params: dict,
+  key: jax.Array | None = None,
   *,
+  vgg_params: dict,
   model: Model,
   trainable: tuple[str, ...],
   loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
@@ -177,6 +184,7 @@ def gradients(
     params: of all networks.
     batch: `label`, `instance` [B, H, W], `image` [B, H, W, C], and `objects`
       [B, H, W] for models with E.
+    key: of the step, for models that draw.
     vgg_params: as for `attempt`.
     model: as for `attempt`.
     trainable: as for `attempt`.
@@ -189,16 +197,20 @@ def gradients(
   """
   condition, image = model.condition(batch), model.image(batch)
   frozen = {k: v for k, v in params.items() if k not in trainable}
+  g_key, loss_key = split_key(key)
 
   # Frozen networks are closed over: no gradient of them is made.
   def generate(moving: Params) -> jax.Array:
     """[B, H, W, C_image] pictures by the networks that move."""
     every = {**frozen, **moving}
-    return model.generate(every, condition, model.features(every, batch))
+    features = model.features(every, batch)
+    return model.generate(every, condition, features, g_key)
 
   def both_losses(d_params: dict, fake: jax.Array) -> Any:
     """G's and D's total for [B, H, W, C_image] pictures, and all terms."""
-    g, d, metrics = loss(d_params, condition, image, fake, vgg_params)
+    g, d, metrics = loss(
+      d_params, condition, image, fake, vgg_params, batch=batch, key=loss_key
+    )
     return (g, d), metrics
 
   if remat:
@@ -220,31 +232,47 @@ def gradients(
   return g_gradient, d_gradient, metrics
 
 
+def root_key(seed: int) -> jax.Array:
+  """The key that a run's networks draw from; of any seed, of 64 bits too."""
+  return jax.random.key(np.random.SeedSequence(seed).generate_state(1)[0])
+
+
+def split_key(
+  key: jax.Array | None,
+) -> tuple[jax.Array | None, jax.Array | None]:
+  """A key for G and one for the losses; None twice for models without."""
+  if key is None:
+    return None, None
+  return jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
+
+
 def _accumulated(
-  function: Callable[[Batch], tuple[Params, Params, Metrics]],
+  function: Callable[..., tuple[Params, Params, Metrics]],
   batch: Batch,
+  key: jax.Array | None,
   parts: int,
 ) -> tuple[Params, Params, Metrics]:
   """Means of what a function gives for equal parts of a batch.
 
-  All losses are means over pictures, so that theirs is the whole batch's.
+  All losses are means over pictures, so that theirs is the whole batch's. Each
+  part draws from a key of its own.
   """
   if parts == 1:
-    return function(batch)
+    return function(batch, key)
 
   def split(array: jax.Array) -> jax.Array:
     """[B, ...] to [parts, B / parts, ...], each part of every device's."""
     rows = array.reshape(-1, parts, *array.shape[1:])
     return jnp.moveaxis(rows, 1, 0)
 
-  def add(total: Any, part: Batch) -> tuple[Any, Metrics]:
+  def add(total: Any, part: Any) -> tuple[Any, Metrics]:
     """Adds a part's gradients to those before."""
-    *found, metrics = function(part)
+    *found, metrics = function(*part)
     return jax.tree.map(jnp.add, total, tuple(found)), metrics
 
-  several = {name: split(array) for name, array in batch.items()}
-  first = {name: array[0] for name, array in several.items()}
-  shapes = jax.eval_shape(function, first)[:2]
+  keys = None if key is None else jax.random.split(key, parts)
+  several = {name: split(array) for name, array in batch.items()}, keys
+  shapes = jax.eval_shape(function, *jax.tree.map(lambda x: x[0], several))[:2]
   zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
   total, metrics = jax.lax.scan(add, zeros, several)
   g_gradient, d_gradient = jax.tree.map(lambda x: x / parts, total)
@@ -284,6 +312,8 @@ def stage_losses(
   fake: jax.Array,
   vgg_params: dict,
   *,
+  batch: Batch,
+  key: jax.Array | None = None,
   model: Model,
   gan: str,
   feature_matching: float,
@@ -297,6 +327,8 @@ def stage_losses(
     image: [B, H, W, C_image] photo in [-1, 1].
     fake: [B, H, W, C_image] from G.
     vgg_params: of VGG19; {} without that loss.
+    batch: what the others were made from.
+    key: to draw from, for models that do.
     model: the stage's networks.
     gan: "lsgan" or "bce".
     feature_matching: its weight; 0 leaves it out.
@@ -377,6 +409,7 @@ def bind_step(
     ema=config.ema,
     remat=config.remat,
     accumulate=config.accumulate,
+    seed=config.seed,
   )
 
 
@@ -388,6 +421,7 @@ def evaluate_step(
   *,
   model: Model,
   loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
+  seed: int = 0,
 ) -> tuple[jax.Array, jax.Array | None, Metrics]:
   """Generates from held-out maps and takes the losses, without any update.
 
@@ -399,18 +433,23 @@ def evaluate_step(
       models with E; None for zeros.
     model: the stage's networks.
     loss: `stage_losses`, its settings bound.
+    seed: of the run; what is drawn is the same at every step.
 
   Returns:
     [B, H, W, C] pictures in [-1, 1]; for models with E the same without the
     photo's features, else None; and the losses.
   """
   condition, image = model.condition(batch), model.image(batch)
-  fake = model.generate(params, condition, model.features(params, batch))
+  g_key, loss_key = split_key(root_key(seed) if model.draws else None)
+  features = model.features(params, batch)
+  fake = model.generate(params, condition, features, g_key)
   plain = None
   if model.encoder is not None:
     features = model.no_features(batch)
     if styles is not None:
       features = encoder.broadcast(styles, batch["objects"])
-    plain = model.generate(params, condition, features)
-  _, _, metrics = loss(params["D"], condition, image, fake, vgg_params)
+    plain = model.generate(params, condition, features, g_key)
+  _, _, metrics = loss(
+    params["D"], condition, image, fake, vgg_params, batch=batch, key=loss_key
+  )
   return fake, plain, metrics
