@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from hdgan.evaluation.study.plan import CSV_COLUMNS
 from hdgan.evaluation.study.statistics import Choices
 
 
@@ -49,11 +50,6 @@ def pairs_of(methods):
   return list(itertools.combinations(range(methods), 2))
 
 
-HEADS = (
-  "study", "page", "participant", "trial", "kind", "left", "right",
-  "nominal_ms", "shown_ms", "frame_ms", "choice", "rt_ms", "hidden_tab",
-  "width", "height", "dpr", "browser", "utc",
-)  # fmt: skip
 RULE = {
   "most_sentinels_wrong": 1, "least_median_rt_ms": 300, "most_frames_off": 1.5
 }  # fmt: skip
@@ -64,10 +60,10 @@ def make_plan(methods=("ours", "crn", "real"), *, pages=3, trials=30, stems=12,
   """A small plan.json, as a dict: tests in turn over pairs, stems and times."""
   name = {}
   for k, key in enumerate(itertools.product((*methods, None), range(stems))):
-    name[key] = f"{k:06x}"
+    name[key] = f"{k:016x}"
   pictures = {
     name[method, stem]: {"method": method or methods[-1], "stem": f"s{stem}"}
-    | ({} if method else {"sentinel": True})
+    | ({} if method else {"blurred": True})
     for method, stem in name
   }
   shown = itertools.cycle(
@@ -100,8 +96,11 @@ def make_plan(methods=("ours", "crn", "real"), *, pages=3, trials=30, stems=12,
         }
       )
     book.append(page)
-  return {"study": "5d1e0c", "version": 1, "methods": list(methods),
-          "rule": RULE, "pictures": pictures, "pages": book}  # fmt: skip
+  return {
+    "kind": "hdgan study", "version": 1, "study": f"{0x5d1e0c:016x}",
+    "seed": 0, "methods": list(methods), "real": None, "times": list(times),
+    "width": 400, "rule": RULE, "pictures": pictures, "pages": book,
+  }  # fmt: skip
 
 
 def preferred(rng, plan, trial, strengths, slow_ms=0):
@@ -119,7 +118,7 @@ def preferred(rng, plan, trial, strengths, slow_ms=0):
   """
   left, right = (plan["pictures"][trial[side]] for side in ("left", "right"))
   if trial["kind"] == "sentinel":
-    return "right" if left.get("sentinel") else "left"
+    return "right" if left.get("blurred") else "left"
   odds = math.log(strengths[left["method"]] / strengths[right["method"]])
   if trial["ms"] and slow_ms:
     odds *= 1 - math.exp(-trial["ms"] / slow_ms)
@@ -134,7 +133,6 @@ def answers_of(rng, plan, page, participant, strengths, slow_ms=0):
       "page": page,
       "participant": participant,
       "trial": k,
-      "kind": trial["kind"],
       "left": trial["left"],
       "right": trial["right"],
       "nominal_ms": trial["ms"],
@@ -153,7 +151,7 @@ def answers_of(rng, plan, page, participant, strengths, slow_ms=0):
 def as_csv(rows):
   """A CSV as a participant sends it."""
   text = io.StringIO(newline="")
-  writer = csv.DictWriter(text, HEADS)
+  writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
   writer.writeheader()
   writer.writerows(rows)
   return text.getvalue()

@@ -314,4 +314,9 @@ def _trial(
     raise ValueError(
       f"{where}: of = {trial.of} must be an earlier trial, of repeats only"
     )
+  left, right = pictures[trial.left], pictures[trial.right]
+  if left.stem != right.stem or (
+    trial.kind != SENTINEL and left.method == right.method
+  ):
+    raise ValueError(f"{where}: must show one stem by two methods")
   return trial

@@ -73,6 +73,7 @@ def change(data, field, value):
     ("pages[0][1].left", "dd", "page 0, trial 1: 'dd' is none of pictures"),
     ("pages[0][1].of", 1, "of = 1 must be an earlier trial"),
     ("pages[0][0].of", 0, "of = 0 must be an earlier trial"),
+    ("pages[0][0].right", "cc", "page 0, trial 0: must show one stem by two"),
     ("pages[0][0].ms", "125", "page 0, trial 0: ms = '125' must be an integer"),
   ],
 )
