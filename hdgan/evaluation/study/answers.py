@@ -235,9 +235,15 @@ def _read_sheet(where: str, text: str, plan: Plan) -> Sheet:
   return Sheet(
     participant=first["participant"],
     page=page,
-    code=hashlib.sha256(text.encode()).hexdigest()[:8].upper(),
+    code=_code(text),
     answers=tuple(answers[trial] for trial in sorted(answers)),
   )
+
+
+def _code(text: str) -> str:
+  """The page's completion code; on their way lines may get other ends."""
+  lines = text.replace("\r\n", "\n").strip("\n") + "\n"
+  return hashlib.sha256(lines.encode()).hexdigest()[:8].upper()
 
 
 def _answer(

@@ -36,7 +36,7 @@ def rows_of(made, page=0, participant="ann"):
 
 def write(folder: pathlib.Path, name: str, text: str) -> str:
   path = folder / name
-  path.write_text(text)
+  path.write_text(text, newline="")
   return str(path)
 
 
@@ -47,6 +47,8 @@ def test_answers_are_in_the_words_of_the_plan(made, plan, tmp_path):
   assert (sheet.participant, sheet.page) == ("ann", 0)
   whole = hashlib.sha256(text.encode()).hexdigest()
   assert sheet.code == whole[:8].upper()
+  pasted = write(tmp_path, "b.csv", text.strip().replace("\n", "\r\n"))
+  assert read_sheets([pasted], plan) == [sheet]
   found = sheet.answers
   assert len(found) == len(rows) == 10
   for row, trial, answer in zip(rows, made["pages"][0], found, strict=True):
