@@ -5,6 +5,8 @@
   release --workdir=W --to=DIR              to safetensors, with a model card
   vgg     --from=FILE.pth --to=FILE.safetensors
   hed     --from=FILE.pth --to=FILE.safetensors
+  inception --from=FILE.pth --to=FILE.safetensors
+  lpips   --from=TRUNK.pth --heads=FILE.pth --to=FILE.safetensors
 
 What is wrong with the input ends in one line and exit status 2; nothing is left
 half-written. `import` makes a workdir for `--mode=synthesize` and for further
@@ -22,7 +24,7 @@ import numpy as np
 from hdgan import interrupts, whole_files
 from hdgan.errors import InputError, counted
 from hdgan.outside import check_path
-from hdgan.weights import pth, recognise, release
+from hdgan.weights import feature_networks, pth, recognise, release
 from hdgan.weights import state_dict as names
 from hdgan.weights.exporting import Saved, export, write_release
 from hdgan.weights.importing import import_original, import_release
@@ -79,6 +81,42 @@ def convert_hed(source: pathlib.Path, target: pathlib.Path) -> None:
   _write_frozen(names.hed_table(), state_dict, source, target)
 
 
+def convert_inception(source: pathlib.Path, target: pathlib.Path) -> None:
+  """Turns FID's Inception-v3 into the file that `--features` names.
+
+  Args:
+    source: the state dict that pytorch-fid hands out.
+    target: a new safetensors file.
+
+  Raises:
+    InputError: if the source is something else, or the target is there.
+  """
+  _refuse_overwriting(target)
+  state_dict = pth.read(source)
+  params = feature_networks.inception_params(state_dict, str(source))
+  _write_params(params, target)
+
+
+def convert_lpips(
+  source: pathlib.Path, heads: pathlib.Path, target: pathlib.Path
+) -> None:
+  """Turns a trunk and LPIPS' heads into the file that `--lpips` names.
+
+  Args:
+    source: the state dict of torchvision's AlexNet, VGG16 or SqueezeNet 1.1.
+    heads: the state dict of the heads of the same network, version 0.1.
+    target: a new safetensors file.
+
+  Raises:
+    InputError: if a source is something else, or the target is there.
+  """
+  _refuse_overwriting(target)
+  network, params = feature_networks.lpips_params(
+    pth.read(source), pth.read(heads), (str(source), str(heads))
+  )
+  _write_params(params, target, {"lpips": network})
+
+
 def _refuse_overwriting(target: pathlib.Path) -> None:
   if target.exists():
     raise InputError(
@@ -95,7 +133,14 @@ def _write_frozen(
   """Checks the weights of a network that is not trained, and writes them."""
   found = {name: array.shape for name, array in state_dict.items()}
   recognise.check(found, names.shapes_of(table), str(source))
-  params = names.to_params(table, state_dict)
+  _write_params(names.to_params(table, state_dict), target)
+
+
+def _write_params(
+  params: Mapping[str, Mapping[str, np.ndarray]],
+  target: pathlib.Path,
+  metadata: Mapping[str, str] | None = None,
+) -> None:
   arrays = {
     f"{name}.{leaf}": np.ascontiguousarray(array)
     for name, leaves in params.items()
@@ -103,7 +148,7 @@ def _write_frozen(
   }
   try:
     with whole_files.whole_file(target) as draft:
-      release.save_arrays(draft, arrays)
+      release.save_arrays(draft, arrays, metadata)
   except OSError as error:
     raise InputError(
       f"--to={target}: not written ({error}); name another file or make room"
@@ -150,11 +195,15 @@ def parser() -> argparse.ArgumentParser:
       "release": "a workdir's weights to safetensors with a model card",
       "vgg": "torchvision's VGG19 to a file for loss.vgg_file",
       "hed": "HED from PyTorch to a file for edges' --method=hed:FILE",
+      "inception": "pytorch-fid's Inception-v3 to a file for --features",
+      "lpips": "a trunk of torchvision and LPIPS' heads to one for --lpips",
     }.items()
   }
-  for name in ("vgg", "hed"):
+  for name in ("vgg", "hed", "inception", "lpips"):
     add[name]("--from", dest="source", type=path, required=True)
     add[name]("--to", type=path, required=True)
+  add["lpips"]("--heads", type=path, required=True,
+               help="of the package lpips: weights/v0.1/alex.pth")  # fmt: skip
   for name in ("export", "release"):
     add[name]("--workdir", required=True)
     add[name]("--to", type=path, required=True)
@@ -201,7 +250,8 @@ def _import(args: argparse.Namespace) -> None:
 
 def run(args: argparse.Namespace) -> None:
   """Runs a parsed command."""
-  for flag, dest in (("from", "source"), ("to", "to"), ("workdir", "workdir")):
+  for flag in ("from", "heads", "to", "workdir"):
+    dest = "source" if flag == "from" else flag
     if hasattr(args, dest):
       check_path(getattr(args, dest), f"--{flag}")
   for source in getattr(args, "sources", ()):
@@ -210,6 +260,10 @@ def run(args: argparse.Namespace) -> None:
     convert_vgg(args.source, args.to)
   elif args.command == "hed":
     convert_hed(args.source, args.to)
+  elif args.command == "inception":
+    convert_inception(args.source, args.to)
+  elif args.command == "lpips":
+    convert_lpips(args.source, args.heads, args.to)
   elif args.command == "import":
     _import(args)
   else:

@@ -5,9 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+from feature_weights import drawn
 
 from hdgan import convert
-from hdgan.networks import hed, vgg
+from hdgan.networks import hed, inception, lpips, vgg
 from hdgan.weights import pth, state_dict
 from hdgan.weights.state_dict import GeneratorSpec, generator_table, shapes_of
 
@@ -98,6 +99,70 @@ def test_hed_is_read_back(tmp_path, capsys, prefix):
   assert "it has no 'netCombine.0.weight'" in fails(capsys, *flags)
 
 
+def test_inception_is_read_back(tmp_path, capsys, monkeypatch):
+  """Its first convolutions stand for all; batch norm is in them."""
+  monkeypatch.setattr(inception, "BLOCKS", {"": inception.BLOCKS[""]})
+  shapes = {"fc.weight": (1008, 8)}
+  for name, leaves in inception.shapes().items():
+    k, l, c, d = leaves["kernel"]
+    shapes |= {f"{name}.conv.weight": (d, c, k, l)} | {
+      f"{name}.bn.{leaf}": (d,)
+      for leaf in ("weight", "bias", "running_mean", "running_var")
+    }
+  given = drawn(shapes)
+  source, target = tmp_path / "i.pth", tmp_path / "i.safetensors"
+  pth.write(source, given)
+  flags = ("inception", f"--from={source}", f"--to={target}")
+  assert run(*flags) == 0
+  assert "5 convolutions written" in capsys.readouterr().out
+  layer = inception.load(str(target), "F")["Conv2d_2a_3x3"]
+  mean, var, scale, shift = (
+    given[f"Conv2d_2a_3x3.bn.{leaf}"][5].astype(np.float64)
+    for leaf in ("running_mean", "running_var", "weight", "bias")
+  )
+  weight = given["Conv2d_2a_3x3.conv.weight"][5, 3, 1, 2]
+  times = scale / np.sqrt(var + 0.001)
+  np.testing.assert_allclose(layer["kernel"][1, 2, 3, 5], weight * times, 1e-6)
+  np.testing.assert_allclose(layer["bias"][5], shift - mean * times, 1e-5)
+  target.unlink()
+  pth.write(source, given | {"fc.weight": np.zeros((1000, 8), np.float32)})
+  assert "FID but torchvision's" in fails(capsys, *flags)
+
+
+def test_lpips_is_read_back(tmp_path, capsys):
+  trunk, heads = {}, {}
+  for name, leaves in lpips.shapes("squeeze").items():
+    k, l, c, d = leaves["kernel"]
+    if name.startswith("lin"):
+      heads[f"{name}.model.1.weight"] = (d, c, k, l)
+    else:
+      trunk |= {f"{name}.weight": (d, c, k, l), f"{name}.bias": (d,)}
+  trunk, heads = drawn(trunk), drawn(heads)
+  sources = [tmp_path / "trunk.pth", tmp_path / "heads.pth"]
+  # Of `squeezenet1_1().features` alone.
+  pth.write(
+    sources[0], {k.removeprefix("features."): v for k, v in trunk.items()}
+  )
+  pth.write(sources[1], heads)
+  target = tmp_path / "lpips.safetensors"
+  flags = (
+    "lpips", f"--from={sources[0]}", f"--heads={sources[1]}", f"--to={target}"
+  )  # fmt: skip
+  assert run(*flags) == 0
+  network, params = lpips.load(str(target), "F")
+  assert network == "squeeze"
+  np.testing.assert_array_equal(
+    params["features.6.expand3x3"]["kernel"][1, 2, 3, 5],
+    trunk["features.6.expand3x3.weight"][5, 3, 1, 2],
+  )
+  np.testing.assert_array_equal(
+    params["lin4"]["kernel"].ravel(), heads["lin4.model.1.weight"].ravel()
+  )
+  target.unlink()
+  line = fails(capsys, *flags[:2], f"--heads={tmp_path / 'x'}", flags[3])
+  assert "x: there is no such file" in line and not target.exists()
+
+
 def test_vgg_is_written_over_nothing(tmp_path, capsys):
   target = tmp_path / "y.safetensors"
   target.write_text("mine")
@@ -170,7 +235,10 @@ def test_usage_errors(flags, capsys):
 
 def test_help_lists_the_commands():
   shown = convert.parser().format_help()
-  assert all(name in shown for name in ("import", "export", "release", "vgg"))
+  assert all(
+    name in shown
+    for name in ("import", "export", "release", "vgg", "inception", "lpips")
+  )
 
 
 def test_pytorch_is_imported_by_commands_only():

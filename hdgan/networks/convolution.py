@@ -157,3 +157,29 @@ def _valid_conv_backward(stride: int, saved: Any, dy: jax.Array) -> Any:
 
 
 _valid_conv.defvjp(_valid_conv_forward, _valid_conv_backward)
+
+
+def exact_conv(
+  x: Float[Array, "b h w c"],
+  kernel: Float[Array, "k l c d"],
+  stride: int = 1,
+  padding: tuple[int, int] = (0, 0),
+) -> Float[Array, "b _ _ d"]:
+  """Cross-correlates with float32 products, which accelerators else shorten.
+
+  For networks that measure: two machines should find the same. Not meant for
+  training, where its gradient is slow on CPUs.
+
+  Args:
+    x: [B, H, W, C] pictures.
+    kernel: [k, l, C, D] weights.
+    stride: any, on both axes.
+    padding: rows and columns of zeros put on every side first.
+
+  Returns:
+    [B, (H + 2 * padding[0] - k) // stride + 1, ..., D] pictures.
+  """
+  return jax.lax.conv_general_dilated(
+    x, kernel, (stride, stride), [(p, p) for p in padding],
+    dimension_numbers=("NHWC", "HWIO", "NHWC"), precision="highest",
+  )  # fmt: skip
