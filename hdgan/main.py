@@ -180,6 +180,23 @@ flags.DEFINE_integer(
   "stopped_status", 0, "Exit status of a training that was asked to stop, for "
   "schedulers that start again what fails.",
 )  # fmt: skip
+flags.DEFINE_list(
+  "methods", [], "NAME=FOLDER of pictures each; real=FOLDER of the photos."
+)
+flags.DEFINE_list(
+  "times", ["unlimited"], "How long pictures are shown: unlimited, or seconds."
+)
+flags.DEFINE_integer(
+  "trials", 100, "Comparisons of a page; sentinels and repeats come on top."
+)
+flags.DEFINE_integer(
+  "sentinels", 10, "Pairs of a page whose answer is obvious."
+)
+flags.DEFINE_integer("pages", 50, "Pages of a study, one a participant.")
+flags.DEFINE_integer("study_seed", 0, "Draws who sees what, where and when.")
+_define_path("crop", "A file of boxes to which pictures are cut.")
+flags.DEFINE_string("outline", "", "A class whose objects are outlined.")
+flags.DEFINE_integer("width", 400, "Of a shown picture, in CSS pixels.")
 flags.DEFINE_enum(
   "work", "step", ["forward", "step"], help="What the benchmark times."
 )
@@ -216,6 +233,7 @@ class Mode:
 # Flags that name a file or folder.
 _PATHS = {
   "workdir", "input", "output", "styles", "style_from", "edits", "pictures",
+  "crop",
 }  # fmt: skip
 _STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
@@ -250,6 +268,21 @@ MODES = {
     "edit",
     needs=("workdir", "input", "output", "edits"),
     may=("config", "step", "size", *_STYLE_FLAGS, "overwrite"),
+  ),
+  "study": Mode(
+    "study",
+    needs=("output", "methods"),
+    may=(
+      "times",
+      "trials",
+      "sentinels",
+      "pages",
+      "study_seed",
+      "crop",
+      "outline",
+      "input",
+      "width",
+    ),  # fmt: skip
   ),
   "studio": Mode(
     "open_studio",

@@ -1,4 +1,4 @@
 """Human studies: which of two pictures people prefer, and what follows.
 
-May import `report/` and the ground rooms.
+May import `report/`, `datasets/` and the ground rooms.
 """

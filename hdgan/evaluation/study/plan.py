@@ -34,7 +34,7 @@ CSV_COLUMNS = (
   "shown_ms",  # as measured; till the answer where time was unlimited
   "frame_ms",  # the screen's, as measured before
   "choice",  # left or right
-  "rt_ms",  # from the moment that the pictures were there
+  "rt_ms",  # from the moment that an answer was possible
   "hidden_tab",  # 1 where another tab or window covered the page
   "width",  # of the window in CSS pixels
   "height",
