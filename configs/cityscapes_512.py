@@ -111,4 +111,7 @@ def get_config() -> ConfigDict:
   config.sample_every = 5000
   config.checkpoint_every = 5000
   config.keep = 3
+  config.evaluate_every = 0
+  config.evaluate_features = ""
+  config.keep_best = False
   return config.lock()

@@ -183,6 +183,12 @@ FIELDS = (
   Field("checkpoint_every", int, 5000, least=1, free=True, meaning="steps"),
   Field("keep", int, 3, least=1, free=True,
         meaning="checkpoints, besides the last of every stage"),
+  Field("evaluate_every", int, 0, least=0, free=True,
+        meaning="steps from one evaluation to the next; 0: none"),
+  Field("evaluate_features", str, "", free=True, local=True,
+        meaning="features whose distances it tells, as --features"),
+  Field("keep_best", bool, False, free=True,
+        meaning="keep the checkpoint that it finds best, too"),
 )
 
 STAGE_FIELDS = (

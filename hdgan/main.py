@@ -29,6 +29,7 @@ from hdgan.outside import check_path
 from hdgan.styles.clusters import MIN_AREA, NUM_STYLES
 
 FLAGS = flags.FLAGS
+BEST = "best"  # In the place of a step: the one that config.keep_best kept.
 STEP = ".safetensors"  # Of steps for --replay, which have their config inside.
 
 
@@ -46,6 +47,16 @@ class _PathParser(flags.ArgumentParser):
         "folder on a disk"
       )
     return whole_files.path(argument) if text else None
+
+
+class _StepParser(flags.IntegerParser):
+  """Turns a number into an integer and leaves `best` as it is."""
+
+  def convert(self, argument: Any) -> Any:
+    return argument if argument == BEST else super().convert(argument)
+
+  def is_outside_bounds(self, val: Any) -> bool:
+    return val != BEST and super().is_outside_bounds(val)
 
 
 class _TupleParser(flags.ArgumentParser):
@@ -113,9 +124,10 @@ _define_path(
 )
 flags.DEFINE_string("input", "", "A folder of maps, or the name of a split.")
 _define_path("output", "The folder to write to.")
-flags.DEFINE_integer(
-  "step", None, "The checkpoint's step; the newest if unset."
-)
+flags.DEFINE(
+  _StepParser(), "step", default=None,
+  help="The checkpoint's step, or best; the newest if unset.",
+)  # fmt: skip
 flags.DEFINE_enum(
   "size", "stage", ["stage", "input"],
   help="Scale maps as in training, or keep each map's own size.",
@@ -543,6 +555,10 @@ def main(_: Sequence[str]) -> int | None:
     # Imported now, so that a mode loads only the libraries of its own.
     door = importlib.import_module(f"hdgan.{mode.door}")
     given = {flag: FLAGS[flag].value for flag in mode.flags}
+    if given.get("step") == BEST:
+      from hdgan.runs import directory  # With it comes orbax.
+
+      given["step"] = directory.best_step(given["workdir"])
     place: list[Any] = [given.pop(f) for f in _PROCESS_FLAGS if f in given]
     if place:
       processes.start(find_place(*place))

@@ -21,11 +21,14 @@ from hdgan.datasets import pipeline
 from hdgan.devices import mesh as meshes
 from hdgan.devices import processes
 from hdgan.errors import InputError, counted
+from hdgan.evaluation import evaluation
+from hdgan.rendering.judged import judge
 from hdgan.rendering.make_bank import make_bank
-from hdgan.rendering.renderer import open_renderer
+from hdgan.rendering.renderer import Renderer, open_renderer
 from hdgan.runs import directory, lock
 from hdgan.runs.checkpoint import not_finite
 from hdgan.styles import bank as style_bank
+from hdgan.styles.clusters import Styles
 from hdgan.training import replay as replays
 from hdgan.training import sampling, schedule, train_step
 from hdgan.training.guard import Guard
@@ -273,26 +276,77 @@ def run_stage(
       last or step % config[f"{name}_every"] == 0
       for name in ("log", "sample", "checkpoint")
     )
-    guard.look(step, state, metrics, wait=log or sample or save)
+    score = is_judged(config, step, plan.end) and not stopping
+    guard.look(step, state, metrics, wait=log or sample or save or score)
     # Before a save too: it ends a run whose losses are no longer finite.
-    if log or sample or save:
+    if log or sample or save or score:
       run.require_workdir()
       write_metrics(run, plan, step, window)
       window = []
-    if not (save or sample):
+    if not (save or sample or score):
       continue
     with run.progress.paused():
-      means = sampler.class_means(state.params)
+      means, best = sampler.class_means(state.params), None
       if sample and not stopping:
         run.sample(plan, sampler, state, means)
-      if save:
+      if score:
+        best = tell_how_good(run, plan, state, means)
+      if save or best is not None:
         # The losses above are from before the update: what is saved must be
         # fit for another step.
         numbers = sampler.losses(state.params, run.vgg)
         numbers |= dict.fromkeys(not_finite(state)[:3], math.nan)
         run.require_finite(numbers, f"after step {step}, which is not saved")
-        run.save(plan, state, means)
+        run.save(plan, state, means, best)
   return state
+
+
+def is_judged(config: ConfigDict, step: int, end: int) -> bool:
+  """Whether held-out pictures are scored after a step."""
+  every = config.evaluate_every
+  return bool(every) and (step % every == 0 or step == end)
+
+
+def tell_how_good(
+  run: Run,
+  plan: schedule.StagePlan,
+  state: TrainState,
+  means: Styles | None,
+) -> float | None:
+  """Scores the held-out pictures by the code of `--mode=evaluate`; logs it.
+
+  Args:
+    run: what all stages share.
+    plan: of the stage.
+    state: whose moving average makes the pictures, where there is one.
+    means: of the classes' features, for models with E.
+
+  Returns:
+    The score by which this step is to be kept as the best so far, or None.
+  """
+  step, config, score = int(state.step), run.config, None
+  if processes.first():
+    renderer = Renderer(
+      workdir=run.workdir, config=config, step=step, stage=plan.index,
+      model=plan.model, params=jax.device_get({**state.params, **state.ema}),
+      classes=run.data.classes, bank=None, means=means,
+    )  # fmt: skip
+    result = judge(
+      renderer, run.data.held_out, evaluation.while_training(config),
+      checked=False,
+    )  # fmt: skip
+    numbers = evaluation.headline(result)
+    run.log.write(
+      step, numbers, epoch=plan.epoch(step - 1), stage=plan.stage.name,
+      split="held_out",
+    )  # fmt: skip
+    told = " ".join(f"{name} {value:.4g}" for name, value in numbers.items())
+    run.progress.note(f"held out, step {step}: {told}")
+    before, now = run.checkpoints.best(), evaluation.merit(numbers)
+    if config.keep_best and (before is None or now > before[1]):
+      score = now
+  # The first decides: all save together.
+  return json.loads(processes.agreed("best", json.dumps(score)))
 
 
 def open_stream(

@@ -45,6 +45,7 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
     _check_values(stage, config_lib.STAGE_FIELDS, path)
   _check_batch(config)
   _check_data(config)
+  _check_evaluation(config)
   if files and config.loss.vgg > 0 and not config.loss.vgg_file:
     raise InputError(
       f"config.loss.vgg={config.loss.vgg} needs weights: make a file with "
@@ -165,6 +166,24 @@ def _check_data(config: ConfigDict) -> None:
     raise InputError(
       f"config.loss.vgg={config.loss.vgg} needs 3 image channels, not "
       f"data.image_channels = {data.image_channels}; say --config.loss.vgg=0"
+    )
+
+
+def _check_evaluation(config: ConfigDict) -> None:
+  """Refuses what would never be measured."""
+  if not config.evaluate_every:
+    for field in ("keep_best", "evaluate_features"):
+      if config[field]:
+        raise InputError(
+          f"config.{field}={config[field]!r} has no effect with "
+          "evaluate_every = 0; say --config.evaluate_every=1000"
+        )
+  elif not (config.num_classes or config.evaluate_features):
+    raise InputError(
+      f"config.evaluate_every={config.evaluate_every}: with num_classes = 0 "
+      "(label is a picture) there are no classes to be told; say "
+      "--config.evaluate_features=inception.safetensors, or "
+      "--config.evaluate_every=0"
     )
 
 

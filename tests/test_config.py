@@ -68,6 +68,7 @@ def test_what_a_resumed_run_may_change():
     "data.root", "data.label_map", "data.prepared_dir", "data.workers",
     "mesh.data", "remat", "accumulate", "max_skipped",
     "log_every", "sample_every", "checkpoint_every", "keep",
+    "evaluate_every", "evaluate_features", "keep_best",
   }  # fmt: skip
 
 

@@ -44,6 +44,12 @@ def fault(files=True, **changes) -> str:
      "config.stages[1].enhancers=1 halves generator.width = 3 so often that it "
      "must be a multiple of 2"),
     ({"data.image_range": (255.0, 0.0)}, "config.data.image_range=(255.0, 0"),
+    ({"keep_best": True},
+     "config.keep_best=True has no effect with evaluate_every = 0; say "),
+    ({"evaluate_features": "i.safetensors"},
+     "config.evaluate_features='i.safetensors' has no effect with evaluate_"),
+    ({"evaluate_every": 5, "num_classes": 0, "boundary": False},
+     "config.evaluate_every=5: with num_classes = 0 (label is a picture) ther"),
     ({"data.load_width": 99},
      "config.data.load_width=99 has no effect with data.transform = 'resize'; "
      "say --config.data.load_width=0"),

@@ -67,6 +67,12 @@ class Data:
     return sorted(ignored)
 
 
+def while_training(config: ConfigDict) -> Options:
+  """What a training measures of itself (config.evaluate_every)."""
+  own = ("own",) if config.num_classes else ()
+  return Options(segmenter=own)
+
+
 def open_measures(options: Options, data: Data) -> list[Measure]:
   """Opens all measures that were asked for, before any picture is made.
 
@@ -152,6 +158,35 @@ def evaluate(
     "source": dict(source),
     **results,
   }  # fmt: skip
+
+
+def headline(result: Mapping[str, Any]) -> dict[str, float]:
+  """The few numbers that a training tells of itself.
+
+  Args:
+    result: from `evaluate`.
+
+  Returns:
+    miou and accuracy, means over the segmenters, and kid and fid, where these
+    were measured.
+  """
+  found = {}
+  for name in ("miou", "accuracy"):
+    of_each = [one["result"][name] for one in result.get("segmentation", ())]
+    if of_each and None not in of_each:
+      found[name] = float(np.mean(of_each))
+  for one in result.get("distances", ())[:1]:
+    found |= {name: one[name]["value"] for name in ("kid", "fid")}
+  return found
+
+
+def merit(numbers: Mapping[str, float]) -> float:
+  """By which checkpoints are compared, the higher the better: mIoU, else KID.
+
+  Args:
+    numbers: from `headline`.
+  """
+  return numbers["miou"] if "miou" in numbers else -numbers["kid"]
 
 
 def write(folder: pathlib.Path, result: Mapping[str, Any]) -> pathlib.Path:

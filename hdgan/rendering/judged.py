@@ -49,23 +49,51 @@ def judge_run(
       `evaluation.open_measures` refuses.
   """
   renderer = open_renderer(workdir, step, config=config)
-  data = Data(
-    renderer.config, renderer.classes, split=pathlib.Path(source).name
-  )
+  return renderer, judge(renderer, source, options, size=size, styles=styles)
+
+
+def judge(
+  renderer: Renderer,
+  source: str,
+  options: Options,
+  *,
+  size: str = "stage",
+  styles: StyleOptions = StyleOptions(),  # noqa: B008
+  checked: bool = True,
+) -> dict[str, Any]:
+  """Evaluates a generator; see `judge_run`.
+
+  Args:
+    renderer: of a checkpoint, or of a training that goes on.
+    source: a folder of maps with photos, or the name of a split.
+    options: what to measure.
+    size: "stage" or "input".
+    styles: which styles objects get.
+    checked: False where the files have been looked at.
+
+  Returns:
+    What evaluation.json holds.
+
+  Raises:
+    InputError: as `judge_run`.
+  """
+  config, classes = renderer.config, renderer.classes
+  data = Data(config, classes, split=pathlib.Path(source).name)
   measures = evaluation.open_measures(options, data)
   inputs = pipeline.synthesis_inputs(
-    renderer.config, source, stage_size=renderer.size, size=size,
-    classes=renderer.classes,
+    config, source, stage_size=renderer.size, size=size, classes=classes,
+    checked=checked,
   )  # fmt: skip
   chosen = StyleSource(renderer, styles, inputs.names, size=size)
-  own = dataclasses.replace(inputs, own_size=True)
-  at_label = options.score_at == "label"
+  own = None
+  if options.score_at == "label":
+    own = dataclasses.replace(inputs, own_size=True)
   made_by = {
     "run": renderer.workdir.resolve().name, "step": renderer.step,
     "weights_sha256": parameters_digest(renderer.params), "size": size,
   }  # fmt: skip
-  pairs = pairs_of(renderer, inputs, chosen, own if at_label else None)
-  return renderer, evaluation.evaluate(
+  pairs = pairs_of(renderer, inputs, chosen, own)
+  return evaluation.evaluate(
     pairs, measures, data, options=options, source=made_by
   )
 

@@ -21,6 +21,14 @@ MEANINGS = {
   f"{_REST} where D cannot tell; the lower, the surer D is.",
   "D_fake": "How far D is from calling G's pictures fake. "
   f"{_REST} where D cannot tell; the lower, the surer D is.",
+  "miou": "How well a segmenter that was trained on the real photos finds the "
+  "classes of the maps again in G's pictures: intersection over union, the "
+  "mean over classes. Should rise; what the photos reach is in --mode=evaluate.",
+  "accuracy": "The same as the share of pixels that are told rightly.",
+  "kid": "The kernel distance of G's pictures to the photos in the features of "
+  "config.evaluate_features. Should fall towards 0.",
+  "fid": "The Frechet distance of the same. With few pictures it is too large: "
+  "only to be compared among steps.",
   "rate": "The learning rate: level, then down with each epoch of the stage's "
   "decay, as the table of stages says.",
   "skipped": "Steps since the last log that were left out as not finite; the "

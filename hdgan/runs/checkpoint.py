@@ -39,6 +39,7 @@ from hdgan.errors import InputError, counted
 from hdgan.runs import manifest
 
 KEEP = "keep"  # A step folder with a file of this name is never pruned.
+BEST = "best"  # Holds the score by which a step was the best so far.
 _TMP = ".orbax-checkpoint-tmp"  # Of versions that renamed what was finished.
 _UNFINISHED = ".unfinished"
 # orbax's own mark of a step that it has written; it comes after the manifest.
@@ -85,6 +86,7 @@ class Checkpoints(contextlib.AbstractContextManager):
     state: Any,
     info: Mapping[str, Any],
     keep_forever: bool = False,
+    best: float | None = None,
   ) -> None:
     """Starts to write one step and returns once the arrays are copied.
 
@@ -96,6 +98,8 @@ class Checkpoints(contextlib.AbstractContextManager):
       state: pytree of arrays.
       info: what JSON can hold.
       keep_forever: True for steps that `keep` must never remove.
+      best: the score by which this step is the best so far, the higher the
+        better; it stays until there is a better one.
 
     Raises:
       InputError: if the disk is full.
@@ -104,16 +108,16 @@ class Checkpoints(contextlib.AbstractContextManager):
     there = processes.first() and step in self.steps()
     # Others may see the folder as it was a while ago.
     if processes.agreed("save", "there" if there else ""):
-      if keep_forever and processes.first():
-        # The manifest does not list this file, so that it may come later.
-        (self.directory / str(step) / KEEP).touch()
+      if processes.first():
+        # The manifest does not list these, so that they may come later.
+        self._note(self.directory / str(step), keep_forever, best)
       return
     if self._manager is None:
       self.clean()
       self.move_aside()
       self._manager = self._open()
     # Set before orbax begins: its thread calls `_seal`, which reads them.
-    self._saving, self._keep_forever = step, keep_forever
+    self._saving, self._noted = step, (keep_forever, best)
     items = ocp.args.Composite(
       state=ocp.args.StandardSave(state), info=ocp.args.JsonSave(dict(info))
     )
@@ -389,15 +393,36 @@ class Checkpoints(contextlib.AbstractContextManager):
       raise FileNotFoundError(
         errno.ENOENT, os.strerror(errno.ENOENT), str(folder)
       )
-    if self._keep_forever:
-      (folder / KEEP).touch()
+    self._note(folder, *self._noted)
     manifest.write(folder, _ITEMS)
+
+  def _note(
+    self, folder: pathlib.Path, keep_forever: bool, best: float | None
+  ) -> None:
+    """Writes into a step's folder why it stays."""
+    if keep_forever:
+      (folder / KEEP).touch()
+    if best is not None:
+      whole_files.write_text(folder / BEST, f"{best!r}\n")
+
+  def best(self) -> tuple[int, float] | None:
+    """The step with the best score that any was saved with, and the score."""
+    scored = [
+      (float((self.directory / str(step) / BEST).read_text()), step)
+      for step in self.steps()
+      if (self.directory / str(step) / BEST).is_file()
+    ]
+    if not scored:
+      return None
+    score, step = max(scored, key=lambda pair: (pair[0], -pair[1]))
+    return step, score
 
   def _prune(self) -> None:
     """Removes all but the `keep` newest steps and those kept forever."""
+    best = self.best()
     for step in self.steps()[: -self.keep]:
       folder = self.directory / str(step)
-      if not (folder / KEEP).exists():
+      if not (folder / KEEP).exists() and (best is None or step != best[0]):
         with contextlib.suppress(OSError):  # A full disk; this makes room.
           self._mark(step).touch()
         # In this order half a step is never taken for one, nor for a whole one

@@ -32,6 +32,7 @@ CHECKPOINTS = "checkpoints"
 # What a run makes beside its config.
 FOLDERS = (
   CHECKPOINTS, "samples", "tensorboard", "nonfinite", "style_thumbnails",
+  "evaluations",
 )  # fmt: skip
 FILES = (
   classes_lib.FILE, METRICS, "index.html",
@@ -460,6 +461,22 @@ def load_params(
     parts += ("ema",)
   tree = checkpoints.restore_subtree(step, parts)
   return {**tree["params"], **(tree.get("ema") or {})}
+
+
+def best_step(workdir: pathlib.Path | None) -> int:
+  """The checkpoint that `config.keep_best` kept.
+
+  Raises:
+    InputError: if there is none.
+  """
+  best = checkpoints_of(workdir).best() if workdir else None
+  if best is None:
+    raise InputError(
+      f"--step=best: {workdir or 'without --workdir'} holds no best checkpoint; "
+      "train with --config.evaluate_every=1000 --config.keep_best=True, or name "
+      "a step"
+    )
+  return best[0]
 
 
 def find_step(

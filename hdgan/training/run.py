@@ -72,6 +72,12 @@ class Run:
     self.data = self._prepare(prepare)
     if not self.resumed and processes.first():
       pipeline.say_distortion(config, self.data)
+    if config.evaluate_every and not self.data.held_out:
+      raise InputError(
+        f"config.evaluate_every={config.evaluate_every}: nothing is held out "
+        "to be scored; add val_label/ and val_img/, or say "
+        "--config.evaluate_every=0"
+      )
     images = self.data.num_train
     # Steps per epoch, and so the whole schedule, follow from the images.
     if self.resumed and self.resumed["images"] != images:
@@ -202,6 +208,7 @@ class Run:
     plan: schedule.StagePlan,
     state: TrainState,
     means: Styles | None = None,
+    best: float | None = None,
   ) -> None:
     """Writes a checkpoint; a stage's last one is kept for good.
 
@@ -209,6 +216,7 @@ class Run:
       plan: of the stage.
       state: to save.
       means: of the classes' features, for models with E.
+      best: see `Checkpoints.save`.
     """
     step = int(state.step)
     info = {
@@ -225,7 +233,9 @@ class Run:
       info["class_means"] = style_bank.means_to_json(means)
     # So that no run goes on from a step that its log does not reach.
     self.log.put()
-    self.checkpoints.save(step, state, info, keep_forever=step == plan.end)
+    self.checkpoints.save(
+      step, state, info, keep_forever=step == plan.end, best=best
+    )
 
   def sample(
     self,

@@ -1,0 +1,122 @@
+"""The door of --mode=evaluate, and what a training tells of itself by it."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from style_run import make_run
+from tiny import command, tiny_config
+
+from hdgan import train
+from hdgan.datasets import pipeline
+from hdgan.evaluation import evaluation
+from hdgan.runs import directory
+
+
+class Rater:
+  """Sees the true classes in the left part of each picture, class 0 elsewhere.
+
+  How wide that part is follows from how often it was asked: a run that gets
+  better, then worse.
+  """
+
+  name, settings = "rater", {"kind": "rater"}
+  shares = (0.25, 0.75, 0.5)
+
+  def __init__(self, labels):
+    self.labels, self.asked = labels, 0
+
+  def __call__(self, name, picture, real):
+    label = self.labels[name].copy()
+    if not real:
+      turn = self.asked // len(self.labels)
+      label[:, int(self.shares[turn] * label.shape[1]) :] = 0
+      self.asked += 1
+    return label
+
+
+@pytest.fixture
+def tried(tmp_path, monkeypatch):
+  """A config whose run is scored after each of its three steps."""
+  config = tiny_config(
+    evaluate_every=1, keep_best=True, checkpoint_every=99, sample_every=99,
+    keep=1,
+  )  # fmt: skip
+  with config.unlocked():
+    config.data.num_val = 2
+    config.data.prepared_dir = str(tmp_path / "copies")
+    config.stages = config.stages[:1]
+  inputs = pipeline.synthesis_inputs(config, "val", stage_size=(16, 32))
+  rater = Rater({one["name"]: one["label"] for one in inputs})
+  monkeypatch.setattr(evaluation, "open_segmenter", lambda *_: [rater])
+  return config, rater
+
+
+def test_a_run_tells_how_good_it_is_and_keeps_the_best(tried, tmp_path, capsys):
+  config, rater = tried
+  workdir = tmp_path / "run"
+  assert train.train(config, workdir)
+  lines = (workdir / "metrics.jsonl").read_text().splitlines()
+  told = [json.loads(line) for line in lines]
+  scores = {one["step"]: one["accuracy"] for one in told if "accuracy" in one}
+  # Counted by hand: what the rater sees rightly of both maps.
+  labels = np.stack(list(rater.labels.values()))
+  for step, share in zip((1, 2, 3), rater.shares, strict=True):
+    cut = int(share * labels.shape[2])
+    right = (labels[..., :cut] >= 0).sum() + (labels[..., cut:] == 0).sum()
+    assert scores[step] == pytest.approx(right / labels.size)
+  # The last is kept as the newest, the second as the best.
+  checkpoints = directory.checkpoints_of(workdir)
+  assert checkpoints.steps() == [2, 3]
+  assert checkpoints.best()[0] == directory.best_step(workdir) == 2
+  assert f"held out, step 2: miou {checkpoints.best()[1]:.4g}" in (
+    capsys.readouterr().out
+  )
+
+
+def test_the_best_step_by_name(tmp_path):
+  make_run(tmp_path / "run")
+  words = f"--workdir={tmp_path / 'run'}", "--input=val", "--step=best"
+  status, said = command("--mode=synthesize", *words, f"--output={tmp_path}/o")
+  assert status == 2 and "holds no best checkpoint; train with" in said
+  status, said = command("--mode=synthesize", *words[:2], "--step=worst")
+  assert status == 2 and "--step=worst" in said
+
+
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory):
+  """A run, and a folder of predictions: true ones for its photos, 0 else."""
+  folder = tmp_path_factory.mktemp("evaluate")
+  config = make_run(folder / "run")
+  inputs = pipeline.synthesis_inputs(config, "val", stage_size=(16, 32))
+  for kind in ("result", "real"):
+    (folder / "labels" / kind).mkdir(parents=True)
+    for one in inputs:
+      label = one["label"] * (kind == "real")
+      path = folder / "labels" / kind / f"{one['name']}.png"
+      Image.fromarray(label.astype(np.uint8)).save(path)
+  return folder, inputs
+
+
+def test_a_run_by_predicted_labels(predicted):
+  folder, inputs = predicted
+  words = [
+    "--mode=evaluate", f"--workdir={folder / 'run'}", "--input=val",
+    f"--segmenter=labels:{folder / 'labels'}",
+  ]  # fmt: skip
+  assert command(*words)[0] == 0
+  path = folder / "run" / "evaluations" / "1_val" / "evaluation.json"
+  result = json.loads(path.read_text())
+  labels = np.stack([one["label"] for one in inputs])
+  score = result["segmentation"][0]
+  assert score["oracle"]["accuracy"] == 1.0
+  share = (labels == 0).mean()
+  assert score["result"]["accuracy"] == pytest.approx(share)
+  assert result["data"]["n"] == len(inputs) and result["source"]["step"] == 1
+  # What is there is not written over.
+  status, said = command(*words)
+  assert status == 2 and "evaluation.json already" in said
+  before = path.read_bytes()
+  assert command(*words, "--overwrite")[0] == 0
+  assert path.read_bytes() == before
