@@ -23,7 +23,7 @@ MEANINGS = {
   f"{_REST} where D cannot tell; the lower, the surer D is.",
   "miou": "How well a segmenter that was trained on the real photos finds the "
   "classes of the maps again in G's pictures: intersection over union, the "
-  "mean over classes. Should rise; what the photos reach is in --mode=evaluate.",
+  "mean over classes. Should rise; --mode=evaluate tells what photos reach.",
   "accuracy": "The same as the share of pixels that are told rightly.",
   "kid": "The kernel distance of G's pictures to the photos in the features of "
   "config.evaluate_features. Should fall towards 0.",

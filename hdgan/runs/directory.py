@@ -472,9 +472,9 @@ def best_step(workdir: pathlib.Path | None) -> int:
   best = checkpoints_of(workdir).best() if workdir else None
   if best is None:
     raise InputError(
-      f"--step=best: {workdir or 'without --workdir'} holds no best checkpoint; "
-      "train with --config.evaluate_every=1000 --config.keep_best=True, or name "
-      "a step"
+      f"--step=best: {workdir or 'no --workdir'} holds no best checkpoint; "
+      "train with --config.evaluate_every=1000 --config.keep_best=True, or "
+      "name a step"
     )
   return best[0]
 
