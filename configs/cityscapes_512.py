@@ -55,6 +55,7 @@ def get_config() -> ConfigDict:
       "downsamples": 4,
       "blocks": 9,
       "enhancer_blocks": 3,
+      "dropout": 0.0,
     }
   )
   config.discriminator = ConfigDict(
@@ -76,6 +77,7 @@ def get_config() -> ConfigDict:
     {
       "gan": "lsgan",
       "feature_matching": 10.0,
+      "l1": 0.0,
       "vgg": 10.0,
       "vgg_file": "",
     }

@@ -15,6 +15,13 @@ from hdgan.config import Field, fill, from_json, get, to_json, units
 from hdgan.errors import InputError, counted, near_names, shown
 from hdgan.outside import path_fault
 
+# Fields that only residual blocks have, with their defaults.
+_OF_BLOCKS = {
+  field.name.partition(".")[2]: field.default
+  for field in config_lib.FIELDS
+  if field.name in ("generator.blocks", "generator.enhancer_blocks")
+}
+
 
 def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   """Checks every rule and locks the config and its stages.
@@ -46,6 +53,7 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   _check_batch(config)
   _check_data(config)
   _check_evaluation(config)
+  _check_kinds(config)
   if files and config.loss.vgg > 0 and not config.loss.vgg_file:
     raise InputError(
       f"config.loss.vgg={config.loss.vgg} needs weights: make a file with "
@@ -209,6 +217,34 @@ def _check_folder_fields(config: ConfigDict) -> None:
       )
 
 
+def _check_kinds(config: ConfigDict) -> None:
+  """Refuses what the chosen networks would pass over, or cannot be."""
+  g = f"generator.kind = {config.generator.kind!r}"
+  d = f"discriminator.kind = {config.discriminator.kind!r}"
+  without: list[tuple[str, Any, str]] = []
+  if config.generator.kind == "unet":
+    without += [(f"generator.{x}", y, g) for x, y in _OF_BLOCKS.items()]
+  else:
+    without.append(("generator.dropout", 0.0, g))
+  for field, default, why in without:
+    if get(config, field) != default:
+      raise InputError(
+        f"config.{field}={get(config, field)} has no effect with {why}; say "
+        f"--config.{field}={default}"
+      )
+  for i, stage in enumerate(config.stages):
+    rules = (
+      ("enhancers", 0, g, config.generator.kind == "unet"),
+      ("scales", 1, d, config.discriminator.kind == "pix2pix"),
+    )
+    for name, only, why, asked in rules:
+      if asked and stage[name] != only:
+        raise InputError(
+          f"config.stages[{i}].{name}={stage[name]} must be {only} with {why}; "
+          f"say --config.stages[{i}].{name}={only}"
+        )
+
+
 def _check_stage(config: ConfigDict, i: int) -> None:
   stage, path = config.stages[i], f"config.stages[{i}]"
   if stage.constant + stage.decay < 1:
@@ -226,12 +262,25 @@ def _check_stage(config: ConfigDict, i: int) -> None:
 
 
 def size_unit(config: ConfigDict, i: int) -> int:
-  """What height and width of a stage must be multiples of, twice at least."""
+  """What height and width of a stage must be multiples of."""
   halvings = config.generator.downsamples + config.stages[i].enhancers
   # E works at stage one's size in every stage.
   if i == 0 and config.encoder.enabled:
     halvings = max(halvings, config.encoder.downsamples)
   return 2**halvings
+
+
+def least_units(config: ConfigDict, i: int) -> int:
+  """How many units height and width of a stage have at least."""
+  unit = size_unit(config, i)
+  # Reflection by one pixel needs two at the smallest size.
+  least = 1 if config.generator.kind == "unet" else 2 * unit
+  if i == 0 and config.encoder.enabled:
+    least = max(least, 2 * 2**config.encoder.downsamples)
+  if config.discriminator.kind == "pix2pix":
+    # Each of its two convolutions of stride 1 takes a pixel away.
+    least = max(least, 3 * 2**config.discriminator.layers)
+  return -(-least // unit)
 
 
 def _check_size(config: ConfigDict, i: int) -> None:
@@ -240,16 +289,15 @@ def _check_size(config: ConfigDict, i: int) -> None:
     raise InputError(
       f"{path}={stage.size} must be (height, width), such as --{path}=256,512"
     )
-  unit = size_unit(config, i)
+  unit, least = size_unit(config, i), least_units(config, i)
   why = counted(config.generator.downsamples, "down-sampling")
   if stage.enhancers:
     why += f" + {counted(stage.enhancers, 'enhancer')}"
-  # Reflection by one pixel needs two at the smallest size.
-  nearest = tuple(max(2, round(n / unit)) * unit for n in stage.size)
-  if any(n % unit or n < 2 * unit for n in stage.size):
+  nearest = tuple(max(least, round(n / unit)) * unit for n in stage.size)
+  if any(n % unit or n < least * unit for n in stage.size):
     raise InputError(
-      f"{path}={stage.size} must be multiples of {unit}, at least {2 * unit} "
-      f"({why}); nearest is --{path}={nearest[0]},{nearest[1]}"
+      f"{path}={stage.size} must be multiples of {unit}, at least "
+      f"{least * unit} ({why}); nearest is --{path}={nearest[0]},{nearest[1]}"
     )
 
 

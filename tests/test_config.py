@@ -112,6 +112,21 @@ def test_networks_are_taken_over_but_for_what_is_typed():
   ]
 
 
+# Networks of another kind, with what goes with them.
+KINDS = {
+  "generator.kind": {
+    "generator.kind": "unet", "generator.blocks": 9,
+    "generator.enhancer_blocks": 3,
+    "stages[1].enhancers": 0, "stages[1].trainable": ("G1", "E"),
+    "stages[2].enhancers": 0, "stages[2].trainable": ("G1", "E"),
+  },
+  "discriminator.kind": {
+    "discriminator.kind": "pix2pix",
+    **{f"stages[{i}].scales": 1 for i in range(3)},
+  },
+}  # fmt: skip
+
+
 def test_fields_that_shape_networks():
   """A change of one changes the arrays of G, D or E; of any other, none."""
   stage = {"stages[1].trainable": ("G1", "G2", "E")}
@@ -139,14 +154,16 @@ def test_fields_that_shape_networks():
       assert arrays(**off, **{"stages[1].trainable": ("G1", "G2")}) != plain
     else:
       assert arrays(**{field: value}) != plain, field
+  for field, values in KINDS.items():
+    assert arrays(**values) != plain, field
   shaping = {field.name for field in config_lib.FIELDS if field.shapes}
-  assert shaping == changes.keys()
+  assert shaping == changes.keys() | KINDS.keys()
   others = {
     "seed": 1, "batch_size": 2, "ignore_label": 255, "max_instances": 64,
     "data.transform": "crop", "data.label_range": (0.0, 1.0),
     "data.image_range": (0.0, 1.0), "loss.gan": "bce",
-    "loss.feature_matching": 0.0, "optimizer.beta1": 0.0, "ema": 0.0,
-    "precision": "bf16", "remat": True,
+    "loss.feature_matching": 0.0, "loss.l1": 1.0, "optimizer.beta1": 0.0,
+    "ema": 0.0, "precision": "bf16", "remat": True,
   }  # fmt: skip
   for field, value in others.items():
     assert arrays(**{field: value}) == plain, field

@@ -32,6 +32,7 @@ YOUNGER = {
   "data.label_map": "", "data.instances": "folder", "data.store_size": 0,
   "generator.kind": "global", "discriminator.kind": "multiscale",
   "evaluate_every": 0, "evaluate_features": "", "keep_best": False,
+  "generator.dropout": 0.0, "loss.l1": 0.0,
 }  # fmt: skip
 
 

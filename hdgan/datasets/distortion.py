@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from ml_collections import ConfigDict
 
-from hdgan.validation import size_unit
+from hdgan.validation import least_units, size_unit
 
 _SHAPES = 12
 
@@ -34,8 +34,9 @@ def squash_line(config: ConfigDict, sizes: Mapping[str, int]) -> str:
   flags = []
   for i, names in squashed.items():
     size = fitting_size(
-      size_of(name), config.stages[i].size, size_unit(config, i)
-    )
+      size_of(name), config.stages[i].size, size_unit(config, i),
+      least_units(config, i),
+    )  # fmt: skip
     after = [c for n, c in sizes.items() if not _keeps(n, size)]
     # The size of a few must not squash the many.
     if name in names and sum(after) < sum(names.values()):
@@ -71,10 +72,10 @@ def best_sizes(
   common = sorted(sizes, key=lambda name: -sizes[name])[:_SHAPES]
   best = {}
   for i, stage in enumerate(config.stages):
-    unit = size_unit(config, i)
+    unit, least = size_unit(config, i), least_units(config, i)
     own = (int(stage.size[0]), int(stage.size[1]))
     shapes = [*map(size_of, common), (1, 1)]
-    candidates = [own, *(fitting_size(s, own, unit) for s in shapes)]
+    candidates = [own, *(fitting_size(s, own, unit, least) for s in shapes)]
 
     def squashed(target: tuple[int, int]) -> int:
       return sum(c for name, c in sizes.items() if not _keeps(name, target))
@@ -99,23 +100,24 @@ def _keeps(name: str, target: Sequence[int]) -> bool:
 
 
 def fitting_size(
-  size: tuple[int, int], target: Sequence[int], unit: int
+  size: tuple[int, int], target: Sequence[int], unit: int, least: int = 2
 ) -> tuple[int, int]:
   """The size of a picture's shape whose area is nearest to a stage's.
 
   Args:
     size: (height, width) of the picture.
     target: (height, width) of the stage.
-    unit: what both sides must be multiples of, twice at least.
+    unit: what both sides must be multiples of.
+    least: the fewest units of a side.
 
   Returns:
     (height, width) that changes the shape by a quarter at most.
   """
   # Along the shorter side in units; the longer follows.
-  short = range(2, 2 + max(target) // unit)
+  short = range(least, least + max(target) // unit)
   turned = size[0] > size[1]
   low, high = sorted(size)
-  sizes = [(n * unit, max(2, round(n * high / low)) * unit) for n in short]
+  sizes = [(n * unit, max(least, round(n * high / low)) * unit) for n in short]
   sizes = [pair[::-1] if turned else pair for pair in sizes]
   area = target[0] * target[1]
   fits = [pair for pair in sizes if _keeps(f"{size[0]}x{size[1]}", pair)]

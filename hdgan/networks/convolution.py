@@ -40,22 +40,31 @@ def conv(
 
 
 def up_conv(
-  x: Float[Array, "b h w c"], kernel: Float[Array, "3 3 c d"]
+  x: Float[Array, "b h w c"], kernel: Float[Array, "k k c d"]
 ) -> Float[Array, "b 2*h 2*w d"]:
-  """Applies a 3x3 transposed convolution of stride 2 in sub-pixel form.
+  """Applies a transposed convolution of stride 2 in sub-pixel form.
 
   PyTorch's `ConvTranspose2d(3, stride=2, padding=1, output_padding=1)`: with
   w[i] a kernel row, output row 2m is x[m] w[1] and output row 2m + 1 is
   x[m] w[2] + x[m + 1] w[0]. All four parities of a pixel come out of one 2x2
   convolution, which stays local when the height is cut over devices.
 
+  Or `ConvTranspose2d(4, stride=2, padding=1)`: output row 2m - 1 is
+  x[m - 1] w[2] + x[m] w[0], output row 2m is x[m - 1] w[3] + x[m] w[1].
+
   Args:
     x: [B, H, W, C] pictures.
-    kernel: [3, 3, C, D] weights, not flipped.
+    kernel: [3, 3, C, D] or [4, 4, C, D] weights, not flipped.
 
   Returns:
     [B, 2H, 2W, D] pictures.
   """
+  if kernel.shape[0] == 4:
+    taps = np.zeros((2, 2, 4), np.float32)
+    taps[0, 0, 2] = taps[1, 0, 0] = taps[0, 1, 3] = taps[1, 1, 1] = 1.0
+    x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    y = _to_space(_valid_conv(x, _sub_pixel_kernel(kernel, taps), 1))
+    return y[:, 1:-1, 1:-1]
   taps = np.zeros((2, 2, 3), np.float32)  # [offset, parity, kernel row]
   taps[0, 0, 1] = taps[0, 1, 2] = taps[1, 1, 0] = 1.0
   x = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))

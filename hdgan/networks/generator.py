@@ -162,6 +162,11 @@ class Generator(nn.Module):
     """What H and W are multiples of."""
     return 2 ** (self.downsamples + self.enhancers)
 
+  @property
+  def least(self) -> int:
+    """The fewest units of a side: two pixels can be mirrored, one cannot."""
+    return 2
+
   @nn.compact
   def __call__(
     self, x: Float[Array, "b h w c"]

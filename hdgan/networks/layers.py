@@ -103,9 +103,11 @@ def pyramid(
 Start = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
-def normal(stddev: float) -> Start:
-  """Starts at N(0, stddev**2)."""
-  return lambda rng, shape: rng.standard_normal(shape, np.float32) * stddev
+def normal(stddev: float, mean: float = 0.0) -> Start:
+  """Starts at N(mean, stddev**2)."""
+  return lambda rng, shape: (
+    rng.standard_normal(shape, np.float32) * stddev + mean
+  )
 
 
 def uniform(bound: float) -> Start:
@@ -146,6 +148,11 @@ class Started(nn.meta.AxisMetadata):
     return self
 
 
+def zeros(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+  """Starts at 0."""
+  return np.zeros(shape, np.float32)
+
+
 def starts(start: Start) -> Callable[..., Any]:
   """What `nn.Module.param` wants: from a key and a shape to a `Started`."""
   return lambda key, shape: Started(jnp.zeros(shape, jnp.float32), start)
@@ -175,14 +182,15 @@ def start_params(declared: dict[str, Any], seed: tuple[int, ...]) -> Any:
 
 
 class Conv(nn.Module):
-  """A convolution with bias; weights from N(0, 0.02) as published.
+  """A convolution; weights from N(0, 0.02) as published.
 
   Attributes:
     channels: D, output channels.
     size: k, the kernel's height and width.
     stride: 1 or 2.
     padding: zeros around the input; 0 where the caller pads by reflection.
-    transposed: doubles the size by `up_conv` instead (3x3 only).
+    transposed: doubles the size by `up_conv` instead (3x3 or 4x4).
+    bias_start: "uniform", as PyTorch's starts; "zero"; "none" has no bias.
     dtype: of the arithmetic; parameters are float32.
   """
 
@@ -191,6 +199,7 @@ class Conv(nn.Module):
   stride: int = 1
   padding: int = 0
   transposed: bool = False
+  bias_start: str = "uniform"
   dtype: Dtype = jnp.float32
 
   @nn.compact
@@ -201,17 +210,42 @@ class Conv(nn.Module):
     k, c = self.size, x.shape[-1]
     shape = (k, k, c, self.channels)
     kernel = self.param("kernel", starts(normal(INIT_STDDEV)), shape)
-    # Instance norm cancels the bias before it, but the released weights hold
-    # one everywhere. It starts as PyTorch's does, which the original leaves:
-    # within 1 / sqrt(fan-in), counted from a transposed convolution's output.
-    fan_in = k * k * (self.channels if self.transposed else c)
-    bias = self.param("bias", starts(uniform(fan_in**-0.5)), shape[3:])
-    x, kernel, bias = (a.astype(self.dtype) for a in (x, kernel, bias))
+    x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
     if self.transposed:
       y = up_conv(x, kernel)
     else:
       y = conv(x, kernel, self.stride, self.padding)
-    return checkpoint_name(y + bias[None, None, None, :], SAVED)
+    if self.bias_start != "none":
+      # Instance norm cancels the bias before it, but the released weights hold
+      # one everywhere. It starts as PyTorch's does, which the original leaves:
+      # within 1 / sqrt(fan-in), counted from a transposed convolution's output.
+      fan_in = k * k * (self.channels if self.transposed else c)
+      start = zeros if self.bias_start == "zero" else uniform(fan_in**-0.5)
+      bias = self.param("bias", starts(start), shape[3:])
+      y = y + bias.astype(self.dtype)[None, None, None, :]
+    return checkpoint_name(y, SAVED)
+
+
+class BatchNorm(nn.Module):
+  """Normalises each channel over the batch's pixels, then scales and shifts.
+
+  The statistics are always those of the batch at hand, with variance over
+  B * H * W, in float32 whatever the input's dtype; no running ones are kept.
+  The scale starts at N(1, 0.02), the shift at 0, as in pix2pix.
+  """
+
+  @nn.compact
+  def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
+    """Maps [B, H, W, C] to the same shape and dtype."""
+    scale, shift = (
+      self.param(name, starts(start), x.shape[3:])[None, None, None, :]
+      for name, start in (("scale", normal(INIT_STDDEV, 1.0)), ("bias", zeros))
+    )
+    y = x.astype(jnp.float32)
+    y = y - jnp.mean(y, axis=(0, 1, 2), keepdims=True)
+    variance = jnp.mean(jnp.square(y), axis=(0, 1, 2), keepdims=True)
+    y = y * jax.lax.rsqrt(variance + NORM_EPSILON) * scale + shift
+    return y.astype(x.dtype)
 
 
 class ResidualBlock(nn.Module):

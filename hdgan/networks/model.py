@@ -5,6 +5,7 @@ picture, never the features (as in the released code).
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -18,6 +19,7 @@ from hdgan.networks.discriminator import MultiscaleDiscriminator
 from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.generator import Generator
 from hdgan.networks.layers import Dtype, Params, start_params
+from hdgan.networks.unet import UNet
 from hdgan.picture_spec import PictureSpec, picture_spec
 
 Batch = dict[str, jax.Array]
@@ -38,7 +40,7 @@ class Model:
     max_instances: N, static bound on dense object ids.
   """
 
-  generator: Generator
+  generator: Generator | UNet
   discriminator: MultiscaleDiscriminator
   encoder: FeatureEncoder | None
   size: tuple[int, int]
@@ -134,7 +136,8 @@ class Model:
       params: with G1, G2, ... among its keys.
       condition: [B, H, W, C] float32.
       features: [B, H, W, C_feat] float32 or None.
-      key: to draw from, for generators that do.
+      key: draws what G draws. Without it the same is drawn each time, so that
+        a map always gives the same picture.
 
     Returns:
       [B, H, W, C_image] float32 in [-1, 1].
@@ -143,6 +146,8 @@ class Model:
       # Last, as the released weights of the first convolution have it.
       condition = jnp.concatenate([condition, features], axis=-1)
     levels = {k: v for k, v in params.items() if k.startswith("G")}
+    if key is None and getattr(self.generator, "draws", False):
+      key = jax.random.key(0)
     return _apply(self.generator, levels, condition, key)
 
   def discriminate(
@@ -247,6 +252,15 @@ def _global(config: ConfigDict, stage: ConfigDict, dtype: Dtype) -> Generator:
   )  # fmt: skip
 
 
+def _unet(config: ConfigDict, stage: ConfigDict, dtype: Dtype) -> UNet:
+  """pix2pix's generator, the same in every stage."""
+  g = config.generator
+  return UNet(
+    channels=config.data.image_channels, width=g.width,
+    downsamples=g.downsamples, rate=g.dropout, dtype=dtype,
+  )  # fmt: skip
+
+
 def _multiscale(
   config: ConfigDict, stage: ConfigDict, dtype: Dtype
 ) -> MultiscaleDiscriminator:
@@ -257,8 +271,23 @@ def _multiscale(
   )
 
 
+def _pix2pix(
+  config: ConfigDict, stage: ConfigDict, dtype: Dtype
+) -> MultiscaleDiscriminator:
+  """pix2pix's discriminator: D1 alone."""
+  d = config.discriminator
+  return MultiscaleDiscriminator(
+    scales=1, width=d.width, layers=d.layers, padding=1, batch_norm=True,
+    dtype=dtype,
+  )  # fmt: skip
+
+
 # From a config, a stage of it and the arithmetic's dtype to a network, by the
 # names that config.generator.kind and config.discriminator.kind know. A
-# generator has `channels`, of its picture, `dtype`, and `unit`, of its sides.
-GENERATORS = {"global": _global}
-DISCRIMINATORS = {"multiscale": _multiscale}
+# generator has `channels`, of its picture, `dtype`, `unit`, of its sides, and
+# `least`, the fewest units of one.
+GENERATORS: dict[str, Callable[..., Any]] = {"global": _global, "unet": _unet}
+DISCRIMINATORS: dict[str, Callable[..., Any]] = {
+  "multiscale": _multiscale,
+  "pix2pix": _pix2pix,
+}

@@ -29,12 +29,13 @@ from hdgan.styles.clusters import Styles
 OBJECTS_UNIT = 256
 
 
-def pad_to_multiple(x: np.ndarray, unit: int) -> np.ndarray:
+def pad_to_multiple(x: np.ndarray, unit: int, least: int = 2) -> np.ndarray:
   """Repeats the last row and column of [H, W, ...] up to multiples of `unit`.
 
-  At least two units, since networks mirror two pixels at their smallest size.
+  At least `least` units: most networks mirror pixels at their smallest size,
+  which takes two.
   """
-  height, width = (max(2, -(-n // unit)) * unit for n in x.shape[:2])
+  height, width = (max(least, -(-n // unit)) * unit for n in x.shape[:2])
   pad = [(0, height - x.shape[0]), (0, width - x.shape[1])]
   return np.pad(x, pad + [(0, 0)] * (x.ndim - 2), mode="edge")
 
@@ -93,11 +94,12 @@ def generate(
   Returns:
     [H, W, C] float32 in [-1, 1].
   """
-  unit, (height, width) = model.generator.unit, instance.shape
+  unit, least = model.generator.unit, model.generator.least
+  height, width = instance.shape
   maps = {"label": label, "instance": instance}
   if table is not None and objects is not None:
     maps["objects"] = objects
-  batch = {k: pad_to_multiple(v, unit)[None] for k, v in maps.items()}
+  batch = {k: pad_to_multiple(v, unit, least)[None] for k, v in maps.items()}
   if table is not None:
     rows = OBJECTS_UNIT
     while rows < len(table):
@@ -157,8 +159,13 @@ class Renderer:
 
   @property
   def unit(self) -> int:
-    """What sides are padded to a multiple of, at least twice of it."""
+    """What sides are padded to a multiple of."""
     return self.model.generator.unit
+
+  @property
+  def least(self) -> int:
+    """The fewest units of a side."""
+    return self.model.generator.least
 
   def scaled(self, size: tuple[int, int], way: str) -> tuple[int, int]:
     """The (H, W) at which a map of (H, W) is rendered.

@@ -15,6 +15,8 @@ MEANINGS = {
   f"{_REST} where D cannot tell them apart; the higher, the surer D is.",
   "G_GAN_Feat": "How far G's picture is from the photo in the eyes of D "
   "(its layers), times the weight. Should fall, not evenly, for D changes too.",
+  "G_L1": "How far G's pixels are from the photo's, on average, times the "
+  "weight. Should fall.",
   "G_VGG": "How far G's picture is from the photo in the layers of VGG19, "
   "times the weight. Should fall; VGG19 stays the same.",
   "D_real": "How far D is from calling photos real. "
@@ -42,7 +44,7 @@ _BY_HEART = (
   "training pictures by heart."
 )
 # What compares a picture with its own photo.
-_COMPARE = ("G_GAN_Feat", "G_VGG")
+_COMPARE = ("G_GAN_Feat", "G_L1", "G_VGG")
 
 
 def meaning(name: str, splits: Collection[str], gan: str) -> str:

@@ -348,13 +348,13 @@ def blank(home: Home, header: Header, payload: bytes) -> Frame:
   """
   renderer = home.renderer
   height, width = fields.size_of(header)
-  unit = renderer.unit
+  unit, least = renderer.unit, renderer.least
   for key, side in (("w", width), ("h", height)):
-    if side % unit or side < 2 * unit:
-      near = max(2, round(side / unit)) * unit
+    if side % unit or side < least * unit:
+      near = max(least, round(side / unit)) * unit
       raise Refusal(
         "size", f"{key} = {side} must be a multiple of {unit}, at least "
-        f"{2 * unit}", field=key, hint=f"take {near}",
+        f"{least * unit}", field=key, hint=f"take {near}",
       )  # fmt: skip
   spec, zeros = renderer.model.pictures, np.zeros((height, width), np.int32)
   example: Example = {"name": "blank", "instance": zeros}

@@ -254,8 +254,9 @@ def _accumulated(
 ) -> tuple[Params, Params, Metrics]:
   """Means of what a function gives for equal parts of a batch.
 
-  All losses are means over pictures, so that theirs is the whole batch's. Each
-  part draws from a key of its own.
+  All losses are means over pictures, so that theirs is the whole batch's; but
+  batch norm takes the statistics of a part. Each part draws from a key of its
+  own.
   """
   if parts == 1:
     return function(batch, key)
@@ -317,6 +318,7 @@ def stage_losses(
   model: Model,
   gan: str,
   feature_matching: float,
+  l1: float,
   vgg_weight: float,
 ) -> tuple[jax.Array, jax.Array, Metrics]:
   """Computes G's and D's losses for one pair of pictures.
@@ -332,6 +334,7 @@ def stage_losses(
     model: the stage's networks.
     gan: "lsgan" or "bce".
     feature_matching: its weight; 0 leaves it out.
+    l1: weight of the mean distance from the photo; 0 leaves it out.
     vgg_weight: its weight; 0 leaves it out.
 
   Returns:
@@ -345,6 +348,8 @@ def stage_losses(
   if feature_matching:
     distance = losses.feature_matching_loss(on_fake, on_real)
     terms["G_GAN_Feat"] = feature_matching * distance
+  if l1:
+    terms["G_L1"] = l1 * losses.mean_difference(fake, image)
   if vgg_weight:
     dtype = model.generator.dtype
     of_fake = vgg.vgg_features(vgg_params, fake, dtype)
@@ -366,6 +371,7 @@ def bind_losses(model: Model, config: ConfigDict) -> Callable[..., Any]:
     model=model,
     gan=config.loss.gan,
     feature_matching=config.loss.feature_matching,
+    l1=config.loss.l1,
     vgg_weight=config.loss.vgg,
   )
 

@@ -38,7 +38,8 @@ def test_every_number_of_a_step_has_a_sentence():
   stub = type("Stub", (), {**fields, "discriminate": lambda *_: [[on, on]]})()
   terms = train_step.stage_losses(
     {}, on, on, on, {}, batch={}, model=stub, gan="lsgan",
-    feature_matching=1.0, vgg_weight=0.0,
+    feature_matching=1.0, l1=1.0,
+    vgg_weight=0.0,
   )[2]  # fmt: skip
   told = {*terms, "G_VGG", "rate", "skipped", "images_per_s"}
   assert told == MEANINGS.keys()
