@@ -181,7 +181,8 @@ def shrink(config):
   """The same stages and options with the smallest networks and pictures."""
   with config.unlocked():
     config.generator.width, config.generator.downsamples = 4, 1
-    config.generator.blocks = config.generator.enhancer_blocks = 1
+    if config.generator.kind == "global":
+      config.generator.blocks = config.generator.enhancer_blocks = 1
     config.discriminator.width, config.discriminator.layers = 4, 1
     config.encoder.width, config.encoder.downsamples = 2, 1
     config.loss.vgg = 0.0

@@ -1,16 +1,10 @@
 """pix2pix's networks: counts, and a twin in PyTorch with the same weights."""
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import pytest
-from tiny import close, draw_weights, leaves
 
 from configs import pix2pix
-from hdgan.networks import unet
-from hdgan.networks.discriminator import MultiscaleDiscriminator
 from hdgan.networks.model import build_model
-from hdgan.networks.unet import UNet
 
 
 def count(tree):
