@@ -4,6 +4,31 @@ import zlib
 
 import numpy as np
 
+from hdgan.networks import inception, lpips
+
+
+def inception_shapes():
+  """Shapes by the names of pytorch-fid's file, less its classifier."""
+  shapes = {}
+  for name, leaves in inception.shapes().items():
+    k, l, c, d = leaves["kernel"]
+    shapes[f"{name}.conv.weight"] = (d, c, k, l)
+    for leaf in ("weight", "bias", "running_mean", "running_var"):
+      shapes[f"{name}.bn.{leaf}"] = (d,)
+  return shapes
+
+
+def lpips_shapes(network):
+  """Shapes of a trunk by torchvision's names, and of heads by lpips'."""
+  trunk, heads = {}, {}
+  for name, leaves in lpips.shapes(network).items():
+    k, l, c, d = leaves["kernel"]
+    if name.startswith("lin"):
+      heads[f"{name}.model.1.weight"] = (d, c, k, l)
+    else:
+      trunk |= {f"{name}.weight": (d, c, k, l), f"{name}.bias": (d,)}
+  return trunk, heads
+
 
 def drawn(shapes):
   """A state dict: each array from a generator that its own name seeds."""

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from feature_weights import drawn
+from feature_weights import drawn, inception_shapes, lpips_shapes
 
 from hdgan import convert
 from hdgan.networks import hed, inception, lpips, vgg
@@ -102,14 +102,7 @@ def test_hed_is_read_back(tmp_path, capsys, prefix):
 def test_inception_is_read_back(tmp_path, capsys, monkeypatch):
   """Its first convolutions stand for all; batch norm is in them."""
   monkeypatch.setattr(inception, "BLOCKS", {"": inception.BLOCKS[""]})
-  shapes = {"fc.weight": (1008, 8)}
-  for name, leaves in inception.shapes().items():
-    k, l, c, d = leaves["kernel"]
-    shapes |= {f"{name}.conv.weight": (d, c, k, l)} | {
-      f"{name}.bn.{leaf}": (d,)
-      for leaf in ("weight", "bias", "running_mean", "running_var")
-    }
-  given = drawn(shapes)
+  given = drawn(inception_shapes() | {"fc.weight": (1008, 8)})
   source, target = tmp_path / "i.pth", tmp_path / "i.safetensors"
   pth.write(source, given)
   flags = ("inception", f"--from={source}", f"--to={target}")
@@ -130,14 +123,7 @@ def test_inception_is_read_back(tmp_path, capsys, monkeypatch):
 
 
 def test_lpips_is_read_back(tmp_path, capsys):
-  trunk, heads = {}, {}
-  for name, leaves in lpips.shapes("squeeze").items():
-    k, l, c, d = leaves["kernel"]
-    if name.startswith("lin"):
-      heads[f"{name}.model.1.weight"] = (d, c, k, l)
-    else:
-      trunk |= {f"{name}.weight": (d, c, k, l), f"{name}.bias": (d,)}
-  trunk, heads = drawn(trunk), drawn(heads)
+  trunk, heads = map(drawn, lpips_shapes("squeeze"))
   sources = [tmp_path / "trunk.pth", tmp_path / "heads.pth"]
   # Of `squeezenet1_1().features` alone.
   pth.write(

@@ -54,7 +54,9 @@ def kernel_distance(
   Where a side has more than 1,000 rows, the mean over 100 subsets of at most
   1,000 of each side, as in clean-fid. There a side of 1,000 or fewer is in each
   subset whole, so that for two such sides all subsets would be the same: for
-  them all rows are used once, and the spread is that of 100 bootstrap samples.
+  them all rows are used once, and the spread is that of 100 bootstrap samples,
+  which near a distance of 0 is up to twice too wide. Where one side alone is so
+  small, the spread tells nothing of that side.
 
   Args:
     real: [n, d], n at least 2.

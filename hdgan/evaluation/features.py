@@ -56,6 +56,9 @@ def open_features(spec: str) -> Features:
   return InceptionFeatures(path, f"--features={spec}", kind or "clean-fid")
 
 
+# Once, however often a training evaluates itself.
+_compiled = jax.jit(inception.inception_features)
+
 # Whose distance: how pictures are scaled, and (x - shift) / scale of 0..255.
 _WAYS = {
   "clean-fid": ("pil_f_bicubic", pil_f_bicubic, 128.0, 128.0),
@@ -77,10 +80,10 @@ class InceptionFeatures:
     Raises:
       InputError: if there is no such file or it holds something else.
     """
+    path = str(pathlib.Path(path).expanduser())
     check_path(path, "--features")
     self._params = inception.load(path, name)
     resize, self._resize, self._shift, self._scale = _WAYS[way]
-    self._compiled = jax.jit(inception.inception_features)
     self.settings: dict[str, Any] = {
       "kind": "inception",
       "name": pathlib.Path(path).name,
@@ -96,7 +99,7 @@ class InceptionFeatures:
     """Computes a picture's numbers; see `Features`."""
     scaled = self._resize(picture, (inception.SIDE, inception.SIDE))
     x = (scaled - np.float32(self._shift)) / np.float32(self._scale)
-    return np.asarray(self._compiled(self._params, jnp.asarray(x[None])))[0]
+    return np.asarray(_compiled(self._params, jnp.asarray(x[None])))[0]
 
 
 def sha256(path: str) -> str:

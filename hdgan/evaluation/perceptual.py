@@ -1,6 +1,5 @@
 """LPIPS of pictures: made against real, and of one map's draws of styles."""
 
-import functools
 import itertools
 import pathlib
 from typing import Any
@@ -15,6 +14,9 @@ from hdgan.evaluation.measure import Pair
 from hdgan.evaluation.resize import as_rgb
 from hdgan.networks import lpips
 from hdgan.outside import check_path
+
+# Once for each size of pictures, however often a training evaluates itself.
+_compiled = jax.jit(lpips.lpips, static_argnames="network")
 
 
 class Lpips:
@@ -33,10 +35,9 @@ class Lpips:
     Raises:
       InputError: if there is no such file or it holds something else.
     """
+    path = str(pathlib.Path(path).expanduser())
     check_path(path, "--lpips")
     self._network, self._params = lpips.load(path, f"--lpips={path}")
-    run = functools.partial(lpips.lpips, network=self._network)
-    self._compiled = jax.jit(run)  # Once for each size of pictures.
     self.settings: dict[str, Any] = {
       "name": pathlib.Path(path).name,
       "sha256": sha256(path),
@@ -71,7 +72,8 @@ class Lpips:
       jnp.asarray(as_rgb(x, name)[None] / np.float32(127.5) - np.float32(1))
       for x in (first, second)
     )
-    return float(self._compiled(self._params, *images)[0])
+    found = _compiled(self._params, *images, network=self._network)
+    return float(found[0])
 
 
 class Perceptual:

@@ -18,7 +18,7 @@ def file(tmp_path, monkeypatch):
   path.write_bytes(b"weights")
   monkeypatch.setattr(inception, "load", lambda path, name: {})
   monkeypatch.setattr(
-    inception, "inception_features",
+    features, "_compiled",
     lambda params, image: jnp.reshape(image, (len(image), -1)),
   )  # fmt: skip
   return str(path)

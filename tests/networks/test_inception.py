@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from feature_weights import drawn, pictures
+from feature_weights import drawn, inception_shapes, pictures
 
 from hdgan.errors import InputError
 from hdgan.networks import inception
@@ -14,18 +14,12 @@ from hdgan.weights import feature_networks
 
 GOLDENS = pathlib.Path(__file__).parents[1] / "goldens"
 QUICK = {"xla_backend_optimization_level": 0}
-LEAVES = ("weight", "bias", "running_mean", "running_var")
 
 
 @pytest.fixture(scope="module")
 def weights():
   """A state dict in pytorch-fid's names."""
-  shapes = {}
-  for name, leaves in inception.shapes().items():
-    k, l, c, d = leaves["kernel"]
-    shapes[f"{name}.conv.weight"] = (d, c, k, l)
-    shapes |= {f"{name}.bn.{leaf}": (d,) for leaf in LEAVES}
-  return drawn(shapes)
+  return drawn(inception_shapes())
 
 
 def test_is_what_pytorch_fid_computes(weights):

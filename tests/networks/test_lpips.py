@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import safetensors.numpy
-from feature_weights import drawn, pictures
+from feature_weights import drawn, lpips_shapes, pictures
 
 from hdgan.errors import InputError
 from hdgan.networks import lpips
@@ -19,24 +19,12 @@ QUICK = {"xla_backend_optimization_level": 0}
 SOURCES = ("trunk.pth", "heads.pth")
 
 
-def files(network):
-  """State dicts of a trunk and of heads, under their packages' names."""
-  trunk, heads = {}, {}
-  for name, leaves in lpips.shapes(network).items():
-    k, l, c, d = leaves["kernel"]
-    if name.startswith("lin"):
-      heads[f"{name}.model.1.weight"] = (d, c, k, l)
-    else:
-      trunk |= {f"{name}.weight": (d, c, k, l), f"{name}.bias": (d,)}
-  return drawn(trunk), drawn(heads)
-
-
 @pytest.mark.parametrize(
   "network", ["alex", "squeeze", pytest.param("vgg", marks=pytest.mark.slow)]
 )
 def test_is_what_lpips_computes(network):
   """Random weights, sides that poolings do not divide."""
-  trunk, heads = files(network)
+  trunk, heads = map(drawn, lpips_shapes(network))
   # What torchvision's file holds besides.
   trunk |= {"classifier.1.bias": np.zeros(1000, np.float32)}
   found, params = feature_networks.lpips_params(trunk, heads, SOURCES)
@@ -92,7 +80,8 @@ def test_smallest_sides_leave_every_map_a_pixel(network):
   ],
 )  # fmt: skip
 def test_files_that_do_not_fit_are_refused(change, says):
-  trunk, heads = files("vgg" if change == "deeper" else "alex")
+  network = "vgg" if change == "deeper" else "alex"
+  trunk, heads = map(drawn, lpips_shapes(network))
   if change == "heads of another":
     heads |= {"lin1.model.1.weight": np.zeros((1, 128, 1, 1), np.float32)}
   elif change == "heads missing":
