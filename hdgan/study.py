@@ -1,7 +1,9 @@
 """A human study: which of two pictures do people prefer?"""
 
+import contextlib
 import math
 import pathlib
+import re
 from fractions import Fraction
 
 from hdgan.errors import InputError, shown
@@ -108,10 +110,10 @@ def read_time(text: str) -> int:
   """
   if text.strip().lower() == "unlimited":
     return UNLIMITED
-  try:
-    seconds = float(Fraction(text))
-  except (ValueError, ZeroDivisionError):
-    seconds = math.nan
+  seconds = math.nan
+  if re.fullmatch(r"[\d.]{1,12}(/[1-9]\d{0,5})?", text.strip()):
+    with contextlib.suppress(ValueError):
+      seconds = float(Fraction(text))
   if not SHORTEST <= seconds <= LONGEST:
     raise InputError(
       f"--times: {shown(text, 40)} must be unlimited or "
