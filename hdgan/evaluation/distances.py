@@ -37,13 +37,24 @@ def frechet_distance(real: np.ndarray, made: np.ndarray) -> float:
   _check(real, made)
   real, made = real.astype(np.float64), made.astype(np.float64)
   apart = real.mean(axis=0) - made.mean(axis=0)
-  first, second = (np.atleast_2d(np.cov(x.T)) for x in (real, made))
-  values, vectors = np.linalg.eigh(first)
+  # S = x' x
+  first, second = (
+    (x - x.mean(axis=0)) / np.sqrt(len(x) - 1) for x in (real, made)
+  )
+  traces = (first**2).sum() + (second**2).sum()
+  return float(apart @ apart + traces - 2 * _mixed_trace(first, second))
+
+
+def _mixed_trace(first: np.ndarray, second: np.ndarray) -> float:
+  """The last term's trace, for S1 and S2 the products x' x of [n, d] rows."""
+  if min(len(first), len(second)) < first.shape[1]:
+    # The roots of the eigenvalues that are not 0, in much less time.
+    return float(np.linalg.svd(first @ second.T, compute_uv=False).sum())
+  values, vectors = np.linalg.eigh(first.T @ first)
   # Eigenvalues of covariances are never negative, but for rounding.
   root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-  product = np.linalg.eigvalsh(root @ second @ root)
-  mixed = np.sqrt(product.clip(0)).sum()
-  return float(apart @ apart + np.trace(first + second) - 2 * mixed)
+  product = root @ (second.T @ second) @ root
+  return float(np.sqrt(np.linalg.eigvalsh(product).clip(0)).sum())
 
 
 def kernel_distance(
@@ -209,9 +220,9 @@ class Distances:
     told = f"--features ({self._features.settings['name']})"
     which = f"the {side} picture of {name}"
     row = np.asarray(self._features(as_rgb(picture, which)), np.float32)
-    before = self._rows["made"] + self._rows["real"][:1]
-    if row.ndim != 1 or (before and row.shape != before[0].shape):
-      wanted = before[0].shape if before else "(d,)"
+    first = next((rows[0] for rows in self._rows.values() if rows), row)
+    if row.ndim != 1 or row.shape != first.shape:
+      wanted = first.shape if first.ndim == 1 else "(d,)"
       raise InputError(
         f"{told}: gives {row.shape} numbers for {which}, must be {wanted}; "
         "give features of one width"

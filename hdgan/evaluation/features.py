@@ -19,7 +19,7 @@ class Features(Protocol):
 
   Attributes:
     settings: all that decides the numbers, for JSON: kind, name, sha256, width,
-      size, resize and whatever else there is.
+      size, resize and whatever else there is; not how a file is called.
   """
 
   settings: dict[str, Any]
@@ -56,6 +56,8 @@ def open_features(spec: str) -> Features:
   return InceptionFeatures(path, f"--features={spec}", kind or "clean-fid")
 
 
+NAME = "inception-v3 2015-12-05"
+
 # Once, however often a training evaluates itself.
 _compiled = jax.jit(inception.inception_features)
 
@@ -86,7 +88,7 @@ class InceptionFeatures:
     resize, self._resize, self._shift, self._scale = _WAYS[way]
     self.settings: dict[str, Any] = {
       "kind": "inception",
-      "name": pathlib.Path(path).name,
+      "name": NAME,
       "sha256": sha256(path),
       "width": inception.WIDTH,
       "size": [inception.SIDE, inception.SIDE],

@@ -23,7 +23,7 @@ class Lpips:
   """The distance of two pictures, from a file by `hdgan.convert lpips`.
 
   Attributes:
-    settings: name, sha256, network and version, for JSON.
+    settings: sha256, network and version, for JSON.
   """
 
   def __init__(self, path: str):
@@ -39,7 +39,6 @@ class Lpips:
     check_path(path, "--lpips")
     self._network, self._params = lpips.load(path, f"--lpips={path}")
     self.settings: dict[str, Any] = {
-      "name": pathlib.Path(path).name,
       "sha256": sha256(path),
       "network": self._network,
       "version": "0.1",

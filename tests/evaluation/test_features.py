@@ -44,7 +44,8 @@ def test_pictures_are_scaled_as_the_other_packages_do(
   np.testing.assert_allclose(got, want.ravel(), atol=1e-6)
   assert given.settings["resize"] == way.__name__
   assert given.settings["sha256"] == hashlib.sha256(b"weights").hexdigest()
-  assert given.settings["name"] == "inception.safetensors"
+  # How a file is called decides nothing.
+  assert "inception.safetensors" not in str(given.settings)
 
 
 @pytest.mark.parametrize(
