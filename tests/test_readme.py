@@ -40,7 +40,7 @@ SMALL["configs/cityscapes_512.py"] = SMALL["configs/paired_folder.py"] + (
 # In the order in which a newcomer meets them.
 READMES = (
   "README.md", "hdgan/styles/README.md", "hdgan/editing/README.md",
-  "hdgan/weights/README.md",
+  "hdgan/weights/README.md", "hdgan/evaluation/README.md",
 )  # fmt: skip
 INSTALLS = ("python3 -m venv", ". .venv/", "pip install", "python -m pytest")
 
