@@ -17,8 +17,6 @@ from hdgan.evaluation.study.interval_charts import Mark
 from hdgan.evaluation.study.statistics import Interval
 from hdgan.report.pages import fill_page
 
-_MOST_LEFT_OUT = 200
-
 
 def make_page(analysis: Mapping[str, Any]) -> str:
   """Makes the page of an analysis.
@@ -30,7 +28,7 @@ def make_page(analysis: Mapping[str, Any]) -> str:
     HTML with its style sheet and drawings inside.
   """
   kept = analysis["kept"]
-  out = [one for one in analysis["participants"] if one["left_out"]]
+  out = any(one["left_out"] for one in analysis["participants"])
   return fill_page(
     __file__,
     title=_text(f"Study {analysis['study']}"),
@@ -39,8 +37,8 @@ def make_page(analysis: Mapping[str, Any]) -> str:
     curves=_curves(kept["pairs"]),
     strengths=_strengths(kept["strengths"]),
     care=_care(analysis),
-    left_out=_left_out(out),
     everybody=_everybody(analysis) if out else "",
+    participants=_participants(analysis),
     method=_method(analysis),
   )
 
@@ -192,25 +190,30 @@ def _care(analysis: Mapping[str, Any]) -> str:
   return _table(["", "", "", "95 % interval", ""], rows, numbers=(1, 2, 3))
 
 
-def _left_out(out: Sequence[Mapping[str, str]]) -> str:
-  if not out:
-    return ""
-  rows = [
-    [_text(one["participant"]), _text(one["left_out"])]
-    for one in out[:_MOST_LEFT_OUT]
-  ]
-  more = len(out) - len(rows)
-  note = f'<p class="note">... and {more} more</p>' if more else ""
-  return (
-    "<h2>Left out by the rule of the plan</h2>\n"
-    f"{_table(['participant', 'why'], rows, numbers=())}{note}"
-  )
-
-
 def _everybody(analysis: Mapping[str, Any]) -> str:
   return (
     "<h2>With everybody, nobody left out</h2>\n"
     f"{_pairs(analysis['all']['pairs'])}"
+  )
+
+
+def _participants(analysis: Mapping[str, Any]) -> str:
+  """Who answered what, and the code by which each can be paid."""
+  rows = [
+    [
+      _text(one["participant"]),
+      f"{one['page']}",
+      _text(one["code"]),
+      _text(one["left_out"] or ""),
+    ]
+    for one in analysis["participants"]
+  ]
+  pages = analysis["pages"]
+  heads = ["participant", "page", "completion code", "left out because of"]
+  return (
+    f"{_table(heads, rows, numbers=(1,))}"
+    f'<p class="note">{pages["answered"]} of {pages["planned"]} pages are '
+    "answered.</p>"
   )
 
 
