@@ -38,6 +38,7 @@ def get_config() -> ConfigDict:
       "transform": "resize",
       "load_width": 0,
       "flip": True,
+      "warp_labels": 0.0,
       "workers": 2,
       "label_channels": 3,
       "label_range": (0.0, 255.0),
@@ -78,6 +79,7 @@ def get_config() -> ConfigDict:
       "gan": "lsgan",
       "feature_matching": 10.0,
       "l1": 0.0,
+      "label_mix": 10.0,
       "vgg": 10.0,
       "vgg_file": "",
     }

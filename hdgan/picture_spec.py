@@ -4,6 +4,9 @@ import dataclasses
 
 from ml_collections import ConfigDict
 
+# Before the name of a map in a batch: bent, and what G sees in its place.
+BENT = "bent_"
+
 
 @dataclasses.dataclass(frozen=True)
 class PictureSpec:

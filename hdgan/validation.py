@@ -226,6 +226,18 @@ def _check_kinds(config: ConfigDict) -> None:
     without += [(f"generator.{x}", y, g) for x, y in _OF_BLOCKS.items()]
   else:
     without.append(("generator.dropout", 0.0, g))
+  segments = config.discriminator.kind == "segmentation"
+  if segments:
+    # It has one loss of its own, and nothing that is matched layer by layer.
+    without += [("loss.gan", "lsgan", d), ("loss.feature_matching", 0.0, d)]
+  else:
+    without.append(("loss.label_mix", 10.0, d))
+  if segments and not config.num_classes:
+    raise InputError(
+      "config.discriminator.kind='segmentation' names each pixel's class; with "
+      "num_classes = 0 (label is a picture) there are none; say "
+      "--config.discriminator.kind=multiscale"
+    )
   for field, default, why in without:
     if get(config, field) != default:
       raise InputError(
@@ -235,7 +247,7 @@ def _check_kinds(config: ConfigDict) -> None:
   for i, stage in enumerate(config.stages):
     rules = (
       ("enhancers", 0, g, config.generator.kind == "unet"),
-      ("scales", 1, d, config.discriminator.kind == "pix2pix"),
+      ("scales", 1, d, config.discriminator.kind != "multiscale"),
     )
     for name, only, why, asked in rules:
       if asked and stage[name] != only:

@@ -312,6 +312,12 @@ SITUATIONS = [
             happens=greys),
   Situation("ignored", RANGE + "--config.ignore_label=3", "has no effect with",
             happens=drawings),
+  Situation("label mix", "--config.loss.label_mix=5", "has no effect with"),
+  Situation("no classes", RANGE + "--config.discriminator.kind=segmentation",
+            "names each pixel's class", happens=drawings),
+  Situation("no layers", "--config.discriminator.kind=segmentation "
+            "--config.stages[0].scales=1 --config.stages[1].scales=1 "
+            "--config.stages[2].scales=1", "feature_matching=10.0 has no"),
   Situation("load width", "--config.data.load_width=9", "has no effect with"),
   Situation("bounds", "--config.data.image_range=255,0", "(lowest, highest)"),
   Situation("epochs", "--config.stages[0].constant=0", "at least one epoch"),

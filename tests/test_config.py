@@ -163,7 +163,7 @@ def test_fields_that_shape_networks():
     "data.transform": "crop", "data.label_range": (0.0, 1.0),
     "data.image_range": (0.0, 1.0), "loss.gan": "bce",
     "loss.feature_matching": 0.0, "loss.l1": 1.0, "optimizer.beta1": 0.0,
-    "ema": 0.0, "precision": "bf16", "remat": True,
+    "ema": 0.0, "precision": "bf16", "remat": True, "data.warp_labels": 0.1,
   }  # fmt: skip
   for field, value in others.items():
     assert arrays(**{field: value}) == plain, field

@@ -33,6 +33,7 @@ YOUNGER = {
   "generator.kind": "global", "discriminator.kind": "multiscale",
   "evaluate_every": 0, "evaluate_features": "", "keep_best": False,
   "generator.dropout": 0.0, "loss.l1": 0.0,
+  "data.warp_labels": 0.0, "loss.label_mix": 10.0,
 }  # fmt: skip
 
 

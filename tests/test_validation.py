@@ -79,6 +79,21 @@ def fault(files=True, **changes) -> str:
      "config.data.image_channels=5 must be 1 to 4, as a PNG has; say "),
     ({"loss.vgg": 10.0, "loss.vgg_file": "x", "data.image_channels": 1},
      "config.loss.vgg=10.0 needs 3 image channels, not data.image_channels = "),
+    ({"data.warp_labels": 0.25},
+     "config.data.warp_labels=0.25 must be in [0, 0.25)"),
+    ({"loss.label_mix": 5.0},
+     "config.loss.label_mix=5.0 has no effect with discriminator.kind = 'multi"
+     "scale'; say --config.loss.label_mix=10.0"),
+    ({"discriminator.kind": "segmentation", "num_classes": 0},
+     "config.discriminator.kind='segmentation' names each pixel's class; with "
+     "num_classes = 0 (label is a picture) there are none; say --config.discr"),
+    ({"discriminator.kind": "segmentation"},
+     "config.loss.feature_matching=10.0 has no effect with discriminator.kind "
+     "= 'segmentation'; say --config.loss.feature_matching=0.0"),
+    ({"discriminator.kind": "segmentation", "loss.gan": "bce"},
+     "config.loss.gan=bce has no effect with discriminator.kind = 'segmentat"),
+    ({"discriminator.kind": "segmentation", "loss.feature_matching": 0.0},
+     "config.stages[0].scales=2 must be 1 with discriminator.kind = 'segment"),
   ],
 )  # fmt: skip
 def test_rules(changes, said):

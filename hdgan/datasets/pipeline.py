@@ -14,6 +14,7 @@ import grain
 import numpy as np
 from ml_collections import ConfigDict
 
+from hdgan.datasets.bending import bend_maps
 from hdgan.datasets.distortion import squash_line
 from hdgan.datasets.downloads.ade20k import Ade20k
 from hdgan.datasets.downloads.ade20k_full import Ade20kFull
@@ -166,7 +167,8 @@ def batches(
   Returns:
     Batches of label [B, H, W] int32 (or a picture [B, H, W, C]), instance
     [B, H, W] int32, image [B, H, W, C] in the photos' dtype and, if asked,
-    objects [B, H, W] int32 in 0..N-1.
+    objects [B, H, W] int32 in 0..N-1; with data.warp_labels also bent_label
+    and so on, the maps that G sees.
 
   Raises:
     InputError: a batch that the processes do not divide.
@@ -183,7 +185,11 @@ def batches(
     """One example in a window that is drawn: arrays [H, W] and [H, W, C]."""
     arrays = decode(encoded, source.reading)
     size = arrays["image"].shape[:2]
-    return place(arrays, random_placement(size, geometry, rng), objects)
+    placed = place(arrays, random_placement(size, geometry, rng), objects)
+    # Drawn last: what is placed where is the same without it.
+    if source.reading.warp_labels:
+      placed |= bend_maps(placed, source.reading.warp_labels, rng)
+    return placed
 
   # Shuffled and drawn before it is cut, or the draws would depend on the cut.
   stream = _shuffled(source.sources[split], seed).random_map(load)

@@ -31,6 +31,7 @@ class Reading:
     load_width: the width of scale_width; 0 means the stage's.
     flip: whether training mirrors half of the examples.
     workers: threads that read.
+    warp_labels: how far training bends G's maps, see `bending`.
   """
 
   pictures: PictureSpec
@@ -38,6 +39,7 @@ class Reading:
   load_width: int
   flip: bool
   workers: int
+  warp_labels: float = 0.0
 
   def geometry(self, stage_size: Sequence[int]) -> Geometry:
     """How pictures come to the (H, W) of a stage."""
@@ -56,6 +58,7 @@ def reading_of(config: ml_collections.ConfigDict) -> Reading:
     load_width=data.load_width,
     flip=data.flip,
     workers=data.workers,
+    warp_labels=data.warp_labels,
   )
 
 

@@ -19,10 +19,12 @@ from hdgan.networks.discriminator import MultiscaleDiscriminator
 from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.generator import Generator
 from hdgan.networks.layers import Dtype, Params, start_params
+from hdgan.networks.segmentation import SegmentationDiscriminator
 from hdgan.networks.unet import UNet
-from hdgan.picture_spec import PictureSpec, picture_spec
+from hdgan.picture_spec import BENT, PictureSpec, picture_spec
 
 Batch = dict[str, jax.Array]
+Discriminator = MultiscaleDiscriminator | SegmentationDiscriminator
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Model:
 
   Attributes:
     generator: G1 and this stage's enhancers.
-    discriminator: D1 and this stage's further scales.
+    discriminator: D1 and this stage's further scales; or one that segments.
     encoder: E, or None.
     size: (H, W) of this stage.
     encoder_size: (h, w) at which E works: stage one's.
@@ -41,7 +43,7 @@ class Model:
   """
 
   generator: Generator | UNet
-  discriminator: MultiscaleDiscriminator
+  discriminator: Discriminator
   encoder: FeatureEncoder | None
   size: tuple[int, int]
   encoder_size: tuple[int, int]
@@ -70,6 +72,15 @@ class Model:
       spec=self.pictures,
     )
 
+  def given(self, batch: Batch) -> Float[Array, "b h w _"] | None:
+    """The same of the bent maps, where a batch has some for G, or None."""
+    bent = {
+      name.removeprefix(BENT): array
+      for name, array in batch.items()
+      if name.startswith(BENT)
+    }
+    return self.condition(bent) if bent else None
+
   def image(self, batch: Batch) -> Float[Array, "b h w c"]:
     """Maps the photo's [B, H, W, C] integers to float32 in [-1, 1]."""
     return conditioning.to_unit_range(
@@ -92,7 +103,8 @@ class Model:
 
     Args:
       params: with E's under "E".
-      batch: `image` [B, H, W, C], `label`, `instance`, `objects` [B, H, W].
+      batch: `image` [B, H, W, C], `label`, `instance`, `objects` [B, H, W],
+        perhaps bent objects.
 
     Returns:
       [B, H, W, C_feat] float32 constant inside each object, or None without E.
@@ -121,7 +133,8 @@ class Model:
       )(label, objects)
       fallback = encoder.broadcast(of_class, jnp.maximum(classes, 0))
       means = jnp.where(pixels[..., None] > 0, means, fallback)
-    return encoder.broadcast(means, objects)
+    # Bent maps of G's paint each object where it is for G.
+    return encoder.broadcast(means, batch.get(BENT + "objects", objects))
 
   def generate(
     self,
@@ -160,6 +173,21 @@ class Model:
     x = jnp.concatenate([condition, image], axis=-1)
     return _apply(self.discriminator, params, x)
 
+  @property
+  def segments(self) -> bool:
+    """Whether D segments: `segment` is what runs it, not `discriminate`."""
+    return isinstance(self.discriminator, SegmentationDiscriminator)
+
+  def segment(
+    self, params: Params, image: Float[Array, "b h w c_image"]
+  ) -> Float[Array, "b h w _"]:
+    """Runs a D that segments on [B, H, W, C_image] pictures alone.
+
+    Returns:
+      [B, H, W, N + 1] float32 scores of the classes and of "made".
+    """
+    return _apply(self.discriminator, params, image)
+
   def shapes(self) -> Params:
     """Shapes of all parameters: {"G1", ..., "D": {"D1", ...}, "E"}.
 
@@ -186,7 +214,8 @@ class Model:
     features = self.encoder.channels if self.encoder else 0
     x = jnp.zeros((*pixels, channels + features))
     params = dict(self.generator.init(key, x)["params"])
-    x = jnp.zeros((*pixels, channels + colors))
+    seen = colors if self.segments else channels + colors
+    x = jnp.zeros((*pixels, seen))
     params["D"] = self.discriminator.init(key, x)["params"]
     if self.encoder:
       photo = jnp.zeros((1, *self.encoder_size, colors))
@@ -282,6 +311,16 @@ def _pix2pix(
   )  # fmt: skip
 
 
+def _segmentation(
+  config: ConfigDict, stage: ConfigDict, dtype: Dtype
+) -> SegmentationDiscriminator:
+  """One discriminator that segments, of any stage."""
+  d = config.discriminator
+  return SegmentationDiscriminator(
+    num_classes=config.num_classes, width=d.width, pairs=d.layers, dtype=dtype
+  )
+
+
 # From a config, a stage of it and the arithmetic's dtype to a network, by the
 # names that config.generator.kind and config.discriminator.kind know. A
 # generator has `channels`, of its picture, `dtype`, `unit`, of its sides, and
@@ -290,4 +329,5 @@ GENERATORS: dict[str, Callable[..., Any]] = {"global": _global, "unet": _unet}
 DISCRIMINATORS: dict[str, Callable[..., Any]] = {
   "multiscale": _multiscale,
   "pix2pix": _pix2pix,
+  "segmentation": _segmentation,
 }

@@ -23,6 +23,16 @@ MEANINGS = {
   f"{_REST} where D cannot tell; the lower, the surer D is.",
   "D_fake": "How far D is from calling G's pictures fake. "
   f"{_REST} where D cannot tell; the lower, the surer D is.",
+  "G_labels": "How far D is from seeing, in G's pictures, the classes of the "
+  "map. Should fall; at the logarithm of the classes and one, D sees nothing.",
+  "D_labels": "How far D is from seeing, in photos, the classes of their maps, "
+  "each class counted alike. Should fall; far lower than the held-out curve, "
+  "D knows the training photos by heart.",
+  "D_made": "How far D is from telling, of all pixels of G's pictures, that "
+  "they are made. Should not fall to nothing: so sure a D teaches G little.",
+  "D_label_mix": "LabelMix: how far what D says of pictures put together from "
+  "photo and G's, class by class, is from what it says of both, put together "
+  "alike; times the weight. Should stay small.",
   "miou": "How well a segmenter that was trained on the real photos finds the "
   "classes of the maps again in G's pictures: intersection over union, the "
   "mean over classes. Should rise; --mode=evaluate tells what photos reach.",

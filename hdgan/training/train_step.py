@@ -18,6 +18,7 @@ from ml_collections import ConfigDict
 from hdgan.config import learning_rate
 from hdgan.networks import encoder, layers, losses, vgg
 from hdgan.networks.model import Batch, Model, Params
+from hdgan.training.label_terms import label_terms
 
 Metrics = dict[str, jax.Array]
 
@@ -141,9 +142,7 @@ def attempt(
     gradients, state.params, vgg_params=vgg_params,
     model=model, trainable=trainable, loss=loss, remat=remat,
   )  # fmt: skip
-  key = None
-  if model.draws:
-    key = jax.random.fold_in(root_key(seed), state.step)
+  key = jax.random.fold_in(root_key(seed), state.step) if model.draws else None
   g_gradient, d_gradient, metrics = _accumulated(bound, batch, key, accumulate)
 
   now = rate(state.step)
@@ -183,7 +182,8 @@ def gradients(
   Args:
     params: of all networks.
     batch: `label`, `instance` [B, H, W], `image` [B, H, W, C], and `objects`
-      [B, H, W] for models with E.
+      [B, H, W] for models with E; where there are bent maps too, they are G's
+      alone.
     key: of the step, for models that draw.
     vgg_params: as for `attempt`.
     model: as for `attempt`.
@@ -196,6 +196,7 @@ def gradients(
     losses, float32 scalars.
   """
   condition, image = model.condition(batch), model.image(batch)
+  given = model.given(batch)
   frozen = {k: v for k, v in params.items() if k not in trainable}
   g_key, loss_key = split_key(key)
 
@@ -204,7 +205,8 @@ def gradients(
     """[B, H, W, C_image] pictures by the networks that move."""
     every = {**frozen, **moving}
     features = model.features(every, batch)
-    return model.generate(every, condition, features, g_key)
+    shown = condition if given is None else given
+    return model.generate(every, shown, features, g_key)
 
   def both_losses(d_params: dict, fake: jax.Array) -> Any:
     """G's and D's total for [B, H, W, C_image] pictures, and all terms."""
@@ -320,6 +322,7 @@ def stage_losses(
   feature_matching: float,
   l1: float,
   vgg_weight: float,
+  label_mix: float = 0.0,
 ) -> tuple[jax.Array, jax.Array, Metrics]:
   """Computes G's and D's losses for one pair of pictures.
 
@@ -336,18 +339,22 @@ def stage_losses(
     feature_matching: its weight; 0 leaves it out.
     l1: weight of the mean distance from the photo; 0 leaves it out.
     vgg_weight: its weight; 0 leaves it out.
+    label_mix: its weight, with a D that segments; 0 leaves it out.
 
   Returns:
-    G's total, D's total ((D_real + D_fake) / 2), and the terms by the
-    original's names, weights included.
+    G's total, D's total ((D_real + D_fake) / 2; the sum of its terms where it
+    segments), and the terms by the original's names, weights included.
   """
-  # One pass on the fake for both losses; the step parts their gradients.
-  on_fake = model.discriminate(d_params, condition, fake)
-  on_real = model.discriminate(d_params, condition, image)
-  terms = {"G_GAN": losses.gan_loss(on_fake, True, gan)}
-  if feature_matching:
-    distance = losses.feature_matching_loss(on_fake, on_real)
-    terms["G_GAN_Feat"] = feature_matching * distance
+  if model.segments:
+    terms, d_terms = label_terms(
+      d_params, image, fake, batch, key, model=model, label_mix=label_mix
+    )
+    d_total = functools.reduce(jnp.add, d_terms.values())
+  else:
+    terms, d_terms = _score_terms(
+      d_params, condition, image, fake, model, gan, feature_matching
+    )
+    d_total = (d_terms["D_real"] + d_terms["D_fake"]) / 2
   if l1:
     terms["G_L1"] = l1 * losses.mean_difference(fake, image)
   if vgg_weight:
@@ -355,13 +362,32 @@ def stage_losses(
     of_fake = vgg.vgg_features(vgg_params, fake, dtype)
     of_real = vgg.vgg_features(vgg_params, image, dtype)
     terms["G_VGG"] = vgg_weight * losses.vgg_loss(of_fake, of_real)
+  g_total = functools.reduce(jnp.add, terms.values())
+  return g_total, d_total, {**terms, **d_terms}
+
+
+def _score_terms(
+  d_params: dict,
+  condition: jax.Array,
+  image: jax.Array,
+  fake: jax.Array,
+  model: Model,
+  gan: str,
+  feature_matching: float,
+) -> tuple[Metrics, Metrics]:
+  """What G and a D of scores have to pay, terms by the original's names."""
+  # One pass on the fake for both losses; the step parts their gradients.
+  on_fake = model.discriminate(d_params, condition, fake)
+  on_real = model.discriminate(d_params, condition, image)
+  g_terms = {"G_GAN": losses.gan_loss(on_fake, True, gan)}
+  if feature_matching:
+    distance = losses.feature_matching_loss(on_fake, on_real)
+    g_terms["G_GAN_Feat"] = feature_matching * distance
   d_terms = {
     "D_real": losses.gan_loss(on_real, True, gan),
     "D_fake": losses.gan_loss(on_fake, False, gan),
   }
-  d_total = (d_terms["D_real"] + d_terms["D_fake"]) / 2
-  g_total = functools.reduce(jnp.add, terms.values())
-  return g_total, d_total, {**terms, **d_terms}
+  return g_terms, d_terms
 
 
 def bind_losses(model: Model, config: ConfigDict) -> Callable[..., Any]:
@@ -373,6 +399,7 @@ def bind_losses(model: Model, config: ConfigDict) -> Callable[..., Any]:
     feature_matching=config.loss.feature_matching,
     l1=config.loss.l1,
     vgg_weight=config.loss.vgg,
+    label_mix=config.loss.label_mix,
   )
 
 

@@ -35,13 +35,16 @@ def test_every_number_of_a_step_has_a_sentence():
   on = jnp.zeros((1, 8, 8, 1))
   # One layer and the scores stand for D; neither pictures nor G are needed.
   fields = {name: getattr(model, name) for name in vars(model)}
-  stub = type("Stub", (), {**fields, "discriminate": lambda *_: [[on, on]]})()
+  fields |= {"discriminate": lambda *_: [[on, on]], "segments": False}
+  stub = type("Stub", (), fields)()
   terms = train_step.stage_losses(
     {}, on, on, on, {}, batch={}, model=stub, gan="lsgan",
     feature_matching=1.0, l1=1.0,
     vgg_weight=0.0,
   )[2]  # fmt: skip
   told = {*terms, "G_VGG", "rate", "skipped", "images_per_s"}
+  told |= {"G_labels", "D_labels", "D_made", "D_label_mix"}  # Of another D.
+  told |= {"miou", "accuracy", "kid", "fid"}  # Of config.evaluate_every.
   assert told == MEANINGS.keys()
 
 
