@@ -192,6 +192,7 @@ flags.DEFINE_integer(
   "stopped_status", 0, "Exit status of a training that was asked to stop, for "
   "schedulers that start again what fails.",
 )  # fmt: skip
+flags.DEFINE_integer("seeds", 2, "Runs of each variant of an ablation.")
 flags.DEFINE_list(
   "methods", [], "NAME=FOLDER of pictures each; real=FOLDER of the photos."
 )
@@ -319,6 +320,12 @@ MODES = {
       "style_draw",
     ),
   ),  # fmt: skip
+  "ablate": Mode(
+    "ablate",
+    needs=("config", "workdir"),
+    may=("seeds", "input", "segmenter", "score_at", "stopped_status"),
+    typed=True,
+  ),
   "check": Mode("check_data", needs=("config",), may=("output",), typed=True),
   "benchmark": Mode(
     "benchmark",

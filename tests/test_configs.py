@@ -13,7 +13,7 @@ from tiny import leaves, tiny_batch
 
 from hdgan import config as config_lib
 from hdgan.networks.model import build_model
-from hdgan.training import hand_over, train_step
+from hdgan.training import hand_over, train_step, variants
 from hdgan.validation import validate
 
 FILES = sorted((pathlib.Path(__file__).parents[1] / "configs").glob("*.py"))
@@ -47,7 +47,23 @@ def test_loads_locked_and_valid(name):
 def test_docstring_has_the_command(name):
   module = importlib.import_module(f"configs.{name}")
   text = " ".join(module.__doc__.replace("\\\n", " ").split())
-  assert f"python -m hdgan.main --config=configs/{name}.py" in text
+  mode = "--mode=ablate " if hasattr(module, "get_variants") else ""
+  assert f"python -m hdgan.main {mode}--config=configs/{name}.py" in text
+
+
+ABLATIONS = [name for name in NAMES if name.startswith("ablation_")]
+
+
+@pytest.mark.parametrize("name", ABLATIONS)
+def test_variants_are_valid(name, tmp_path):
+  """And differ from one another."""
+  module = importlib.import_module(f"configs.{name}")
+  config, found = module.get_config(), module.get_variants()
+  with config.unlocked():
+    config.loss.vgg_file = "vgg19.safetensors"
+  trials = variants.plan_trials(config, found, tmp_path, 1)
+  texts = {config_lib.to_json(trial.config) for trial in trials}
+  assert len(texts) == len(trials) == len(found) > 1
 
 
 def abstract_batch(model, batch_size):

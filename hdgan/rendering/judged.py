@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -100,7 +100,7 @@ def judge(
 
 def pairs_of(
   renderer: Renderer,
-  inputs: SynthesisInputs,
+  inputs: Iterable[dict[str, Any]],
   styles: StyleSource,
   own: SynthesisInputs | None = None,
 ) -> Iterator[Pair]:
