@@ -78,13 +78,15 @@ def judge_folder(
   """
   config = validate(config, files=False)
   classes = pipeline.prepare(config).classes
-  data = Data(config, classes, split=pathlib.Path(source).name)
-  measures = evaluation.open_measures(options, data)
   inputs = pipeline.synthesis_inputs(
     config, source, stage_size=config.stages[-1].size, size="input",
     classes=classes,
   )  # fmt: skip
-  pairs = PictureFolder(folder, inputs).pairs(options.score_at)
+  made = PictureFolder(folder, inputs)
+  split = pathlib.Path(source).name
+  data = Data(config, classes, split=split, sizes=made.sizes)
+  measures = evaluation.open_measures(options, data)
+  pairs = made.pairs(options.score_at)
   made_by = {"pictures": folder.resolve().name}
   return evaluation.evaluate(
     pairs, measures, data, options=options, source=made_by

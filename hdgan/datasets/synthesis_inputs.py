@@ -16,6 +16,7 @@ from hdgan.datasets.label_map import LabelMap, load_label_map
 from hdgan.datasets.reading import Encoded, Reading, decode_maps
 from hdgan.datasets.transforms import (
   Geometry,
+  Size,
   place_map,
   place_picture,
   whole_placement,
@@ -83,6 +84,19 @@ class SynthesisInputs(Sequence[dict[str, Any]]):
       bring = place_map if array.ndim == 2 else place_picture
       arrays[key] = bring(array, placement)
     return {"image": None, **arrays, "name": name}
+
+  def sizes(self) -> dict[str, tuple[Size, Size]]:
+    """Of each map its own (H, W) and that at which it is given, by name."""
+    found = {}
+    for name, example in zip(self.names, self.examples, strict=True):
+      data = (
+        example.label.read()
+        if isinstance(example, ExampleFiles)
+        else example["label"]
+      )
+      own = files.facts(data, name).size
+      found[name] = own, own if self.own_size else self.geometry.scaled(own)
+    return found
 
   @property
   def paths(self) -> list[pathlib.Path]:

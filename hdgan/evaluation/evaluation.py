@@ -8,15 +8,17 @@ import dataclasses
 import hashlib
 import json
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan import whole_files
+from hdgan.datasets.transforms import Size
 from hdgan.errors import InputError, near_names
 from hdgan.evaluation.measure import Measure, Pair
+from hdgan.evaluation.onnx_segmenter import OnnxSegmenter
 from hdgan.evaluation.predicted_labels import PredictedLabels
 from hdgan.evaluation.segmentation import Segmentation, Segmenter
 from hdgan.styles.bank import class_names
@@ -30,7 +32,7 @@ class Options:
   """What to measure, and how.
 
   Attributes:
-    segmenter: "labels:DIR", any number.
+    segmenter: "labels:DIR", "onnx:FILE", any number.
     score_at: "image" brings maps to a picture's size, "label" predictions to
       the map's own.
   """
@@ -47,11 +49,14 @@ class Data:
     config: says where the data is and what its maps mean.
     classes: id, name, color, ignore, ...; () where nothing is known of them.
     split: its name, or that of a folder of maps.
+    sizes: tells, when asked, of each map its own size and its picture's, by
+      name.
   """
 
   config: ConfigDict
   classes: Sequence[Mapping[str, Any]]
   split: str
+  sizes: Callable[[], Mapping[str, tuple[Size, Size]]] = dict
 
   @property
   def names(self) -> list[str]:
@@ -106,9 +111,19 @@ def open_segmenter(spec: str, data: Data) -> list[Segmenter]:
       "leave it out"
     )
   if kind == "labels":
-    return [PredictedLabels(pathlib.Path(place).expanduser())]
+    folder = pathlib.Path(place).expanduser()
+    return [
+      PredictedLabels(
+        folder, data.sizes(), classes=data.config.num_classes,
+        ignored=data.config.ignore_label,
+      )
+    ]  # fmt: skip
+  if kind == "onnx":
+    path = str(pathlib.Path(place).expanduser())
+    return [OnnxSegmenter(path, data.names, data.void)]
   raise InputError(
-    f"--segmenter={spec}: there is no such kind; {near_names(kind, ['labels'])}"
+    f"--segmenter={spec}: there is no such kind; "
+    f"{near_names(kind, ['labels:DIR', 'onnx:FILE'])}"
   )
 
 

@@ -1,6 +1,7 @@
 """What distances compare: one row of numbers per picture, from a file."""
 
 import hashlib
+import os
 import pathlib
 from typing import Any, Protocol
 
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hdgan.errors import InputError
+from hdgan.evaluation.onnx_features import OnnxFeatures
 from hdgan.evaluation.resize import pil_f_bicubic, torch_bilinear
 from hdgan.networks import inception
 from hdgan.outside import check_path
@@ -41,17 +43,20 @@ def open_features(spec: str) -> Features:
 
   Args:
     spec: `FILE.safetensors`, Inception-v3 behind clean-fid's scaling;
-      `pytorch-fid:FILE.safetensors`, the same behind pytorch-fid's.
+      `pytorch-fid:FILE.safetensors`, the same behind pytorch-fid's;
+      `onnx:FILE`, any network, see `onnx_features`.
 
   Raises:
     InputError: in one line, before anything is compiled.
   """
   kind, _, path = spec.rpartition(":")
+  if kind == "onnx":
+    return OnnxFeatures(os.path.expanduser(path), f"--features={spec}")
   if not path.endswith(".safetensors") or kind not in ("", "pytorch-fid"):
     raise InputError(
       f"--features={spec}: must be FILE.safetensors or "
       "pytorch-fid:FILE.safetensors (Inception-v3, by `python -m "
-      "hdgan.convert inception`)"
+      "hdgan.convert inception`), or onnx:FILE"
     )
   return InceptionFeatures(path, f"--features={spec}", kind or "clean-fid")
 

@@ -8,11 +8,13 @@ import numpy as np
 from hdgan.datasets import files
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import (
+  Size,
   place_map,
   place_picture,
   whole_placement,
 )
-from hdgan.errors import InputError, shortened
+from hdgan.errors import Faults, InputError
+from hdgan.evaluation import named_files
 from hdgan.evaluation.measure import Pair
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
@@ -34,24 +36,16 @@ class PictureFolder:
     self.folder, self.inputs = folder, inputs
     if not folder.is_dir():
       raise InputError(f"--pictures={folder}: there is no such folder")
-    found: dict[str, list[pathlib.Path]] = {}
-    for path in sorted(folder.iterdir()):
-      if path.suffix.lower() in SUFFIXES:
-        found.setdefault(path.stem, []).append(path)
-    lost = [name for name in inputs.names if name not in found]
-    if lost:
-      raise InputError(
-        f"--pictures={folder}: there is no picture of {shortened(lost)}; each "
-        "map needs one of its name"
-      )
-    twice = [name for name in inputs.names if len(found[name]) > 1]
-    if twice:
-      names = [path.name for path in found[twice[0]]]
-      raise InputError(
-        f"--pictures={folder}: {' and '.join(names)} are both pictures of "
-        f"{twice[0]}; keep one"
-      )
-    self.paths = [found[name][0] for name in inputs.names]
+    faults = Faults()
+    self._paths = named_files.find(folder, inputs.names, SUFFIXES, faults)
+    faults.raise_any()
+
+  def sizes(self) -> dict[str, tuple[Size, Size]]:
+    """Of each map its own (H, W) and its picture's, by name."""
+    return {
+      name: (own, files.facts(files.fetch(self._paths[name]), name).size)
+      for name, (own, _) in self.inputs.sizes().items()
+    }
 
   def pairs(self, score_at: str) -> Iterator[Pair]:
     """Reads all pictures with their maps and photos.
@@ -63,7 +57,8 @@ class PictureFolder:
       InputError: for a picture of another shape than its map.
     """
     channels = self.inputs.reading.pictures.image_channels
-    for path, example in zip(self.paths, self.inputs, strict=True):
+    for example in self.inputs:
+      path = self._paths[example["name"]]
       made = files.read_picture(files.fetch(path), channels, str(path))
       size, own = made.shape[:2], example["label"].shape[:2]
       # A pixel of rounding is no other shape.

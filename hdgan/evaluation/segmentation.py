@@ -20,10 +20,15 @@ class Segmenter(Protocol):
   Attributes:
     name: for people, such as "own (seed 0)".
     settings: all that its answer depends on, with the SHA-256 of its weights.
+    about: what else is worth knowing, such as classes that it cannot tell;
+      results with another one are compared all the same.
+    has_oracle: whether it can label photos too.
   """
 
   name: str
   settings: dict[str, Any]
+  about: dict[str, Any] = {}
+  has_oracle: bool = True
 
   def __call__(self, name: str, picture: np.ndarray, real: bool) -> np.ndarray:
     """Labels a picture.
@@ -72,7 +77,7 @@ class Segmentation:
     matrix = self._count(pair, pair.made, real=False)
     self.made += matrix
     self.by_picture[pair.name] = confusion.scores(matrix)["miou"]
-    if pair.real is not None:
+    if pair.real is not None and self.segmenter.has_oracle:
       self.real += self._count(pair, pair.real, real=True)
       self.photos += 1
 
@@ -92,6 +97,7 @@ class Segmentation:
     oracle = confusion.scores(self.real) if self.photos else None
     return {
       "segmenter": self.segmenter.name,
+      "about": self.segmenter.about,
       "oracle": oracle,
       "result": made,
       "share_of_oracle": shares(made, oracle),

@@ -78,12 +78,13 @@ def judge(
     InputError: as `judge_run`.
   """
   config, classes = renderer.config, renderer.classes
-  data = Data(config, classes, split=pathlib.Path(source).name)
-  measures = evaluation.open_measures(options, data)
   inputs = pipeline.synthesis_inputs(
     config, source, stage_size=renderer.size, size=size, classes=classes,
     checked=checked,
   )  # fmt: skip
+  split = pathlib.Path(source).name
+  data = Data(config, classes, split=split, sizes=inputs.sizes)
+  measures = evaluation.open_measures(options, data)
   chosen = StyleSource(renderer, styles, inputs.names, size=size)
   own = None
   if options.score_at == "label":

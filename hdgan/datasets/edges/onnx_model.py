@@ -1,11 +1,11 @@
 """Edge detectors in ONNX files, by ONNX Runtime; needs the extra `edges`."""
 
 import dataclasses
-from typing import Any
 
 import numpy as np
 
-from hdgan.errors import InputError, shown
+from hdgan.errors import InputError
+from hdgan.networks.onnx_session import OnnxSession
 
 _STEP = 32  # What networks halve five times needs no rounding.
 
@@ -41,38 +41,9 @@ class OnnxModel:
       InputError: where the extra is not installed, the file is no model, or
         its input is not float32 [1, 3, H, W] or [1, H, W, 3].
     """
-    try:
-      import onnxruntime
-    except ImportError as error:
-      raise InputError(
-        "--method=onnx:FILE needs ONNX Runtime: pip install 'hdgan[edges]', in "
-        "a clone pip install -e '.[edges]'"
-      ) from error
-    self._name, self._feeding = f"--method=onnx:{path}", feeding
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    try:
-      self._session: Any = onnxruntime.InferenceSession(
-        path, options, providers=["CPUExecutionProvider"]
-      )
-    except Exception as error:  # Of its own kinds, all derived from Exception.
-      said = " ".join(str(error).split())[:200]
-      raise InputError(
-        f"{self._name}: not a model that ONNX Runtime opens ({said}); give "
-        "another"
-      ) from error
-    inputs = self._session.get_inputs()
-    shape = list(inputs[0].shape) if len(inputs) == 1 else []
-    self._first = len(shape) == 4 and shape[1] == 3
-    last = len(shape) == 4 and shape[3] == 3
-    if not (self._first or last) or inputs[0].type != "tensor(float)":
-      told = "; ".join(f"{x.name} {x.type} {shown(x.shape)}" for x in inputs)
-      raise InputError(
-        f"{self._name}: its input must be one float32 photo, [1, 3, H, W] or "
-        f"[1, H, W, 3], it has {told}; export it so"
-      )
-    sides = shape[2:] if self._first else shape[1:3]
-    self._fixed = [side if isinstance(side, int) else 0 for side in sides]
+    name = f"--method=onnx:{path}"
+    self._session = OnnxSession(path, name, "edges")
+    self._name, self._feeding = name, feeding
 
   def edge_map(self, photo: np.ndarray) -> np.ndarray:
     """Runs it.
@@ -89,31 +60,24 @@ class OnnxModel:
         output is not one such number per pixel.
     """
     size, feeding = photo.shape[:2], self._feeding
-    for have, fixed in zip(size, self._fixed, strict=True):
+    takes = self._session.size
+    for have, fixed in zip(size, takes, strict=True):
       if fixed and have != fixed:
         raise InputError(
-          f"{self._name}: takes photos of {self._fixed[0]}x{self._fixed[1]} "
-          f"(height x width; 0 is any), not {size[0]}x{size[1]}; scale them, "
-          "or export it with free sizes"
+          f"{self._name}: takes photos of {takes[0]}x{takes[1]} (height x "
+          f"width; 0 is any), not {size[0]}x{size[1]}; scale them, or export "
+          "it with free sizes"
         )
     extra = [
       0 if fixed else -have % _STEP
-      for have, fixed in zip(size, self._fixed, strict=True)
+      for have, fixed in zip(size, takes, strict=True)
     ]
     x = np.pad(photo, ((0, extra[0]), (0, extra[1]), (0, 0)), "symmetric")
     x = (x - np.array(feeding.mean)) / np.array(feeding.std)
     x = x[..., ::-1] if feeding.order == "bgr" else x
-    x = (x.transpose(2, 0, 1) if self._first else x)[None].astype(np.float32)
-    try:
-      name = self._session.get_inputs()[0].name
-      found = self._session.run(None, {name: np.ascontiguousarray(x)})[-1]
-    except Exception as error:
-      said = " ".join(str(error).split())[:200]
-      raise InputError(
-        f"{self._name}: fails on a photo of {size[0]}x{size[1]} ({said}); give "
-        "another model, or scale the photos"
-      ) from error
-    return self._checked(np.asarray(found), x.size // 3, extra, size)
+    way = "give another model, or scale the photos"
+    found = self._session.run(x, way)[-1]
+    return self._checked(found, x.size // 3, extra, size)
 
   def _checked(
     self, found: np.ndarray, count: int, extra: list[int], size: tuple
