@@ -11,10 +11,11 @@ from tiny import command, tiny_config
 from hdgan import train
 from hdgan.datasets import pipeline
 from hdgan.evaluation import evaluation
+from hdgan.evaluation.segmentation import Segmenter
 from hdgan.runs import directory
 
 
-class Rater:
+class Rater(Segmenter):
   """Sees the true classes in the left part of each picture, class 0 elsewhere.
 
   How wide that part is follows from how often it was asked: a run that gets
@@ -78,9 +79,9 @@ def test_a_run_tells_how_good_it_is_and_keeps_the_best(tried, tmp_path, capsys):
 def test_the_best_step_by_name(tmp_path):
   make_run(tmp_path / "run")
   words = f"--workdir={tmp_path / 'run'}", "--input=val", "--step=best"
-  status, said = command("--mode=synthesize", *words, f"--output={tmp_path}/o")
+  status, _, said = command("--mode=synthesize", *words, f"--output={tmp_path}/o")
   assert status == 2 and "holds no best checkpoint; train with" in said
-  status, said = command("--mode=synthesize", *words[:2], "--step=worst")
+  status, _, said = command("--mode=synthesize", *words[:2], "--step=worst")
   assert status == 2 and "--step=worst" in said
 
 
@@ -115,7 +116,7 @@ def test_a_run_by_predicted_labels(predicted):
   assert score["result"]["accuracy"] == pytest.approx(share)
   assert result["data"]["n"] == len(inputs) and result["source"]["step"] == 1
   # What is there is not written over.
-  status, said = command(*words)
+  status, _, said = command(*words)
   assert status == 2 and "evaluation.json already" in said
   before = path.read_bytes()
   assert command(*words, "--overwrite")[0] == 0
