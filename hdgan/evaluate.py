@@ -55,8 +55,12 @@ def run(
     raise InputError(
       "--mode=evaluate needs --workdir=RUN, or --pictures=FOLDER"
     )
-  OutputFolder(folder, [evaluation.FILE], overwrite)
-  print(evaluation.write(folder, result))
+  made = evaluation.files(result)
+  writer = OutputFolder(folder, list(made), overwrite)
+  for name, data in made.items():
+    with writer.file(name) as draft:
+      draft.write_bytes(data)
+  print(folder / evaluation.FILE)
 
 
 def judge_folder(

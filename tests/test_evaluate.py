@@ -79,7 +79,8 @@ def test_a_run_tells_how_good_it_is_and_keeps_the_best(tried, tmp_path, capsys):
 def test_the_best_step_by_name(tmp_path):
   make_run(tmp_path / "run")
   words = f"--workdir={tmp_path / 'run'}", "--input=val", "--step=best"
-  status, _, said = command("--mode=synthesize", *words, f"--output={tmp_path}/o")
+  made = f"--output={tmp_path / 'made'}"
+  status, _, said = command("--mode=synthesize", *words, made)
   assert status == 2 and "holds no best checkpoint; train with" in said
   status, _, said = command("--mode=synthesize", *words[:2], "--step=worst")
   assert status == 2 and "--step=worst" in said

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from hdgan import whole_files
 from hdgan.datasets.transforms import Size
 from hdgan.errors import InputError, near_names
 from hdgan.evaluation.measure import Measure, Pair
@@ -204,8 +203,6 @@ def merit(numbers: Mapping[str, float]) -> float:
   return numbers["miou"] if "miou" in numbers else -numbers["kid"]
 
 
-def write(folder: pathlib.Path, result: Mapping[str, Any]) -> pathlib.Path:
-  """Writes evaluation.json whole; gives its path."""
-  path = folder / FILE
-  whole_files.write_text(path, json.dumps(result, indent=1) + "\n")
-  return path
+def files(result: Mapping[str, Any]) -> dict[str, bytes]:
+  """The files of an evaluation, by name."""
+  return {FILE: f"{json.dumps(result, indent=1)}\n".encode()}
