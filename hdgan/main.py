@@ -207,6 +207,10 @@ flags.DEFINE_integer(
 )
 flags.DEFINE_integer("pages", 50, "Pages of a study, one a participant.")
 flags.DEFINE_integer("study_seed", 0, "Draws who sees what, where and when.")
+flags.DEFINE_list(
+  "analyse", [], "CSVs that participants sent: files, patterns or folders."
+)
+_define_path("plan", "The plan.json of the study to analyse.")
 _define_path("crop", "A file of boxes to which pictures are cut.")
 flags.DEFINE_string("outline", "", "A class whose objects are outlined.")
 flags.DEFINE_integer("width", 400, "Of a shown picture, in CSS pixels.")
@@ -246,7 +250,7 @@ class Mode:
 # Flags that name a file or folder.
 _PATHS = {
   "workdir", "input", "output", "styles", "style_from", "edits", "pictures",
-  "crop",
+  "crop", "plan",
 }  # fmt: skip
 _STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
@@ -284,8 +288,9 @@ MODES = {
   ),
   "study": Mode(
     "study",
-    needs=("output", "methods"),
+    needs=("output",),
     may=(
+      "methods",
       "times",
       "trials",
       "sentinels",
@@ -295,6 +300,9 @@ MODES = {
       "outline",
       "input",
       "width",
+      "analyse",
+      "plan",
+      "overwrite",
     ),  # fmt: skip
   ),
   "studio": Mode(

@@ -1,20 +1,31 @@
-"""A human study: which of two pictures do people prefer?"""
+"""A human study: which of two pictures do people prefer?
+
+The folder that is published, and what the answers say that come back.
+"""
 
 import contextlib
+import json
 import math
 import pathlib
 import re
 from fractions import Fraction
+from typing import Any
 
 from hdgan.errors import InputError, shown
 from hdgan.evaluation.study import bundle
+from hdgan.evaluation.study.analysis import analyse
+from hdgan.evaluation.study.analysis_page import make_page
+from hdgan.evaluation.study.analysis_text import as_lines
+from hdgan.evaluation.study.answers import read_sheets
 from hdgan.evaluation.study.methods import find_methods
-from hdgan.evaluation.study.plan import FILE, UNLIMITED, Plan
+from hdgan.evaluation.study.plan import FILE, UNLIMITED, Plan, read_plan
 from hdgan.evaluation.study.regions import find_region
+from hdgan.rendering.output_folder import OutputFolder
 
 LONGEST = 60.0  # Seconds that pictures are shown.
 SHORTEST = 0.05  # Three frames of most screens.
 WIDTHS = 100, 2000
+ANALYSIS, ANALYSIS_PAGE = "analysis.json", "analysis.html"
 
 
 def run(
@@ -29,8 +40,34 @@ def run(
   outline: str,
   input: str,
   width: int,
+  analyse: list[str],
+  plan: pathlib.Path | None,
+  overwrite: bool,
 ) -> None:
-  """Runs `--mode=study`, its flags by name; see `build_study`."""
+  """Runs `--mode=study`, its flags by name: builds one, or analyses one.
+
+  Raises:
+    InputError: for flags of both or of neither.
+  """
+  if methods and analyse:
+    raise InputError("--methods has no effect with --analyse; leave it out")
+  if not (methods or analyse):
+    raise InputError(
+      "--mode=study needs --methods=NAME=FOLDER,... to build a study, or "
+      f"--analyse='answers/*.csv' --plan={FILE} to analyse one"
+    )
+  if analyse:
+    if plan is None:
+      raise InputError(
+        f"--analyse needs --plan={FILE}, which the study was built with"
+      )
+    analyse_study(analyse, plan, output, overwrite)
+    return
+  for flag, value in (("plan", plan), ("overwrite", overwrite)):
+    if value:
+      raise InputError(
+        f"--{flag} has no effect without --analyse; leave it out"
+      )
   build_study(
     output, methods, times,
     trials=trials, sentinels=sentinels, pages=pages, seed=study_seed,
@@ -94,6 +131,36 @@ def build_study(
   plan = bundle.write_study(output, found, design, region, width)
   print("\n".join(bundle.describe(design, plan)))
   return plan
+
+
+def analyse_study(
+  files: list[str],
+  plan: pathlib.Path,
+  output: pathlib.Path,
+  overwrite: bool = False,
+) -> dict[str, Any]:
+  """Writes analysis.json and analysis.html, and prints what they say in short.
+
+  Args:
+    files: of answers: paths, patterns, or folders of CSVs.
+    plan: plan.json of the study.
+    output: folder to write to.
+    overwrite: replace those that an earlier analysis wrote.
+
+  Returns:
+    What analysis.json holds.
+
+  Raises:
+    InputError: for what is not of the plan, a line each; nothing is written.
+  """
+  folder = OutputFolder(output, [ANALYSIS, ANALYSIS_PAGE], overwrite)
+  study = read_plan(plan)
+  found = analyse(study, read_sheets(files, study))
+  folder.text(ANALYSIS, json.dumps(found, indent=2, allow_nan=False) + "\n")
+  folder.text(ANALYSIS_PAGE, make_page(found))
+  print("\n".join(as_lines(found)))
+  print(f"page: {output / ANALYSIS_PAGE}")
+  return found
 
 
 def read_time(text: str) -> int:

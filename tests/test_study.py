@@ -1,11 +1,15 @@
 """The door of `--mode=study`: its flags, and the whole command."""
 
+import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from evaluation.study.folders import METHODS, STEMS, make_folders
+from raters import answers_of, as_csv, make_plan
 
+from hdgan import study
 from hdgan.errors import InputError
 from hdgan.evaluation.study.plan import read_plan
 from hdgan.study import build_study, read_time
@@ -104,3 +108,81 @@ def test_the_command_builds_a_study_and_never_over_one(tmp_path):
     f"--output={tmp_path / 'out'} is there already; answers belong to one "
     "study, so none is written over: name a new folder"
   )
+
+
+STRENGTHS = {"ours": 2.0, "crn": 1.0, "real": 4.0}
+
+
+@pytest.fixture
+def answered(tmp_path):
+  """A folder with plan.json and the answers of three participants."""
+  plan = make_plan(pages=3, trials=12, stems=6)
+  (tmp_path / "plan.json").write_text(json.dumps(plan))
+  (tmp_path / "answers").mkdir()
+  for k in range(3):
+    rows = answers_of(np.random.default_rng(k), plan, k, f"r{k}", STRENGTHS)
+    (tmp_path / "answers" / f"{k}.csv").write_text(as_csv(rows))
+  return tmp_path
+
+
+def run(**flags):
+  unset = dict(
+    methods=[], times=["unlimited"], trials=100, sentinels=10, pages=50,
+    study_seed=0, crop=None, outline="", input="", width=400, analyse=[],
+    plan=None, overwrite=False,
+  )  # fmt: skip
+  study.run(**unset | flags)
+
+
+def test_answers_become_a_json_a_page_and_a_few_lines(answered, capsys):
+  flags = {
+    "analyse": [f"{answered}/answers/*.csv"], "plan": answered / "plan.json",
+    "output": answered / "out",
+  }  # fmt: skip
+  run(**flags)
+  said = capsys.readouterr().out.splitlines()
+  assert said[0].startswith("36 judgements by 3 participants; 0 of 3 left out")
+  assert [line.split(":")[0] for line in said[1:4]] == [
+    "ours over crn", "ours over real", "crn over real"
+  ]  # fmt: skip
+  assert said[-1] == f"page: {answered / 'out/analysis.html'}"
+  assert len(said) == 6
+  text = (answered / "out/analysis.json").read_text()
+  assert json.loads(text)["kept"]["judgements"] == 36
+  assert "Study 00" in (answered / "out/analysis.html").read_text()
+  # The same files say the same, in a folder that is there only if asked to.
+  with pytest.raises(InputError, match="add --overwrite"):
+    run(**flags)
+  run(**flags, overwrite=True)
+  assert (answered / "out/analysis.json").read_text() == text
+
+
+def test_where_a_file_is_wrong_nothing_is_written(answered):
+  with pytest.raises(InputError, match="is in .* too; leave it out"):
+    copy = answered / "answers" / "copy.csv"
+    copy.write_text((answered / "answers" / "0.csv").read_text())
+    run(analyse=[f"{answered}/answers"], plan=answered / "plan.json",
+        output=answered / "out")  # fmt: skip
+  assert not (answered / "out").exists()
+
+
+@pytest.mark.parametrize(
+  ("flags", "said"),
+  [
+    ({}, "--mode=study needs --methods="),
+    ({"analyse": ["a.csv"]}, "--analyse needs --plan=plan.json"),
+    (
+      {"analyse": ["a.csv"], "methods": ["a=b"]},
+      "--methods has no effect with --analyse",
+    ),
+    (
+      {"methods": ["a=b"], "overwrite": True},
+      "--overwrite has no effect without --analyse",
+    ),
+  ],
+)
+def test_flags_that_do_not_go_together(tmp_path, flags, said):
+  with pytest.raises(InputError) as error:
+    run(output=tmp_path / "out", **flags)
+  assert str(error.value).startswith(said)
+  assert not list(tmp_path.iterdir())

@@ -111,8 +111,7 @@ def read_sheets(files: Sequence[str], plan: Plan) -> list[Sheet]:
     try:
       sheet = _read_sheet(where, text, plan)
     except InputError as error:
-      for line in str(error).split("\n"):
-        faults.add(line)
+      faults.add(str(error))
       continue
     first, _ = found.setdefault(sheet.participant, (where, sheet))
     if first != where:
@@ -190,7 +189,7 @@ def _read_sheet(where: str, text: str, plan: Plan) -> Sheet:
   """What one participant sent.
 
   Raises:
-    InputError: with a line for each fault.
+    InputError: with the first line that is not as planned.
   """
   table = _table(where, text)
   if not table:
@@ -209,7 +208,7 @@ def _read_sheet(where: str, text: str, plan: Plan) -> Sheet:
     )
   page = _number(where, first, "page", len(plan.pages))
   planned = plan.pages[page]
-  faults, answers = Faults(), dict[int, Answer]()
+  faults, answers = list[str](), dict[int, Answer]()
   for line, row in table:
     at = f"{where}: line {line}"
     try:
@@ -225,8 +224,10 @@ def _read_sheet(where: str, text: str, plan: Plan) -> Sheet:
         raise InputError(f"{at}: has trial {number} again; {_LEAVE_OUT}")
       answers[number] = answer
     except InputError as error:
-      faults.add(str(error))
-  faults.raise_any()
+      faults.append(str(error))
+  if faults:
+    rest = counted(len(faults) - 1, "more line is", "more lines are")
+    raise InputError(faults[0] + (f" ({rest} wrong)" if faults[1:] else ""))
   if len(answers) < len(planned):
     raise InputError(
       f"{where}: has {len(answers)} of the {len(planned)} trials of page "

@@ -150,6 +150,16 @@ def test_a_file_of_another_plan_is_one_line(made, plan, tmp_path, change, said):
   assert line.startswith(f"{path}: {said}")
 
 
+def test_many_wrong_lines_of_a_file_are_one(made, plan, tmp_path):
+  rows = rows_of(made)
+  for row in rows[2:5]:
+    row["choice"] = ""
+  line = fault_of([write(tmp_path, "a.csv", as_csv(rows))], plan)
+  assert "line 4: choice=''" in line and line.endswith(
+    "(2 more lines are wrong)"
+  )
+
+
 def test_nobody_s_answers(made, plan, tmp_path):
   rows = [row | {"participant": " "} for row in rows_of(made)]
   with pytest.raises(InputError, match="names no participant"):
