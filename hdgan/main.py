@@ -200,11 +200,13 @@ flags.DEFINE_list(
   "times", ["unlimited"], "How long pictures are shown: unlimited, or seconds."
 )
 flags.DEFINE_integer(
-  "trials", 100, "Comparisons of a page; sentinels and repeats come on top."
-)
+  "trials", None, "Comparisons of a page, to which sentinels and repeats are "
+  "added; 100, or as many as there are, if unset.",
+)  # fmt: skip
 flags.DEFINE_integer(
-  "sentinels", 10, "Pairs of a page whose answer is obvious."
-)
+  "sentinels", None, "Pairs of a page whose answer is obvious; 10, or one a "
+  "map, if unset.",
+)  # fmt: skip
 flags.DEFINE_integer("pages", 50, "Pages of a study, one a participant.")
 flags.DEFINE_integer("study_seed", 0, "Draws who sees what, where and when.")
 flags.DEFINE_list(

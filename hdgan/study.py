@@ -32,8 +32,8 @@ def run(
   output: pathlib.Path,
   methods: list[str],
   times: list[str],
-  trials: int,
-  sentinels: int,
+  trials: int | None,
+  sentinels: int | None,
   pages: int,
   study_seed: int,
   crop: pathlib.Path | None,
@@ -85,10 +85,10 @@ def build_study(
   methods: list[str],
   times: list[str],
   *,
-  trials: int,
-  sentinels: int,
-  pages: int,
-  seed: int,
+  trials: int | None = None,
+  sentinels: int | None = None,
+  pages: int = 50,
+  seed: int = 0,
   crop: pathlib.Path | None = None,
   outline: str = "",
   maps: str = "",
@@ -100,9 +100,10 @@ def build_study(
     output: folder to make.
     methods: NAME=FOLDER each; the one called real holds photos.
     times: "unlimited", or seconds such as 0.125 or 1/8.
-    trials: of a page, without sentinels and repeats.
+    trials: of a page, without sentinels and repeats; these four as in
+      `bundle.design_of`.
     sentinels: of a page.
-    pages: how many there are.
+    pages: how many.
     seed: of all that is drawn.
     crop: file of boxes to which pictures are cut.
     outline: class whose objects are outlined.

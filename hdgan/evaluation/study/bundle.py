@@ -5,6 +5,7 @@ opened from a disk. `plan.json` tells which picture is whose, and stays.
 """
 
 import hashlib
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +13,7 @@ from hdgan.datasets.prepared import progress_line
 from hdgan.errors import InputError, counted
 from hdgan.evaluation.study import stimuli
 from hdgan.evaluation.study.assignment import (
+  FARTHEST,
   Design,
   Item,
   Shown,
@@ -33,26 +35,42 @@ from hdgan.evaluation.study.trial_page import make_page
 from hdgan.whole_files import whole_folder
 
 PUBLIC, IMAGES = "public", "images"
+TRIALS, SENTINELS = 100, 10  # Of a page, where there are pictures enough.
 
 
 def design_of(
   methods: Methods,
   times: Sequence[int],
   *,
-  trials: int,
-  sentinels: int,
-  pages: int,
-  seed: int,
+  trials: int | None = None,
+  sentinels: int | None = None,
+  pages: int = 50,
+  seed: int = 0,
 ) -> Design:
-  """What the study of some pictures is to hold; see `Design`.
+  """What the study of some pictures is to hold.
+
+  Args:
+    methods: the pictures.
+    times: in milliseconds, 0 for unlimited.
+    trials: see `Design`; by default 100, or all comparisons if they are fewer.
+    sentinels: likewise; by default 10, or one a map.
+    pages: how many.
+    seed: of all that is drawn.
+
+  Returns:
+    The design, which can be drawn.
 
   Raises:
     InputError: for what cannot be balanced.
   """
-  names = methods.names
+  names, stems = methods.names, len(methods.sizes)
+  if trials is None:
+    trials = min(TRIALS, math.comb(len(names), 2) * stems)
+  if sentinels is None:
+    sentinels = min(SENTINELS, stems)
   design = Design(
     methods=len(names),
-    stems=len(methods.sizes),
+    stems=stems,
     real=names.index(REAL) if REAL in names else None,
     times=tuple(times),
     trials=trials,
@@ -198,10 +216,11 @@ def describe(design: Design, plan: Plan) -> list[str]:
     f"{counted(design.repeats, 'repeat')}; {', '.join(plan.methods)}; "
     f"{counted(design.stems, 'map')}; time: {', '.join(shown)}"
   ]
-  if design.distance < 10:
+  if design.distance < FARTHEST:
     lines.append(
       f"only {counted(design.stems, 'map')}: one comes again after "
-      f"{counted(design.distance, 'trial')} at the earliest, 10 are usual"
+      f"{counted(design.distance, 'trial')} at the earliest, {FARTHEST} are "
+      "usual"
     )
   if plan.real is None:
     lines.append(

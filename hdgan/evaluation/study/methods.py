@@ -62,13 +62,13 @@ def find_methods(entries: Sequence[str]) -> Methods:
   made = [name for name in found if name != REAL]
   stems = sorted({stem for name in made for stem in found[name]})
   for name, paths in found.items():
-    lost = [visible(stem) for stem in stems if stem not in paths]
+    lost = [stem for stem in stems if stem not in paths]
     if lost:
-      owner = next(o for o in made if o != name)
+      owner = next(other for other in made if lost[0] in found[other])
       raise InputError(
         f"--methods: {name} lacks {counted(len(lost), 'picture')} that "
-        f"{owner if len(made) < 3 else 'others'} has: {shortened(lost)}; add "
-        "them, or remove the others'"
+        f"{owner} has: {shortened([*map(visible, lost)])}; add them, or remove "
+        "those"
       )
   return Methods(found, {stem: _size(stem, found) for stem in stems})
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from hdgan.errors import InputError
 from hdgan.evaluation.study import bundle, stimuli
-from hdgan.evaluation.study.methods import find_methods
+from hdgan.evaluation.study.methods import Methods, find_methods
 from hdgan.evaluation.study.plan import read_plan
 from hdgan.evaluation.study.regions import Region
 
@@ -168,6 +168,20 @@ def test_a_damaged_picture_leaves_nothing_behind(tmp_path):
   with pytest.raises(InputError, match=f"{STEMS[1]}.png: damaged"):
     bundle.write_study(tmp_path / "out", methods, shape, Region(), 400)
   assert not (tmp_path / "out").exists()
+
+
+def test_by_default_a_page_holds_what_there_is(tmp_path):
+  few = find_methods(make_folders(tmp_path / "few", METHODS, STEMS[:3]))
+  design = bundle.design_of(few, (0,))
+  assert (design.trials, design.sentinels, design.pages) == (9, 3, 50)
+  many = [f"{i}" for i in range(51)]
+  paths = dict.fromkeys(METHODS[:2], {})
+  more = Methods(paths, dict.fromkeys(many, (8, 8)))
+  assert bundle.design_of(more, (0,)).trials == 51
+  paths = dict.fromkeys(METHODS, {})
+  more = Methods(paths, dict.fromkeys(many, (8, 8)))
+  design = bundle.design_of(more, (0,))
+  assert (design.trials, design.sentinels) == (100, 10)
 
 
 def test_it_says_what_was_built(tmp_path):

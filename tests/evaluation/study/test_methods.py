@@ -68,10 +68,13 @@ def test_a_picture_that_is_missing_is_named(tmp_path):
   (tmp_path / "bilder_crn" / f"{STEMS[1]}.png").unlink()
   assert refused([ours, crn]) == (
     f"--methods: crn lacks 1 picture that ours has: {STEMS[1]}; add them, or "
-    "remove the others'"
+    "remove those"
   )
   assert f"crn lacks 1 picture that ours has: {STEMS[1]};" in refused(
     [real, crn, ours]
+  )
+  assert f"ours lacks 1 picture that late has: {STEMS[3]};" in refused(
+    [ours, *make_folders(tmp_path, ("late",), STEMS[:4])]
   )
   (tmp_path / "bilder_real" / f"{STEMS[2]}.png").unlink()
   assert f"real lacks 1 picture that ours has: {STEMS[2]};" in refused(
