@@ -8,6 +8,7 @@ over maps. Networks are AlexNet, VGG16 and SqueezeNet 1.1 as torchvision has
 them; layers keep its names.
 """
 
+import pathlib
 from typing import NamedTuple
 
 import jax
@@ -218,18 +219,18 @@ def load(path: str, name: str) -> tuple[str, Params]:
     "make one with `python -m hdgan.convert lpips --from=TRUNK.pth --heads="
     "HEADS.pth --to=lpips.safetensors`"
   )
+  if not pathlib.Path(path).is_file():
+    raise InputError(f"{name}: no such file; {how}")
   try:
     with safetensors.safe_open(path, "numpy") as file:
       network = (file.metadata() or {}).get("lpips", "")
-  except FileNotFoundError as error:
-    raise InputError(f"{name}: no such file; {how}") from error
   except Exception as error:  # Damaged files raise half a dozen kinds.
     raise InputError(
       f"{name}: not a safetensors file ({error}); {how}"
     ) from error
   if network not in NETWORKS:
     raise InputError(
-      f"{name}: says of its network {shown(network)}, must be one of "
+      f"{name}: names {shown(network)} as its network, must be one of "
       f"{', '.join(NETWORKS)}; {how}"
     )
   return network, read_params(path, shapes(network), name=name, how=how)

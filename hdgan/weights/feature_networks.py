@@ -107,11 +107,15 @@ def lpips_params(
     named[f"{_torch_name(name)}.weight"] = _weight(leaves["kernel"])
     if "bias" in leaves:
       named[f"{name}.bias"] = leaves["bias"]
-  for given, first, source in zip(
-    (trunk, heads), ("features.", "lin"), sources, strict=True
-  ):
-    expected = {n: shape for n, shape in named.items() if n.startswith(first)}
-    recognise.check({n: a.shape for n, a in given.items()}, expected, source)
+  found = {n: a.shape for n, a in heads.items()}
+  if found != {n: s for n, s in named.items() if n.startswith("lin")}:
+    raise InputError(
+      f"{sources[1]}: not the heads of LPIPS for {network}, which the trunk is; "
+      f"give the package's weights/v0.1/{network}.pth"
+    )
+  expected = {n: s for n, s in named.items() if n.startswith("features.")}
+  found = {n: a.shape for n, a in trunk.items()}
+  recognise.check(found, expected, sources[0])
   params: Params = {}
   for name, leaves in lpips.shapes(network).items():
     weight = {**trunk, **heads}[f"{_torch_name(name)}.weight"]
