@@ -110,8 +110,8 @@ def lpips_params(
   found = {n: a.shape for n, a in heads.items()}
   if found != {n: s for n, s in named.items() if n.startswith("lin")}:
     raise InputError(
-      f"{sources[1]}: not the heads of LPIPS for {network}, which the trunk is; "
-      f"give the package's weights/v0.1/{network}.pth"
+      f"{sources[1]}: not the heads of LPIPS for {network}, which the trunk "
+      f"is; give the package's weights/v0.1/{network}.pth"
     )
   expected = {n: s for n, s in named.items() if n.startswith("features.")}
   found = {n: a.shape for n, a in trunk.items()}
