@@ -176,6 +176,10 @@ def test_where_a_file_is_wrong_nothing_is_written(answered):
       "--methods has no effect with --analyse",
     ),
     (
+      {"analyse": ["a.csv"], "trials": 5},
+      "--trials has no effect with --analyse",
+    ),
+    (
       {"methods": ["a=b"], "overwrite": True},
       "--overwrite has no effect without --analyse",
     ),

@@ -1,9 +1,12 @@
 """The participant's page: its rules in Node, and a whole page in Chromium."""
 
 import csv
+import functools
 import hashlib
+import http.server
 import io
 import pathlib
+import threading
 import urllib.parse
 
 import pytest
@@ -207,7 +210,8 @@ def guests(browser):
   for one in made:
     one.context.close()
     assert not one.errors
-    assert all(url.startswith(("file:", "blob:")) for url in one.asked)
+    own = "file:", "blob:", "http://127.0.0.1:"
+    assert all(url.startswith(own) for url in one.asked)
 
 
 @pytest.mark.slow
@@ -315,9 +319,31 @@ def test_a_worker_of_mturk_submits_and_a_preview_only_looks(guests, study):
   worker.asked = [u for u in worker.asked if "mturk" not in u]
 
 
+class Silent(http.server.SimpleHTTPRequestHandler):
+  """A host of files that keeps no log."""
+
+  def log_message(self, *_):
+    pass
+
+
+@pytest.fixture
+def host(study):
+  """The address of the page on a host of files."""
+  path = pathlib.Path(study[1].removeprefix("file://"))
+  serve = functools.partial(Silent, directory=path.parent)
+  with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/{path.name}"
+    server.shutdown()
+    thread.join()
+
+
 @pytest.mark.slow
-def test_two_people_at_one_computer_and_a_way_back_to_prolific(guests, study):
-  plan, url = study
+def test_two_people_at_one_computer_and_a_way_back_to_prolific(
+  guests, study, host
+):
+  (plan, _), url = study, host
   guest = guests()
   guest.begin(f"{url}?page=0")
   for _ in plan.pages[0]:
