@@ -57,6 +57,7 @@ def get_config() -> ConfigDict:
       "blocks": 9,
       "enhancer_blocks": 3,
       "dropout": 0.0,
+      "pictures": 1,
     }
   )
   config.discriminator = ConfigDict(
@@ -81,6 +82,7 @@ def get_config() -> ConfigDict:
       "l1": 0.0,
       "label_mix": 10.0,
       "vgg": 10.0,
+      "vgg_form": "pix2pixhd",
       "vgg_file": "",
     }
   )

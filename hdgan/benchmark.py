@@ -72,10 +72,12 @@ def random_batch(
   }
 
 
-def random_vgg(seed: int = 0) -> dict[str, dict[str, np.ndarray]]:
+def random_vgg(
+  seed: int = 0, form: str = "pix2pixhd"
+) -> dict[str, dict[str, np.ndarray]]:
   """He-normal VGG19 weights [3, 3, C, D], to time the loss without a file."""
   rng, params = np.random.RandomState(seed), {}
-  for name, leaves in vgg.shapes().items():
+  for name, leaves in vgg.shapes(form).items():
     shape = leaves["kernel"]
     scale = np.float32((2 / np.prod(shape[:3])) ** 0.5)
     kernel = rng.standard_normal(shape).astype(np.float32) * scale
@@ -163,7 +165,10 @@ def prepare_work(
       return model.generate(params, model.condition(batch), features)
 
     return lambda: jax.block_until_ready(forward(params, batch))
-  vgg_params = jax.device_put(random_vgg() if config.loss.vgg else {}, where)
+  weights = {}
+  if config.loss.vgg:
+    weights = random_vgg(form=config.loss.vgg_form)
+  vgg_params = jax.device_put(weights, where)
   step = train_step.bind_step(
     model, stage, config, first_step=0, steps_per_epoch=1000
   )

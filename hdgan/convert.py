@@ -45,7 +45,7 @@ def convert_vgg(source: pathlib.Path, target: pathlib.Path) -> None:
   state_dict = pth.read(source)
   if "0.weight" in state_dict:  # Of `vgg19().features` alone.
     state_dict = {f"features.{k}": v for k, v in state_dict.items()}
-  # Five more convolutions and the classifier follow, which nothing here needs.
+  # Two more convolutions and the classifier follow, which nothing here needs.
   table = names.vgg_table()
   known = names.shapes_of(table)
   kept = {k: v for k, v in state_dict.items() if k in known}

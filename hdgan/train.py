@@ -205,12 +205,13 @@ def say_stage(
   count = parameter_overview.count_parameters
   moving = {k: v for k, v in params.items() if k in plan.stage.trainable}
   frozen = {k: v for k, v in params.items() if k not in (*moving, "D")}
+  scales = plan.stage.scales if plan.model.discriminator else 0
   run.progress.note(
     f"Stage {plan.index + 1} of {len(run.plans)}, {row['stage']}: "
     f"{row['size']} pixels, {row['trains']} trained "
     f"({count(moving):,} + {count(params['D']):,} parameters), "
     f"{row['frozen']} frozen ({count(frozen):,}), "
-    f"{counted(plan.stage.scales, 'discriminator scale')}, "
+    f"{counted(scales, 'discriminator scale')}, "
     f"{counted(plan.epochs, 'epoch')} ({row['epochs']}) of "
     f"{counted(plan.steps_per_epoch, 'step')}, rate {row['rate']}"
   )

@@ -54,6 +54,8 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   _check_data(config)
   _check_evaluation(config)
   _check_kinds(config)
+  _check_losses(config)
+  _check_pictures(config)
   if files and config.loss.vgg > 0 and not config.loss.vgg_file:
     raise InputError(
       f"config.loss.vgg={config.loss.vgg} needs weights: make a file with "
@@ -222,9 +224,9 @@ def _check_kinds(config: ConfigDict) -> None:
   g = f"generator.kind = {config.generator.kind!r}"
   d = f"discriminator.kind = {config.discriminator.kind!r}"
   without: list[tuple[str, Any, str]] = []
-  if config.generator.kind == "unet":
+  if config.generator.kind != "global":
     without += [(f"generator.{x}", y, g) for x, y in _OF_BLOCKS.items()]
-  else:
+  if config.generator.kind != "unet":
     without.append(("generator.dropout", 0.0, g))
   segments = config.discriminator.kind == "segmentation"
   if segments:
@@ -257,6 +259,55 @@ def _check_kinds(config: ConfigDict) -> None:
         )
 
 
+def _check_losses(config: ConfigDict) -> None:
+  """Refuses losses that nothing computes, and a G that nothing trains."""
+  loss = config.loss
+  if loss.gan != "none":
+    return
+  if loss.feature_matching > 0:
+    raise InputError(
+      f"config.loss.feature_matching={loss.feature_matching} has no effect "
+      "with loss.gan = 'none': there is no D; say "
+      "--config.loss.feature_matching=0"
+    )
+  if not loss.vgg and not loss.l1:
+    raise InputError(
+      "config.loss.gan='none' leaves no loss with loss.vgg = 0 and loss.l1 = "
+      "0; say --config.loss.vgg=1, or --config.loss.gan=lsgan"
+    )
+
+
+def _check_pictures(config: ConfigDict) -> None:
+  """Several pictures at once are compared by CRN's loss, and nothing else."""
+  count = config.generator.pictures
+  if count == 1:
+    return
+  needed = (
+    ("generator.kind", "crn"),
+    ("loss.gan", "none"),
+    ("loss.vgg_form", "crn"),
+  )
+  for field, value in needed:
+    if get(config, field) != value:
+      raise InputError(
+        f"config.generator.pictures={count} needs {field} = {value!r}, not "
+        f"{get(config, field)!r}; say --config.generator.pictures=1, or "
+        f"--config.{field}={value}"
+      )
+  if not config.loss.vgg or config.loss.l1:
+    raise InputError(
+      f"config.generator.pictures={count} needs the loss of VGG19 alone, not "
+      f"loss.vgg = {config.loss.vgg} and loss.l1 = {config.loss.l1}; say "
+      "--config.generator.pictures=1, or --config.loss.vgg=1 "
+      "--config.loss.l1=0"
+    )
+  if not config.num_classes:
+    raise InputError(
+      f"config.generator.pictures={count} needs classes, not num_classes = 0 "
+      "(label is a picture); say --config.generator.pictures=1"
+    )
+
+
 def _check_stage(config: ConfigDict, i: int) -> None:
   stage, path = config.stages[i], f"config.stages[{i}]"
   if stage.constant + stage.decay < 1:
@@ -264,7 +315,10 @@ def _check_stage(config: ConfigDict, i: int) -> None:
       f"{path}: constant + decay must be at least one epoch; say "
       f"--{path}.constant=1"
     )
-  width, unit = config.generator.width, 2**stage.enhancers
+  # CRN's modules: see `networks.crn`.
+  crn = config.generator.kind == "crn"
+  unit = (2, 8, 32)[stage.enhancers] if crn else 2**stage.enhancers
+  width = config.generator.width
   if width % unit:
     raise InputError(
       f"{path}.enhancers={stage.enhancers} halves generator.width = {width} so "
@@ -286,10 +340,10 @@ def least_units(config: ConfigDict, i: int) -> int:
   """How many units height and width of a stage have at least."""
   unit = size_unit(config, i)
   # Reflection by one pixel needs two at the smallest size.
-  least = 1 if config.generator.kind == "unet" else 2 * unit
+  least = 2 * unit if config.generator.kind == "global" else 1
   if i == 0 and config.encoder.enabled:
     least = max(least, 2 * 2**config.encoder.downsamples)
-  if config.discriminator.kind == "pix2pix":
+  if config.discriminator.kind == "pix2pix" and config.loss.gan != "none":
     # Each of its two convolutions of stride 1 takes a pixel away.
     least = max(least, 3 * 2**config.discriminator.layers)
   return -(-least // unit)
@@ -310,6 +364,20 @@ def _check_size(config: ConfigDict, i: int) -> None:
     raise InputError(
       f"{path}={stage.size} must be multiples of {unit}, at least "
       f"{least * unit} ({why}); nearest is --{path}={nearest[0]},{nearest[1]}"
+    )
+  if config.loss.vgg and config.loss.vgg_form == "crn":
+    _check_poolings(config, i)
+
+
+def _check_poolings(config: ConfigDict, i: int) -> None:
+  """CRN's loss averages class masks down as often as VGG19 does its maps."""
+  size, path = config.stages[i].size, f"config.stages[{i}].size"
+  unit = max(16, size_unit(config, i))
+  if any(n % 16 for n in size):
+    nearest = ",".join(str(max(1, round(n / unit)) * unit) for n in size)
+    raise InputError(
+      f"{path}={size} must be multiples of 16 with loss.vgg_form = 'crn'; "
+      f"nearest is --{path}={nearest}"
     )
 
 

@@ -139,9 +139,9 @@ def test_fields_that_shape_networks():
     "data.label_channels": 1,
   }  # fmt: skip
 
-  def arrays(**fields):
-    config = validate(tiny_config(**{**stage, **fields}))
-    shapes = leaves_of(build_model(config, config.stages[1], 64).shapes())
+  def arrays(index=1, **fields):
+    config = validate(tiny_config(**{**stage, **fields}), files=False)
+    shapes = leaves_of(build_model(config, config.stages[index], 64).shapes())
     return shapes
 
   picture = {"num_classes": 0, "boundary": False}
@@ -156,13 +156,20 @@ def test_fields_that_shape_networks():
       assert arrays(**{field: value}) != plain, field
   for field, values in KINDS.items():
     assert arrays(**values) != plain, field
+  crn = {
+    "generator.kind": "crn", "generator.width": 8, "generator.blocks": 9,
+    "generator.enhancer_blocks": 3, "loss.gan": "none", "loss.vgg": 1.0,
+    "loss.feature_matching": 0.0, "loss.vgg_form": "crn",
+  }  # fmt: skip
+  assert arrays(0, **crn) != arrays(0, **crn, **{"generator.pictures": 2})
   shaping = {field.name for field in config_lib.FIELDS if field.shapes}
-  assert shaping == changes.keys() | KINDS.keys()
+  assert shaping == changes.keys() | KINDS.keys() | {"generator.pictures"}
   others = {
     "seed": 1, "batch_size": 2, "ignore_label": 255, "max_instances": 64,
     "data.transform": "crop", "data.label_range": (0.0, 1.0),
     "data.image_range": (0.0, 1.0), "loss.gan": "bce",
-    "loss.feature_matching": 0.0, "loss.l1": 1.0, "optimizer.beta1": 0.0,
+    "loss.feature_matching": 0.0, "loss.l1": 1.0, "loss.vgg_form": "crn",
+    "optimizer.beta1": 0.0,
     "ema": 0.0, "precision": "bf16", "remat": True, "data.warp_labels": 0.1,
   }  # fmt: skip
   for field, value in others.items():

@@ -34,6 +34,7 @@ YOUNGER = {
   "evaluate_every": 0, "evaluate_features": "", "keep_best": False,
   "generator.dropout": 0.0, "loss.l1": 0.0,
   "data.warp_labels": 0.0, "loss.label_mix": 10.0,
+  "generator.pictures": 1, "loss.vgg_form": "pix2pixhd",
 }  # fmt: skip
 
 

@@ -9,6 +9,12 @@ from hdgan import config as config_lib
 from hdgan.errors import InputError
 from hdgan.validation import validate
 
+# Another generator, with what goes with it.
+CRN = {
+  "generator.kind": "crn", "generator.blocks": 9,
+  "generator.enhancer_blocks": 3,
+}  # fmt: skip
+
 
 def fault(files=True, **changes) -> str:
   with pytest.raises(InputError) as error:
@@ -75,6 +81,22 @@ def fault(files=True, **changes) -> str:
     ({"loss.vgg": 10.0},
      "config.loss.vgg=10.0 needs weights: make a file with `python -m "
      "hdgan.convert vgg "),
+    ({"loss.gan": "none"},
+     "config.loss.feature_matching=10.0 has no effect with loss.gan = 'none'"),
+    ({"loss.gan": "none", "loss.feature_matching": 0.0},
+     "config.loss.gan='none' leaves no loss with loss.vgg = 0 and loss.l1 = 0;"),
+    ({"generator.pictures": 9},
+     "config.generator.pictures=9 needs generator.kind = 'crn', not 'global'; "
+     "say --config.generator.pictures=1, or --config.generator.kind=crn"),
+    ({"generator.pictures": 9, **CRN},
+     "config.generator.pictures=9 needs loss.gan = 'none', not 'lsgan'; say "),
+    ({"generator.pictures": 9, **CRN, "loss.gan": "none", "loss.l1": 1.0,
+      "loss.feature_matching": 0.0, "loss.vgg_form": "crn"},
+     "config.generator.pictures=9 needs the loss of VGG19 alone, not loss.vgg "
+     "= 0.0 and loss.l1 = 1.0; say --config.generator.pictures=1, or "),
+    (CRN,
+     "config.stages[1].enhancers=1 halves generator.width = 4 so often that "
+     "it must be a multiple of 8"),
     ({"data.image_channels": 5},
      "config.data.image_channels=5 must be 1 to 4, as a PNG has; say "),
     ({"loss.vgg": 10.0, "loss.vgg_file": "x", "data.image_channels": 1},

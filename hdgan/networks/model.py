@@ -15,6 +15,7 @@ from jaxtyping import Array, Float
 from ml_collections import ConfigDict
 
 from hdgan.networks import conditioning, encoder
+from hdgan.networks.crn import RefinementNetwork
 from hdgan.networks.discriminator import MultiscaleDiscriminator
 from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.generator import Generator
@@ -33,7 +34,8 @@ class Model:
 
   Attributes:
     generator: G1 and this stage's enhancers.
-    discriminator: D1 and this stage's further scales; or one that segments.
+    discriminator: D1 and this stage's further scales; or one that segments;
+      or None.
     encoder: E, or None.
     size: (H, W) of this stage.
     encoder_size: (h, w) at which E works: stage one's.
@@ -42,8 +44,8 @@ class Model:
     max_instances: N, static bound on dense object ids.
   """
 
-  generator: Generator | UNet
-  discriminator: Discriminator
+  generator: Generator | UNet | RefinementNetwork
+  discriminator: Discriminator | None
   encoder: FeatureEncoder | None
   size: tuple[int, int]
   encoder_size: tuple[int, int]
@@ -63,6 +65,11 @@ class Model:
     return getattr(self.generator, "draws", False) or getattr(
       self.discriminator, "draws", False
     )
+
+  @property
+  def drawn(self) -> int:
+    """k, how many pictures G makes of a map at once."""
+    return getattr(self.generator, "pictures", 1)
 
   def condition(self, batch: Batch) -> Float[Array, "b h w _"]:
     """Maps `label` and `instance` [B, H, W] to [B, H, W, C] float32."""
@@ -143,6 +150,32 @@ class Model:
     features: Float[Array, "b h w c_feat"] | None,
     key: jax.Array | None = None,
   ) -> Float[Array, "b h w _"]:
+    """Runs G for the first picture of what `generate_all` gives.
+
+    Args:
+      params: as for `generate_all`.
+      condition: as for `generate_all`.
+      features: as for `generate_all`.
+      key: as for `generate_all`.
+
+    Returns:
+      [B, H, W, C_image] float32 in [-1, 1]; CRN's may lie beyond.
+    """
+    return self.first(self.generate_all(params, condition, features, key))
+
+  def first(
+    self, made: Float[Array, "b h w _"]
+  ) -> Float[Array, "b h w c_image"]:
+    """The first picture of the k in [B, H, W, k * C_image]."""
+    return made if self.drawn == 1 else made[..., :: self.drawn]
+
+  def generate_all(
+    self,
+    params: Params,
+    condition: Float[Array, "b h w c"],
+    features: Float[Array, "b h w c_feat"] | None,
+    key: jax.Array | None = None,
+  ) -> Float[Array, "b h w _"]:
     """Runs G.
 
     Args:
@@ -153,7 +186,7 @@ class Model:
         a map always gives the same picture.
 
     Returns:
-      [B, H, W, C_image] float32 in [-1, 1].
+      [B, H, W, k * C_image] float32; picture j is channels j, k + j, ...
     """
     if features is not None:
       # Last, as the released weights of the first convolution have it.
@@ -205,7 +238,8 @@ class Model:
       {"G1", ..., "D": {"D1", ...}, "E"} of kernels [k, k, C, D] and biases
       [D], float32 numpy arrays.
     """
-    return start_params(jax.eval_shape(self._declare), seed)
+    drawn = start_params(jax.eval_shape(self._declare), seed)
+    return {"D": {}} | drawn  # Also of a run without D.
 
   def _declare(self) -> Params:
     """All parameters as the modules state them; traced, never run."""
@@ -214,9 +248,11 @@ class Model:
     features = self.encoder.channels if self.encoder else 0
     x = jnp.zeros((*pixels, channels + features))
     params = dict(self.generator.init(key, x)["params"])
-    seen = colors if self.segments else channels + colors
-    x = jnp.zeros((*pixels, seen))
-    params["D"] = self.discriminator.init(key, x)["params"]
+    params["D"] = {}
+    if self.discriminator:
+      seen = colors if self.segments else channels + colors
+      x = jnp.zeros((*pixels, seen))
+      params["D"] = self.discriminator.init(key, x)["params"]
     if self.encoder:
       photo = jnp.zeros((1, *self.encoder_size, colors))
       params["E"] = self.encoder.init(key, photo)["params"]
@@ -224,9 +260,13 @@ class Model:
 
 
 def _apply(
-  module: nn.Module, params: Params, x: jax.Array, key: jax.Array | None = None
+  module: nn.Module | None,
+  params: Params,
+  x: jax.Array,
+  key: jax.Array | None = None,
 ) -> Any:
   """Runs a network on [B, H, W, C] with its parameters, and what it draws."""
+  assert module is not None  # Nothing asks for a D that is not there.
   rngs = None if key is None else {"dropout": key}
   return module.apply({"params": params}, x, rngs=rngs)
 
@@ -257,7 +297,7 @@ def build_model(
     generator=GENERATORS[config.generator.kind](config, stage, dtype),
     discriminator=DISCRIMINATORS[config.discriminator.kind](
       config, stage, dtype
-    ),
+    ) if config.loss.gan != "none" else None,
     encoder=FeatureEncoder(
       channels=e.channels, width=e.width, downsamples=e.downsamples,
       dtype=dtype,
@@ -287,6 +327,20 @@ def _unet(config: ConfigDict, stage: ConfigDict, dtype: Dtype) -> UNet:
   return UNet(
     channels=config.data.image_channels, width=g.width,
     downsamples=g.downsamples, rate=g.dropout, dtype=dtype,
+  )  # fmt: skip
+
+
+def _crn(
+  config: ConfigDict, stage: ConfigDict, dtype: Dtype
+) -> RefinementNetwork:
+  """CRN's modules up to a stage's size."""
+  g = config.generator
+  return RefinementNetwork(
+    channels=config.data.image_channels, width=g.width,
+    downsamples=g.downsamples, enhancers=stage.enhancers,
+    pictures=1 if stage.enhancers else g.pictures,
+    # Without an ignored label every pixel is of a class.
+    rest=config.num_classes if config.ignore_label >= 0 else 0, dtype=dtype,
   )  # fmt: skip
 
 
@@ -325,7 +379,11 @@ def _segmentation(
 # names that config.generator.kind and config.discriminator.kind know. A
 # generator has `channels`, of its picture, `dtype`, `unit`, of its sides, and
 # `least`, the fewest units of one.
-GENERATORS: dict[str, Callable[..., Any]] = {"global": _global, "unet": _unet}
+GENERATORS: dict[str, Callable[..., Any]] = {
+  "global": _global,
+  "unet": _unet,
+  "crn": _crn,
+}
 DISCRIMINATORS: dict[str, Callable[..., Any]] = {
   "multiscale": _multiscale,
   "pix2pix": _pix2pix,

@@ -144,7 +144,7 @@ def replay(config: ConfigDict, path: pathlib.Path) -> None:
       f"{config.batch_size}; say --config.batch_size={size}"
     )
   mesh = meshes.make_mesh(size, accumulate=config.accumulate)
-  weights = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
+  weights = vgg.load_for(config)
   attempt = train_step.bind_step(
     plan.model, plan.stage, config,
     first_step=plan.first, steps_per_epoch=plan.steps_per_epoch,

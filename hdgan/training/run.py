@@ -62,7 +62,7 @@ class Run:
       config.batch_size, config.mesh.data, accumulate=config.accumulate
     )
     self.resumed = directory.resume_point(workdir, config)
-    self.vgg = vgg.load(config.loss.vgg_file) if config.loss.vgg else {}
+    self.vgg = vgg.load_for(config)
     self.initial: train_step.Params = {}
     # A resumed run has its weights in the checkpoint.
     if config.init_from and not self.resumed:

@@ -73,11 +73,13 @@ def describe(plan: StagePlan, config: ConfigDict) -> dict[str, str]:
   names = units(stage.enhancers, config.encoder.enabled)
   frozen = [unit for unit in names if unit not in stage.trainable]
   last = learning_rate(rate, stage.constant, stage.decay, plan.epochs)
-  discriminators = "D1" if stage.scales == 1 else f"D1..D{stage.scales}"
+  networks = list(stage.trainable)
+  if plan.model.discriminator:
+    networks.append("D1" if stage.scales == 1 else f"D1..D{stage.scales}")
   return {
     "stage": stage.name,
     "size": f"{stage.size[1]} x {stage.size[0]}",
-    "trains": ", ".join((*stage.trainable, discriminators)),
+    "trains": ", ".join(networks),
     "frozen": ", ".join(frozen) or "-",
     "epochs": f"{stage.constant} + {stage.decay}",
     "rate": f"{rate:g} to {last:.3g}",

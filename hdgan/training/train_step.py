@@ -16,7 +16,7 @@ import optax
 from ml_collections import ConfigDict
 
 from hdgan.config import learning_rate
-from hdgan.networks import encoder, layers, losses, vgg
+from hdgan.networks import crn, crn_loss, encoder, layers, losses, vgg
 from hdgan.networks.model import Batch, Model, Params
 from hdgan.training.label_terms import label_terms
 
@@ -202,14 +202,14 @@ def gradients(
 
   # Frozen networks are closed over: no gradient of them is made.
   def generate(moving: Params) -> jax.Array:
-    """[B, H, W, C_image] pictures by the networks that move."""
+    """[B, H, W, k * C_image] pictures by the networks that move."""
     every = {**frozen, **moving}
     features = model.features(every, batch)
     shown = condition if given is None else given
-    return model.generate(every, shown, features, g_key)
+    return model.generate_all(every, shown, features, g_key)
 
   def both_losses(d_params: dict, fake: jax.Array) -> Any:
-    """G's and D's total for [B, H, W, C_image] pictures, and all terms."""
+    """G's and D's total for what `generate` gives, and all terms."""
     g, d, metrics = loss(
       d_params, condition, image, fake, vgg_params, batch=batch, key=loss_key
     )
@@ -322,6 +322,7 @@ def stage_losses(
   feature_matching: float,
   l1: float,
   vgg_weight: float,
+  vgg_form: str = "pix2pixhd",
   label_mix: float = 0.0,
 ) -> tuple[jax.Array, jax.Array, Metrics]:
   """Computes G's and D's losses for one pair of pictures.
@@ -330,27 +331,32 @@ def stage_losses(
     d_params: of D.
     condition: [B, H, W, C] float32.
     image: [B, H, W, C_image] photo in [-1, 1].
-    fake: [B, H, W, C_image] from G.
+    fake: [B, H, W, k * C_image] from G.
     vgg_params: of VGG19; {} without that loss.
     batch: what the others were made from.
     key: to draw from, for models that do.
     model: the stage's networks.
-    gan: "lsgan" or "bce".
+    gan: "lsgan" or "bce"; "none" for a model without D.
     feature_matching: its weight; 0 leaves it out.
     l1: weight of the mean distance from the photo; 0 leaves it out.
     vgg_weight: its weight; 0 leaves it out.
+    vgg_form: "pix2pixhd" or "crn".
     label_mix: its weight, with a D that segments; 0 leaves it out.
 
   Returns:
     G's total, D's total ((D_real + D_fake) / 2; the sum of its terms where it
-    segments), and the terms by the original's names, weights included.
+    segments; 0 without D), and the terms by the original's names, weights
+    included.
   """
+  terms: Metrics = {}
+  d_terms: Metrics = {}
+  d_total = jnp.zeros(())
   if model.segments:
     terms, d_terms = label_terms(
       d_params, image, fake, batch, key, model=model, label_mix=label_mix
     )
     d_total = functools.reduce(jnp.add, d_terms.values())
-  else:
+  elif gan != "none":
     terms, d_terms = _score_terms(
       d_params, condition, image, fake, model, gan, feature_matching
     )
@@ -358,10 +364,10 @@ def stage_losses(
   if l1:
     terms["G_L1"] = l1 * losses.mean_difference(fake, image)
   if vgg_weight:
-    dtype = model.generator.dtype
-    of_fake = vgg.vgg_features(vgg_params, fake, dtype)
-    of_real = vgg.vgg_features(vgg_params, image, dtype)
-    terms["G_VGG"] = vgg_weight * losses.vgg_loss(of_fake, of_real)
+    distance = perceptual_loss(
+      vgg_params, condition, image, fake, model=model, form=vgg_form
+    )
+    terms["G_VGG"] = vgg_weight * distance
   g_total = functools.reduce(jnp.add, terms.values())
   return g_total, d_total, {**terms, **d_terms}
 
@@ -390,6 +396,40 @@ def _score_terms(
   return g_terms, d_terms
 
 
+def perceptual_loss(
+  vgg_params: dict,
+  condition: jax.Array,
+  image: jax.Array,
+  fake: jax.Array,
+  *,
+  model: Model,
+  form: str,
+) -> jax.Array:
+  """The distance of pictures from the photo in the layers of VGG19.
+
+  Args:
+    vgg_params: of VGG19.
+    condition: [B, H, W, C] float32.
+    image: [B, H, W, 3] photo in [-1, 1].
+    fake: [B, H, W, k * 3] from G.
+    model: the stage's networks.
+    form: "pix2pixhd" or "crn".
+
+  Returns:
+    A float32 scalar, before its weight.
+  """
+  dtype = model.generator.dtype
+  if form == "crn":
+    masks = crn.with_rest(condition, model.pictures.num_classes)
+    masks = masks[..., : model.pictures.num_classes + 1]
+    return crn_loss.crn_loss(
+      vgg_params, fake, image, masks, pictures=model.drawn, dtype=dtype
+    )
+  of_fake = vgg.vgg_features(vgg_params, fake, dtype)
+  of_real = vgg.vgg_features(vgg_params, image, dtype)
+  return losses.vgg_loss(of_fake, of_real)
+
+
 def bind_losses(model: Model, config: ConfigDict) -> Callable[..., Any]:
   """`stage_losses` with the config's settings."""
   return functools.partial(
@@ -400,6 +440,7 @@ def bind_losses(model: Model, config: ConfigDict) -> Callable[..., Any]:
     l1=config.loss.l1,
     vgg_weight=config.loss.vgg,
     label_mix=config.loss.label_mix,
+    vgg_form=config.loss.vgg_form,
   )
 
 
@@ -475,7 +516,7 @@ def evaluate_step(
   condition, image = model.condition(batch), model.image(batch)
   g_key, loss_key = split_key(root_key(seed) if model.draws else None)
   features = model.features(params, batch)
-  fake = model.generate(params, condition, features, g_key)
+  fake = model.generate_all(params, condition, features, g_key)
   plain = None
   if model.encoder is not None:
     features = model.no_features(batch)
@@ -485,4 +526,4 @@ def evaluate_step(
   _, _, metrics = loss(
     params["D"], condition, image, fake, vgg_params, batch=batch, key=loss_key
   )
-  return fake, plain, metrics
+  return model.first(fake), plain, metrics
