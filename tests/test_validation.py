@@ -84,7 +84,7 @@ def fault(files=True, **changes) -> str:
     ({"loss.gan": "none"},
      "config.loss.feature_matching=10.0 has no effect with loss.gan = 'none'"),
     ({"loss.gan": "none", "loss.feature_matching": 0.0},
-     "config.loss.gan='none' leaves no loss with loss.vgg = 0 and loss.l1 = 0;"),
+     "config.loss.gan='none' leaves no loss with loss.vgg = 0 and loss.l1 = 0"),
     ({"generator.pictures": 9},
      "config.generator.pictures=9 needs generator.kind = 'crn', not 'global'; "
      "say --config.generator.pictures=1, or --config.generator.kind=crn"),
