@@ -127,7 +127,7 @@ def answered(tmp_path):
 
 def run(**flags):
   unset = dict(
-    methods=[], times=["unlimited"], trials=100, sentinels=10, pages=50,
+    methods=[], times=["unlimited"], trials=None, sentinels=None, pages=50,
     study_seed=0, crop=None, outline="", input="", width=400, analyse=[],
     plan=None, overwrite=False,
   )  # fmt: skip
