@@ -24,13 +24,13 @@ def slow_conv(x, kernel, stride, padding):
 
 
 def slow_up_conv(x, kernel):
-  """Spreads every input pixel over a 3x3 window at twice the distance."""
+  """Spreads every input pixel over a window at twice the distance."""
   x, kernel = np.asarray(x), np.asarray(kernel)
-  b, h, w, _ = x.shape
+  (b, h, w, _), k = x.shape, kernel.shape[0]
   y = np.zeros((b, 2 * h + 2, 2 * w + 2, kernel.shape[3]), np.float64)
   for i in range(h):
     for j in range(w):
-      y[:, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3] += np.einsum(
+      y[:, 2 * i : 2 * i + k, 2 * j : 2 * j + k] += np.einsum(
         "bc,klcd->bkld", x[:, i, j], kernel
       )
   return y[:, 1 : 2 * h + 1, 1 : 2 * w + 1]  # One row of padding cut off.
@@ -89,9 +89,11 @@ def test_strided_input_gradient_has_one_value_in_both_forms(
   close(pull(dy)[0], np.asarray(plain(dy)[0]))
 
 
-@pytest.mark.parametrize("height, width", [(4, 6), (5, 3), (1, 1)])
-def test_up_conv_equals_its_definition(height, width):
-  x, kernel = draw(2, height, width, 3), draw(3, 3, 3, 4, seed=1)
+@pytest.mark.parametrize(
+  "height, width, size", [(4, 6, 3), (5, 3, 3), (1, 1, 3), (5, 3, 4), (1, 1, 4)]
+)
+def test_up_conv_equals_its_definition(height, width, size):
+  x, kernel = draw(2, height, width, 3), draw(size, size, 3, 4, seed=1)
   y = up_conv(x, kernel)
   assert y.shape == (2, 2 * height, 2 * width, 4)
   close(y, slow_up_conv(x, kernel))
