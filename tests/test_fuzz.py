@@ -327,8 +327,8 @@ def read_release(folder: pathlib.Path) -> None:
   config, metadata = release.read_metadata(folder)
   stage = config.stages[int(metadata["stage"])]
   has = {"G": True, "E": False, "D": False}
-  table = options.tables_of(config, stage, has)["G"]
-  release.read_network(folder / "G.safetensors", table)
+  shapes = options.shapes_of(config, stage, has)["G"]
+  release.read_network(folder / "G.safetensors", shapes)
 
 
 def read_sums(folder: pathlib.Path) -> None:

@@ -42,16 +42,13 @@ class Saved:
         f"{self.config.ema}); say --weights=live"
       )
     self.weights = weights or ("ema" if structure.get("ema") else "live")
-    has = {net: net in structure["params"] for net in NETS}
-    self.networks = options.networks_of(
-      self.config, self.stage, has["E"], has["D"]
-    )
-    self.tables = options.tables_of(self.config, self.stage, has)
+    self.has = {net: net in structure["params"] for net in NETS}
+    self.shapes = options.shapes_of(self.config, self.stage, self.has)
 
   def read(self, net: str) -> dict[str, Any]:
     """Reads the parameters of "G", "E" or "D", under their usual paths."""
     root = "ema" if net == "G" and self.weights == "ema" else "params"
-    units = sorted({layer.path[0] for layer in self.tables[net]})
+    units = sorted({name.partition(".")[0] for name in self.shapes[net]})
     paths = [f"{root}/{unit}" for unit in units]
     return self.checkpoints.restore_subtree(self.step, paths)[root]
 
@@ -63,19 +60,26 @@ def export(saved: Saved, target: pathlib.Path, which_epoch: str) -> None:
     saved: the checkpoint.
     target: a new or empty folder.
     which_epoch: how the files' names begin.
+
+  Raises:
+    InputError: for networks that the released code does not have.
   """
+  config, stage, has = saved.config, saved.stage, saved.has
+  options.check_released(config)
+  tables = options.tables_of(config, stage, has)
   with whole_folder(target, "--to") as folder:
-    for net, table in saved.tables.items():
+    for net, table in tables.items():
       params = saved.read(net)
       state_dict: dict[str, np.ndarray] = {}
       for layer in table:
         state_dict |= names.to_state_dict([layer], params)
         _drop(params, layer.path)  # One copy of a large network is enough.
       pth.write(folder / f"{which_epoch}_net_{net}.pth", state_dict)
-    said = options.options_of(saved.config, saved.stage, saved.networks)
+    networks = options.networks_of(config, stage, has["E"], has["D"])
+    said = options.options_of(config, stage, networks)
     said |= {"name": target.name, "which_epoch": which_epoch}
     options.write_options(folder / OPTIONS, said)
-  for note in differences(saved.config, saved.stage):
+  for note in differences(config, stage):
     print(f"note: {note}")
   print(f"step {saved.step}, {saved.weights} weights, written to {target}")
 
@@ -117,13 +121,13 @@ def write_release(saved: Saved, target: pathlib.Path) -> None:
   metadata = release.metadata_of(saved.config, saved.info, saved.weights)
   workdir = saved.checkpoints.directory.parent
   with whole_folder(target, "--to") as folder:
-    for net, table in saved.tables.items():
+    for net, shapes in saved.shapes.items():
       path = folder / f"{net}.safetensors"
-      release.write_network(path, table, saved.read(net), metadata)
+      release.write_network(path, shapes, saved.read(net), metadata)
     known = directory.read_classes(workdir, saved.config.num_classes)
     if known:
       write_text(folder / classes.FILE, classes.to_json(known))
-    text = release.card(saved.config, metadata, saved.tables)
+    text = release.card(saved.config, metadata, saved.shapes)
     write_text(folder / release.CARD, text)
     release.write_sums(folder)
   print(f"step {saved.step}, {saved.weights} weights, written to {target}")

@@ -79,11 +79,12 @@ def import_release(folder: pathlib.Path, workdir: pathlib.Path) -> None:
   stage = int(metadata["stage"])
   params: dict[str, Any] = {}
   has = {net: (folder / f"{net}.safetensors").is_file() for net in NETS}
-  tables = options.tables_of(config, config.stages[stage], has)
-  for net, table in tables.items():
+  shapes = options.shapes_of(config, config.stages[stage], has)
+  for net, arrays in shapes.items():
     path = folder / f"{net}.safetensors"
-    params |= release.read_network(path, table)
-    print(f"{path.name}: {counted(len(table), 'convolution')}")
+    params |= release.read_network(path, arrays)
+    count = release.convolutions(arrays)
+    print(f"{path.name}: {counted(count, 'convolution')}")
   write_workdir(workdir, config, stage, params, folder)
 
 

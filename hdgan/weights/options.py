@@ -5,11 +5,13 @@ import math
 import pathlib
 from collections.abc import Iterable, Mapping
 
+import flax.traverse_util
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.config import Field
 from hdgan.errors import InputError, shown
+from hdgan.networks.model import build_model
 from hdgan.outside import LARGEST, read_bytes
 from hdgan.weights.state_dict import (
   DiscriminatorSpec,
@@ -236,3 +238,41 @@ def tables_of(
   specs = (networks.generator, networks.encoder, networks.discriminator)
   pairs = zip(NETS, specs, strict=True)
   return {net: table_of(spec) for net, spec in pairs if spec}
+
+
+def shapes_of(
+  config: ConfigDict, stage: ConfigDict, has: Mapping[str, bool]
+) -> dict[str, dict[str, tuple[int, ...]]]:
+  """All arrays of the networks that exist, of any kind.
+
+  Args:
+    config: of the run, validated.
+    stage: one of its stages.
+    has: whether weights of "E" and "D" exist.
+
+  Returns:
+    By "G", "E", "D" the shapes by names such as "G1.conv_in.kernel".
+  """
+  found: dict[str, dict[str, tuple[int, ...]]] = {net: {} for net in NETS}
+  shapes = build_model(config, stage).shapes()
+  for path, leaf in flax.traverse_util.flatten_dict(shapes).items():
+    found[path[0][0]][".".join(path)] = leaf.shape
+  return {
+    net: arrays
+    for net, arrays in found.items()
+    if arrays and (net == "G" or has[net])
+  }
+
+
+def check_released(config: ConfigDict) -> None:
+  """Refuses networks that the released code does not have.
+
+  Raises:
+    InputError: naming the field.
+  """
+  for field, kind in (("generator", "global"), ("discriminator", "multiscale")):
+    if config[field].kind != kind:
+      raise InputError(
+        f"{field}.kind = {config[field].kind!r}: the released code has no such "
+        "network; `python -m hdgan.convert release` writes it for hdgan"
+      )

@@ -23,7 +23,6 @@ from hdgan.errors import InputError, counted, shown
 from hdgan.runs import manifest
 from hdgan.validation import validate
 from hdgan.weights import recognise
-from hdgan.weights.state_dict import Layer
 from hdgan.whole_files import share
 
 SUMS = "SHA256SUMS"
@@ -31,15 +30,17 @@ CARD = "MODEL_CARD.md"
 FORMAT = "hdgan 1"
 
 
-def _names(layer: Layer) -> dict[str, tuple[int, ...]]:
-  """Names and shapes of a layer's arrays in a file of ours."""
-  name = ".".join(layer.path)
-  return {f"{name}.kernel": layer.kernel, f"{name}.bias": layer.kernel[3:]}
+Shapes = Mapping[str, tuple[int, ...]]
+
+
+def convolutions(shapes: Shapes) -> int:
+  """How many convolutions a network's arrays are of."""
+  return sum(name.endswith(".kernel") for name in shapes)
 
 
 def write_network(
   path: pathlib.Path,
-  table: list[Layer],
+  shapes: Shapes,
   params: Mapping[str, Any],
   metadata: Mapping[str, str],
 ) -> None:
@@ -47,18 +48,16 @@ def write_network(
 
   Args:
     path: of a new file.
-    table: the network's layers.
-    params: with kernels [k, k, C, D] and biases [D] at the layers' paths.
+    shapes: of its arrays, by names such as "G1.conv_in.kernel".
+    params: nested, with the arrays at these names' parts.
     metadata: config, stage and the like.
   """
   arrays = {}
-  for layer in table:
+  for name in shapes:
     leaf: Any = params
-    for key in layer.path:
+    for key in name.split("."):
       leaf = leaf[key]
-    for name in _names(layer):
-      array = np.asarray(leaf[name.rpartition(".")[2]], np.float32)
-      arrays[name] = np.ascontiguousarray(array)
+    arrays[name] = np.ascontiguousarray(np.asarray(leaf, np.float32))
   save_arrays(path, arrays, metadata)
 
 
@@ -110,7 +109,7 @@ def write_sums(folder: pathlib.Path) -> None:
 def card(
   config: ConfigDict,
   metadata: Mapping[str, str],
-  tables: Mapping[str, list[Layer]],
+  networks: Mapping[str, Shapes],
 ) -> str:
   """Describes the model in Markdown, from what is known and nothing else."""
   stage = config.stages[int(metadata["stage"])]
@@ -122,9 +121,10 @@ def card(
       f"{low} to {high}"
     )
   rows = []
-  for name, table in tables.items():
-    total = sum(math.prod(s) for x in table for s in _names(x).values())
-    rows.append(f"| {name}.safetensors | {len(table)} | {total:,} |")
+  for name, shapes in networks.items():
+    total = sum(math.prod(shape) for shape in shapes.values())
+    count = convolutions(shapes)
+    rows.append(f"| {name}.safetensors | {count} | {total:,} |")
   height, width = stage.size
   lines = [
     "# A pix2pixHD model in hdgan's format",
@@ -225,22 +225,22 @@ def _unreadable(path: pathlib.Path, error: Exception) -> InputError:
   return InputError(f"{path}: not a release's ({why}); copy it again")
 
 
-def read_network(path: pathlib.Path, table: list[Layer]) -> dict[str, Any]:
+def read_network(path: pathlib.Path, shapes: Shapes) -> dict[str, Any]:
   """Reads one network.
 
   Args:
     path: of its safetensors file.
-    table: the layers that its config asks for.
+    shapes: of the arrays that its config asks for, by name.
 
   Returns:
-    A nested dict of kernels [k, k, C, D] and biases [D], float32.
+    A nested dict of kernels [k, k, C, D], biases [D] and the like, float32.
 
   Raises:
     InputError: if names or shapes are not the config's, or numbers are not
       finite or of another dtype than float32.
   """
   params: dict[str, Any] = {}
-  expected = {k: s for layer in table for k, s in _names(layer).items()}
+  expected = dict(shapes)
   try:
     with safetensors.safe_open(path, "numpy") as file:
       # Only shapes: nothing is read before they are known to fit.

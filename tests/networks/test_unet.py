@@ -64,7 +64,7 @@ class Twin:
     act = self.torch.nn.functional
     # Ours are [k, k, in, out].
     order = (2, 3, 0, 1) if up else (3, 2, 0, 1)
-    weight = self.arrays[f"{name}/kernel"].permute(*order)
+    weight = self.arrays[f"{name}/kernel"].permute(*order).contiguous()
     layer = act.conv_transpose2d if up else act.conv2d
     bias = self.arrays.get(f"{name}/bias")
     return layer(x, weight, bias, stride=stride, padding=1)

@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from tiny import assert_bits, save_run, tiny_config
 
 from configs import smoke
 from hdgan import convert
@@ -146,3 +147,30 @@ def test_differences_are_noted():
   notes = exporting.differences(config, config.stages[-1])
   assert len(notes) == 3
   assert "ignore_label = 2" in notes[0] and "(32, 64)" in notes[1]
+
+
+def test_networks_that_the_released_code_has_not(tmp_path, capsys):
+  """They go into a release and come back, but not to the released code."""
+  fields = {
+    "generator.kind": "unet", "generator.downsamples": 2,
+    "generator.blocks": 9, "generator.enhancer_blocks": 3,
+    "discriminator.kind": "pix2pix", "ema": 0.0,
+    "encoder.enabled": False,
+    **{f"stages[{i}].{k}": v for i in range(3) for k, v in
+       {"enhancers": 0, "scales": 1, "trainable": ("G1",)}.items()},
+  }  # fmt: skip
+  work, release, back = (tmp_path / name for name in "WRB")
+  params = save_run(work, tiny_config(**fields))
+  refused = ["export", f"--workdir={work}", f"--to={tmp_path / 'X'}"]
+  assert convert.main(refused) == 2
+  line = capsys.readouterr().err
+  assert (
+    "generator.kind = 'unet': the released code has no such network" in line
+  )
+  assert not (tmp_path / "X").exists()
+  for words in (
+    ["release", f"--workdir={work}", f"--to={release}"],
+    ["import", f"--from={release}", f"--workdir={back}"],
+  ):
+    assert convert.main(words) == 0
+  assert_bits(directory.load_params(back), params)

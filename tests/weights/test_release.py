@@ -17,6 +17,18 @@ from hdgan.weights.state_dict import GeneratorSpec, generator_table
 
 SPEC = GeneratorSpec(4, 3, 4, 1, 1)
 TABLE = generator_table(SPEC)
+
+
+def shapes_of(table):
+  leaves = (("kernel", slice(None)), ("bias", slice(3, None)))
+  return {
+    f"{'.'.join(layer.path)}.{leaf}": layer.kernel[part]
+    for layer in table
+    for leaf, part in leaves
+  }
+
+
+SHAPES = shapes_of(TABLE)
 INFO = {"stage": 0, "step": 12}
 
 
@@ -41,9 +53,9 @@ def folder(tmp_path):
     node["kernel"] = rng.standard_normal(layer.kernel).astype(np.float32)
     node["bias"] = rng.standard_normal(layer.kernel[3]).astype(np.float32)
   metadata = release.metadata_of(config(), INFO, "live")
-  release.write_network(path / "G.safetensors", TABLE, params, metadata)
+  release.write_network(path / "G.safetensors", SHAPES, params, metadata)
   (path / release.CARD).write_text(
-    release.card(config(), metadata, {"G": TABLE})
+    release.card(config(), metadata, {"G": SHAPES})
   )
   release.write_sums(path)
   return path, params
@@ -51,7 +63,7 @@ def folder(tmp_path):
 
 def test_networks_are_read_as_they_were_written(folder):
   path, params = folder
-  found = release.read_network(path / "G.safetensors", TABLE)
+  found = release.read_network(path / "G.safetensors", SHAPES)
   for layer in TABLE:
     net, *names = layer.path
     a, b = found[net], params[net]
@@ -98,7 +110,7 @@ def test_numbers_that_no_training_gives(folder, spoil):
   arrays[name] = spoil(arrays[name])
   release.save_arrays(path, arrays)
   with pytest.raises(InputError, match=f"{name} .* finite float32 numbers"):
-    release.read_network(path, TABLE)
+    release.read_network(path, SHAPES)
 
 
 def test_sums_are_in_the_common_format(folder):
@@ -192,12 +204,12 @@ def test_a_damaged_network_is_named(folder):
   path = folder[0] / "E.safetensors"
   path.write_bytes(b"\xff" * 40)
   with pytest.raises(InputError, match="E.safetensors: not a release's"):
-    release.read_network(path, TABLE)
+    release.read_network(path, SHAPES)
 
 
 def test_other_networks_than_the_config(folder):
   wider = generator_table(GeneratorSpec(4, 3, 8, 1, 1))
   with pytest.raises(InputError) as error:
-    release.read_network(folder[0] / "G.safetensors", wider)
+    release.read_network(folder[0] / "G.safetensors", shapes_of(wider))
   first = str(error.value).splitlines()[0]
   assert "[7, 7, 4, 4]" in first and "[7, 7, 4, 8]" in first
