@@ -30,7 +30,7 @@ from hdgan.evaluation.study.plan import (
   Trial,
   write_plan,
 )
-from hdgan.evaluation.study.regions import Region, draw_outlines, scaled_numbers
+from hdgan.evaluation.study.regions import Region, draw_outlines
 from hdgan.evaluation.study.trial_page import make_page
 from hdgan.whole_files import whole_folder
 
@@ -148,16 +148,11 @@ def _encode(
   stems, data = tuple(methods.sizes), {}
   tell = progress_line("encoding pictures")
   for number, stem in enumerate(stems):
-    box, objects = region.boxes.get(stem), None
     own = sorted(shown for shown in used if shown[1] == number)
-    if own and region.outlines is not None:
-      objects = scaled_numbers(
-        region.outlines.objects(stem), methods.sizes[stem]
-      )
-      objects = stimuli.cut(objects, box)
+    objects = region.objects(stem, methods.sizes[stem]) if own else None
     for shown in own:
       path = methods.paths[methods.names[shown[0]]][stem]
-      picture = stimuli.fitted(stimuli.cut(read_rgb(path), box), width)
+      picture = stimuli.fitted(region.cut(read_rgb(path), stem), width)
       if shown[2]:
         picture = stimuli.blurred(picture)
       if objects is not None:

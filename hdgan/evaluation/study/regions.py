@@ -21,6 +21,81 @@ from hdgan.outside import read_json
 
 Box = tuple[int, int, int, int]  # Left, top, width, height in pixels.
 
+LEAST_AREA = 1e-3  # Share of the picture; smaller objects get no outline.
+_BRIGHT, _DARK = (255, 221, 0), (0, 0, 0)
+_THICKNESS = 250  # The picture's width by that of the outline.
+
+
+@dataclasses.dataclass(frozen=True)
+class Outlines:
+  """The objects of one class in the maps of a folder.
+
+  Attributes:
+    label: id of the class.
+    examples: maps by stem.
+  """
+
+  label: int
+  examples: Mapping[str, ExampleFiles]
+
+  def objects(self, stem: str, size: tuple[int, int]) -> np.ndarray:
+    """Numbers the objects that are large enough, at the size of a picture.
+
+    Objects are told apart by the instance map; without one, all pixels of the
+    class are one object.
+
+    Args:
+      stem: of the map.
+      size: (H, W) of the picture, which must show the whole map.
+
+    Returns:
+      [H, W] int32, 0 where there is none.
+
+    Raises:
+      InputError: for maps that cannot be read, or of other shapes.
+    """
+    example = self.examples[stem]
+    label = _ids(example.label)
+    ids = label if example.instance is None else _ids(example.instance)
+    (height, width), (h, w) = size, label.shape
+    # A pixel of rounding is no other shape.
+    if abs(height * w - width * h) > max(height, width, h, w):
+      raise InputError(
+        f"{visible(stem)}: the picture is {width}x{height}, its map {w}x{h}; "
+        "a picture must show the whole map"
+      )
+    if ids.shape != label.shape:
+      raise InputError(
+        f"{visible(stem)}: the instance map is {ids.shape[1]}x{ids.shape[0]}, "
+        f"the label map {w}x{h}; they must be of one size"
+      )
+    return _scaled(_numbers(ids, label == self.label), size)
+
+
+def _ids(part: Part) -> np.ndarray:
+  """A map [H, W] int32."""
+  data = files.checked(part.read(), part.name)
+  return files.as_int32(files.read_map(data, part.name), part.name)
+
+
+def _numbers(ids: np.ndarray, inside: np.ndarray) -> np.ndarray:
+  """Objects [H, W] by 1, 2, ... in the order of ids, 0 for small ones."""
+  found, inverse, counts = np.unique(
+    ids[inside], return_inverse=True, return_counts=True
+  )
+  large = counts >= LEAST_AREA * ids.size
+  order = np.where(large, np.cumsum(large), 0).astype(np.int32)
+  numbers = np.zeros(ids.shape, np.int32)
+  if len(found):
+    numbers[inside] = order[inverse]
+  return numbers
+
+
+def _scaled(numbers: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+  """Brings [h, w] int32 to (H, W), each pixel the nearest one's number."""
+  image = Image.fromarray(numbers)
+  return np.asarray(image.resize(size[::-1], Image.Resampling.NEAREST))
+
 
 @dataclasses.dataclass(frozen=True)
 class Region:
@@ -32,12 +107,62 @@ class Region:
   """
 
   boxes: Mapping[str, Box] = dataclasses.field(default_factory=dict)
-  outlines: "Outlines | None" = None
+  outlines: Outlines | None = None
+
+  def cut(self, array: np.ndarray, stem: str) -> np.ndarray:
+    """The part of an array [H, W, ...] within the box of a stem."""
+    if stem not in self.boxes:
+      return array
+    left, top, width, height = self.boxes[stem]
+    return array[top : top + height, left : left + width]
+
+  def objects(self, stem: str, size: tuple[int, int]) -> np.ndarray | None:
+    """What to outline in a picture (H, W) once it is cut, or None."""
+    if self.outlines is None:
+      return None
+    return self.cut(self.outlines.objects(stem, size), stem)
 
 
-LEAST_AREA = 1e-3  # Share of the picture; smaller objects get no outline.
-_BRIGHT, _DARK = (255, 221, 0), (0, 0, 0)
-_THICKNESS = 250  # The picture's width by that of the outline.
+def find_region(
+  methods: Methods, crop: pathlib.Path | None, outline: str, maps: str
+) -> tuple[Methods, Region]:
+  """What the flags say of regions, and the pictures that have one.
+
+  Args:
+    methods: all pictures.
+    crop: of `--crop`, or None.
+    outline: of `--outline`, or ''.
+    maps: of `--input`, or ''.
+
+  Raises:
+    InputError: for regions that do not fit, or where there is none.
+  """
+  if bool(outline) != bool(maps):
+    raise InputError(
+      "--outline=CLASS and --input=FOLDER, of label maps, go together"
+    )
+  boxes: dict[str, Box] = {}
+  if crop is not None:
+    boxes = read_boxes(crop, methods.sizes)
+    methods = methods.only(list(boxes))
+  region = Region(boxes)
+  if outline:
+    source = pathlib.Path(maps).expanduser()
+    outlines = open_outlines(outline, source, list(methods.sizes))
+    region = Region(boxes, outlines)
+    methods = methods.only(
+      [
+        s
+        for s, size in methods.sizes.items()
+        if np.any(region.objects(s, size))
+      ]
+    )
+  if not methods.sizes:
+    raise InputError(
+      f"--outline={outline}: no map has an object of that class of at least "
+      f"{LEAST_AREA:.1%} of the picture; name another class"
+    )
+  return methods, region
 
 
 def read_boxes(
@@ -84,92 +209,6 @@ def read_boxes(
     faults.append(f"--crop={visible(str(path))}: holds no box; add one a stem")
   raise_faults(faults)
   return {stem: tuple(box) for stem, box in boxes.items()}
-
-
-def find_region(
-  methods: Methods, crop: pathlib.Path | None, outline: str, maps: str
-) -> tuple[Methods, Region]:
-  """What the flags say of regions, and the pictures that have one.
-
-  Args:
-    methods: all pictures.
-    crop: of `--crop`, or None.
-    outline: of `--outline`, or ''.
-    maps: of `--input`, or ''.
-
-  Raises:
-    InputError: for regions that do not fit, or where there is none.
-  """
-  if bool(outline) != bool(maps):
-    raise InputError(
-      "--outline=CLASS and --input=FOLDER, of label maps, go together"
-    )
-  boxes: dict[str, Box] = {}
-  if crop is not None:
-    boxes = read_boxes(crop, methods.sizes)
-    methods = methods.only(list(boxes))
-  if not outline:
-    return methods, Region(boxes)
-  stems = list(methods.sizes)
-  outlines = open_outlines(outline, pathlib.Path(maps).expanduser(), stems)
-  kept = outlines.stems(stems)
-  if not kept:
-    raise InputError(
-      f"--outline={outline}: no map has an object of that class of at least "
-      f"{LEAST_AREA:.1%} of the picture; name another class"
-    )
-  return methods.only(kept), Region(boxes, outlines)
-
-
-@dataclasses.dataclass(frozen=True)
-class Outlines:
-  """The objects of one class in the maps of a folder.
-
-  Attributes:
-    label: id of the class.
-    examples: maps by stem.
-  """
-
-  label: int
-  examples: Mapping[str, ExampleFiles]
-
-  def objects(self, stem: str) -> np.ndarray:
-    """Numbers the objects that are large enough: [H, W] int32, 0 elsewhere.
-
-    Objects are told apart by the instance map; without one, all pixels of the
-    class are one object.
-
-    Raises:
-      InputError: for maps that cannot be read or differ in size.
-    """
-    example = self.examples[stem]
-    label = _ids(example.label)
-    ids = label if example.instance is None else _ids(example.instance)
-    if ids.shape != label.shape:
-      raise InputError(
-        f"{stem}: the instance map is {ids.shape[1]}x{ids.shape[0]}, the label "
-        f"map {label.shape[1]}x{label.shape[0]}; they must be of one size"
-      )
-    inside = label == self.label
-    numbers = np.zeros(label.shape, np.int32)
-    found, inverse, counts = np.unique(
-      ids[inside], return_inverse=True, return_counts=True
-    )
-    large = counts >= LEAST_AREA * label.size
-    order = np.where(large, np.cumsum(large), 0).astype(np.int32)
-    if len(found):
-      numbers[inside] = order[inverse]
-    return numbers
-
-  def stems(self, stems: Sequence[str]) -> list[str]:
-    """Those stems in whose maps there is something to outline."""
-    return [s for s in stems if s in self.examples and self.objects(s).any()]
-
-
-def _ids(part: Part) -> np.ndarray:
-  """A map [H, W] int32."""
-  data = files.checked(part.read(), part.name)
-  return files.as_int32(files.read_map(data, part.name), part.name)
 
 
 def open_outlines(
@@ -225,12 +264,6 @@ def open_outlines(
   )
 
 
-def scaled_numbers(numbers: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-  """Brings [h, w] int32 to (H, W), each pixel the nearest one's number."""
-  image = Image.fromarray(numbers)
-  return np.asarray(image.resize(size[::-1], Image.Resampling.NEAREST))
-
-
 def draw_outlines(picture: np.ndarray, objects: np.ndarray) -> np.ndarray:
   """Draws a line around each object, between touching ones on one of them.
 
@@ -243,7 +276,7 @@ def draw_outlines(picture: np.ndarray, objects: np.ndarray) -> np.ndarray:
     [H, W, 3] uint8.
   """
   height, width = picture.shape[:2]
-  numbers = scaled_numbers(objects, (height, width))
+  numbers = _scaled(objects, (height, width))
   line = max(1, round(width / _THICKNESS))
   near = ndimage.maximum_filter(numbers, 2 * line + 1)
   around = ndimage.maximum_filter(near, 2 * line + 1) > 0

@@ -6,19 +6,9 @@ import io
 import numpy as np
 from PIL import Image, ImageFilter
 
-from hdgan.evaluation.study.regions import Box
-
 SHARPEST = 2  # Pixels of a published picture per CSS pixel, at the most.
 QUALITY = 95  # Of JPEG, with colours at full resolution.
 _BLUR = 24  # The width of a picture by the deviation of a sentinel's blur.
-
-
-def cut(picture: np.ndarray, box: Box | None) -> np.ndarray:
-  """The part of an array [H, W, ...] within a box; all of it for None."""
-  if box is None:
-    return picture
-  left, top, width, height = box
-  return picture[top : top + height, left : left + width]
 
 
 def fitted(picture: np.ndarray, width: int) -> np.ndarray:

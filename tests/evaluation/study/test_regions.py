@@ -65,18 +65,22 @@ def maps(tmp_path):
 @pytest.mark.parametrize("klass", ["car", "1"])
 def test_objects_of_a_class_are_found(maps, klass):
   found = regions.open_outlines(klass, maps, ["a", "b"])
-  numbers = found.objects("a")
+  numbers = found.objects("a", (40, 60))
   want = np.zeros((40, 60), int)
   want[10:20, 5:15], want[10:20, 15:25] = 1, 2
   np.testing.assert_array_equal(numbers, want)
-  assert found.stems(["a", "b"]) == ["a"]
+  assert not found.objects("b", (40, 60)).any()
+  # A picture of half the size has every second pixel of the map.
+  np.testing.assert_array_equal(found.objects("a", (20, 30)), want[1::2, 1::2])
+  with pytest.raises(InputError, match="a: the picture is 60x20, its map 60x4"):
+    found.objects("a", (20, 60))
 
 
 def test_without_an_instance_map_the_class_is_one_object(maps):
   for path in (maps.parent / "val_inst").iterdir():
     path.unlink()
   (maps.parent / "val_inst").rmdir()
-  numbers = regions.open_outlines("car", maps, ["a"]).objects("a")
+  numbers = regions.open_outlines("car", maps, ["a"]).objects("a", (40, 60))
   assert numbers[15, 6] == numbers[15, 24] == 1
 
 
@@ -120,6 +124,7 @@ def test_the_flags_choose_pictures_with_a_region(maps, tmp_path):
   path.write_text('{"b": [0, 0, 5, 5]}')
   kept, region = regions.find_region(found, path, "", "")
   assert list(kept.sizes) == ["b"] and region.outlines is None
+  path.write_text('{"a": [0, 0, 4, 4], "b": [0, 0, 5, 5]}')
   with pytest.raises(InputError, match="no map has an object of that class"):
     regions.find_region(found, path, "car", str(maps))
   for outline, source in (("car", ""), ("", str(maps))):

@@ -270,9 +270,21 @@ def test_what_is_seen_when(guests, study):
       .observe(stage, {attributes: true});
   })""")
   guest.begin(f"{url}?page=0&participant=ben")
-  for _ in plan.pages[0]:
+  guest.answer("f")
+  # Another tab covers the page during the second trial.
+  guest.page.locator("#choose-left:enabled").wait_for()
+  guest.page.evaluate("""() => {
+    const covered = (value) => {
+      Object.defineProperty(document, "hidden", {value, configurable: true});
+      document.dispatchEvent(new Event("visibilitychange"));
+    };
+    covered(true);
+    covered(false);
+  }""")
+  for _ in plan.pages[0][1:]:
     guest.answer("f")
-  guest.csv()
+  rows = list(csv.DictReader(io.StringIO(guest.csv())))
+  assert [row["hidden_tab"] for row in rows] == list("010000")
   want = [
     state
     for trial in plan.pages[0]
