@@ -238,7 +238,7 @@ def pictures_of(
   count = min(SHOWN, len(inputs.names))
   chosen = [inputs[i * len(inputs.names) // count] for i in range(count)]
   names, rows = [], []
-  for pair in pairs_of(renderer, chosen, styles):
+  for pair in pairs_of(renderer, chosen, [styles]):
     label = pictures.label_picture(pair.label, colors, spec.label_range)
     row = {"map": label, variant: pair.made}
     if pair.real is not None:

@@ -29,12 +29,23 @@ def run(
   size: str,
   segmenter: list[str],
   score_at: str,
+  features: list[str],
+  lpips: str,
+  draws: int,
   overwrite: bool,
   **style_flags: Any,
 ) -> None:
   """Runs `--mode=evaluate`, its flags by name."""
-  options = Options(segmenter=tuple(segmenter), score_at=score_at)
+  options = Options(
+    segmenter=tuple(segmenter), score_at=score_at, features=tuple(features),
+    lpips=lpips, draws=draws,
+  )  # fmt: skip
   if pictures is not None:
+    if draws:
+      raise InputError(
+        f"--draws={draws} has no effect with --pictures, which holds one "
+        "picture of each map; leave it out"
+      )
     if config is None:
       raise InputError(
         "--pictures needs --config=FILE and --config.data.root=FOLDER, which "

@@ -166,6 +166,13 @@ flags.DEFINE_list(
   "segmenter", [], "What labels pictures and photos: labels:DIR, several by "
   "commas.",
 )  # fmt: skip
+flags.DEFINE_list(
+  "features", [], "Features whose distances are told; several by commas."
+)
+flags.DEFINE_string("lpips", "", "Weights of LPIPS, by hdgan.convert lpips.")
+flags.DEFINE_integer(
+  "draws", 0, "Pictures of each map in styles drawn anew, for their diversity."
+)
 flags.DEFINE_enum(
   "score_at", "image", ["image", "label"],
   help="Compare classes at the picture's size, or at the map's own.",

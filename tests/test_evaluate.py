@@ -122,3 +122,23 @@ def test_a_run_by_predicted_labels(predicted):
   before = path.read_bytes()
   assert command(*words, "--overwrite")[0] == 0
   assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+  "words, said",
+  [
+    ((), "--mode=evaluate has nothing to measure; say --segmenter=own, "),
+    (("--draws=2",), "--draws=2 has no effect without --lpips=FILE"),
+    (("--draws=1", "--lpips=a"), "--draws=1: two pictures at least can be co"),
+    (("--pictures=a", "--draws=2"), "--draws=2 has no effect with --pictures"),
+    (("--pictures=a",), "--pictures=a: there is no such folder"),
+    (("--segmenter=onn:x",), "--segmenter=onn:x: there is no such kind; "),
+  ],
+)
+def test_bad_questions(predicted, words, said):
+  folder, _ = predicted
+  flags = [f"--workdir={folder / 'run'}", "--input=val"]
+  if words == ("--pictures=a",):
+    words = (*words, "--segmenter=labels:" + str(folder / "labels"))
+  status, line = command("--mode=evaluate", *flags, *words)
+  assert status == 2 and said in line

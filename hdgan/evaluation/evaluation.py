@@ -16,8 +16,11 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets.transforms import Size
 from hdgan.errors import InputError, near_names
+from hdgan.evaluation.distances import Distances
+from hdgan.evaluation.features import open_features
 from hdgan.evaluation.measure import Measure, Pair
 from hdgan.evaluation.onnx_segmenter import OnnxSegmenter
+from hdgan.evaluation.perceptual import Diversity, Lpips, Perceptual
 from hdgan.evaluation.predicted_labels import PredictedLabels
 from hdgan.evaluation.segmentation import Segmentation, Segmenter
 from hdgan.styles.bank import class_names
@@ -34,10 +37,17 @@ class Options:
     segmenter: "labels:DIR", "onnx:FILE", any number.
     score_at: "image" brings maps to a picture's size, "label" predictions to
       the map's own.
+    features: files of features whose distances are told, see `open_features`.
+    lpips: a file of weights; '' leaves LPIPS out.
+    draws: pictures of each map in styles drawn anew, whose LPIPS among one
+      another is the diversity; 0 leaves it out.
   """
 
   segmenter: tuple[str, ...] = ()
   score_at: str = "image"
+  features: tuple[str, ...] = ()
+  lpips: str = ""
+  draws: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +84,8 @@ class Data:
 def while_training(config: ConfigDict) -> Options:
   """What a training measures of itself (config.evaluate_every)."""
   own = ("own",) if config.num_classes else ()
-  return Options(segmenter=own)
+  features = config.evaluate_features
+  return Options(segmenter=own, features=(features,) if features else ())
 
 
 def open_measures(options: Options, data: Data) -> list[Measure]:
@@ -83,11 +94,35 @@ def open_measures(options: Options, data: Data) -> list[Measure]:
   Raises:
     InputError: for what is missing or does not fit the data.
   """
-  return [
+  measures: list[Measure] = [
     Segmentation(segmenter, data.names, void=data.void)
     for spec in options.segmenter
     for segmenter in open_segmenter(spec, data)
   ]
+  measures += [
+    Distances(open_features(spec), reference=data.split)
+    for spec in options.features
+  ]
+  if options.draws and not options.lpips:
+    raise InputError(
+      f"--draws={options.draws} has no effect without --lpips=FILE, which "
+      "tells how far pictures are from one another"
+    )
+  if options.draws == 1 or options.draws < 0:
+    raise InputError(
+      f"--draws={options.draws}: two pictures at least can be compared; say "
+      "--draws=2"
+    )
+  if options.lpips:
+    lpips = Lpips(options.lpips)
+    measures.append(Perceptual(lpips))
+    measures += [Diversity(lpips)] if options.draws else []
+  if not measures:
+    raise InputError(
+      "--mode=evaluate has nothing to measure; say --segmenter=own, "
+      "--features=FILE or --lpips=FILE"
+    )
+  return measures
 
 
 def open_segmenter(spec: str, data: Data) -> list[Segmenter]:

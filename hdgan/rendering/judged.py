@@ -2,15 +2,18 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan.datasets import pipeline
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects
+from hdgan.errors import InputError
 from hdgan.evaluation import evaluation
+from hdgan.evaluation.distances import check_count
 from hdgan.evaluation.evaluation import Data, Options
 from hdgan.evaluation.measure import Pair
 from hdgan.rendering import outputs
@@ -85,7 +88,9 @@ def judge(
   split = pathlib.Path(source).name
   data = Data(config, classes, split=split, sizes=inputs.sizes)
   measures = evaluation.open_measures(options, data)
-  chosen = StyleSource(renderer, styles, inputs.names, size=size)
+  if options.features:
+    check_count(len(inputs), "made")
+  chosen = style_sources(renderer, inputs, styles, size, options.draws)
   own = None
   if options.score_at == "label":
     own = dataclasses.replace(inputs, own_size=True)
@@ -99,35 +104,69 @@ def judge(
   )
 
 
+def style_sources(
+  renderer: Renderer,
+  inputs: SynthesisInputs,
+  styles: StyleOptions,
+  size: str,
+  draws: int,
+) -> list[StyleSource]:
+  """Styles of the picture that is scored, then of the further draws.
+
+  Raises:
+    InputError: for draws without a style bank, or bad style flags.
+  """
+  if draws and renderer.bank is None:
+    raise InputError(
+      f"--draws={draws} draws from a style bank, which {renderer.workdir} does "
+      "not hold; leave it out"
+    )
+  first = styles.style_seed or 0
+  several = [styles] + [
+    dataclasses.replace(styles, style_seed=first + 1 + i, styles="")
+    for i in range(draws)
+  ]
+  return [
+    StyleSource(renderer, one, inputs.names, size=size) for one in several
+  ]
+
+
 def pairs_of(
   renderer: Renderer,
   inputs: Iterable[dict[str, Any]],
-  styles: StyleSource,
+  styles: Sequence[StyleSource],
   own: SynthesisInputs | None = None,
 ) -> Iterator[Pair]:
-  """Makes the picture of every map.
+  """Makes the pictures of every map.
 
   Args:
     renderer: of the run.
     inputs: the maps as they are rendered.
-    styles: of their objects.
+    styles: of the picture that is scored, then of the further draws.
     own: the maps at their own size, where classes are compared there.
 
   Yields:
     A pair per map, in order.
   """
   for i, example in enumerate(inputs):
-    maps = example["label"], example["instance"]
-    if renderer.channels:
-      objects, rows = dense_objects(*maps)
-      choice = styles.choose(example["name"], rows)
-      fake = renderer(*maps, objects, choice.table)
-    else:
-      fake = renderer(*maps)
+    made, *draws = (_picture(renderer, example, one) for one in styles)
     real = example["image"]
     yield Pair(
       example["name"],
       example["label"] if own is None else own[i]["label"],
-      made=pictures.to_uint8(fake),
+      made=made,
       real=None if real is None else outputs.photo_picture(renderer, real),
+      draws=tuple(draws),
     )
+
+
+def _picture(
+  renderer: Renderer, example: Mapping[str, Any], styles: StyleSource
+) -> np.ndarray:
+  """[H, W, C] uint8 of a map, in its styles where the model has any."""
+  maps = example["label"], example["instance"]
+  if not renderer.channels:
+    return pictures.to_uint8(renderer(*maps))
+  objects, rows = dense_objects(*maps)
+  table = styles.choose(example["name"], rows).table
+  return pictures.to_uint8(renderer(*maps, objects, table))
