@@ -140,5 +140,5 @@ def test_bad_questions(predicted, words, said):
   flags = [f"--workdir={folder / 'run'}", "--input=val"]
   if words == ("--pictures=a",):
     words = (*words, "--segmenter=labels:" + str(folder / "labels"))
-  status, line = command("--mode=evaluate", *flags, *words)
+  status, _, line = command("--mode=evaluate", *flags, *words)
   assert status == 2 and said in line
