@@ -146,22 +146,25 @@ def is_finished(trial: Trial) -> bool:
   Raises:
     InputError: if another run lies there, or one that cannot go on.
   """
-  free = {field.name for field in config_lib.FIELDS if field.free}
+  config = trial.config
   if (trial.workdir / directory.CONFIG).is_file():
     old = directory.read_config(trial.workdir)
-    for field, was, now in config_lib.differences(old, trial.config):
+    # Places may have changed: a file of weights that lies elsewhere now.
+    config = changed(config, {
+      f.name: config_lib.get(old, f.name) for f in config_lib.FIELDS if f.local
+    })  # fmt: skip
+    free = {field.name for field in config_lib.FIELDS if field.free}
+    for field, was, now in config_lib.differences(old, config):
       if field not in free:
         raise InputError(
           f"{trial.workdir} holds a run with {field} = {was!r}, this ablation "
           f"asks for {now!r}; name another --workdir, or move that run away"
         )
-  info = directory.resume_point(trial.workdir, trial.config)
+  info = directory.resume_point(trial.workdir, config)
   if info is None:
     return False
-  plans = schedule.plan_stages(
-    trial.config, info["images"], info["max_instances"]
-  )
+  plans = schedule.plan_stages(config, info["images"], info["max_instances"])
   styled = (trial.workdir / bank.FILE).is_file()
   return info["step"] >= plans[-1].end and (
-    styled or not trial.config.encoder.enabled
+    styled or not config.encoder.enabled
   )
