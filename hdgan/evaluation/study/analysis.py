@@ -95,12 +95,12 @@ def excluded(answers: Iterable[Answer], rule: Rule) -> dict[str, str]:
   out = {}
   for participant, own in by_participant.items():
     wrong = sum(a.correct is False for a in own if not a.mistimed(rule))
-    median = medians.median(answer.rt_ms for answer in own)
+    median = medians.median(answer.seen_ms for answer in own)
     whys = []
     if wrong > rule.most_sentinels_wrong:
       whys.append(f"{counted(wrong, 'sentinel')} wrong")
     if median < rule.least_median_rt_ms:
-      whys.append(f"median answer after {median:.0f} ms")
+      whys.append(f"median answer {median:.0f} ms after the pictures")
     if whys:
       out[participant] = ", ".join(whys)
   return out

@@ -232,9 +232,9 @@ def _method(analysis: Mapping[str, Any]) -> str:
     "participants or pictures differ.",
     "Left out is who answered more than "
     f"{counted(rule['most_sentinels_wrong'], 'sentinel')} wrong or whose "
-    f"median answer came in less than {rule['least_median_rt_ms']:g} ms. "
-    "With limited times, trials that were shown for a time that is off by "
-    f"more than {rule['most_frames_off']:g} frames, or in a hidden tab, are "
-    "left out.",
+    f"median answer came within {rule['least_median_rt_ms']:g} ms of the "
+    "pictures. With limited times, trials that were shown for a time that is "
+    f"off by more than {rule['most_frames_off']:g} frames, or in a hidden tab, "
+    "are left out.",
   ]
   return "\n".join(f"<p>{_text(line)}</p>" for line in lines)

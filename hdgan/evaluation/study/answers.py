@@ -46,7 +46,7 @@ class Answer(NamedTuple):
     shown_ms: how long they were.
     frame_ms: between two pictures of the screen.
     hidden: whether the tab was hidden meanwhile.
-    rt_ms: from the pictures to the answer.
+    rt_ms: from the moment that an answer was possible to the answer.
   """
 
   participant: str
@@ -68,6 +68,11 @@ class Answer(NamedTuple):
   def chosen(self) -> str:
     """The method that was preferred."""
     return self.left if self.choice == "left" else self.right
+
+  @property
+  def seen_ms(self) -> float:
+    """From the pictures to the answer, which may come once they are gone."""
+    return self.rt_ms + (self.shown_ms if self.time_ms else 0)
 
   def mistimed(self, rule: Rule) -> bool:
     """Whether a limited time was not kept, or nobody looked."""

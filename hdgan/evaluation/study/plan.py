@@ -50,7 +50,8 @@ class Rule:
 
   Attributes:
     most_sentinels_wrong: more wrong sentinels than these leave one out.
-    least_median_rt_ms: so does a median time to answer below this.
+    least_median_rt_ms: so does a median answer that comes sooner after the
+      pictures came; where they are gone by then, their time counts too.
     most_frames_off: trials whose time was wrong by more are left out.
   """
 

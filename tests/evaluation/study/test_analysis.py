@@ -90,8 +90,8 @@ def test_a_small_study_by_hand():
   [
     (1, 300, None),
     (2, 900, "2 sentinels wrong"),
-    (0, 299, "median answer after 299 ms"),
-    (3, 100, "3 sentinels wrong, median answer after 100 ms"),
+    (0, 299, "median answer 299 ms after the pictures"),
+    (3, 100, "3 sentinels wrong, median answer 100 ms after the pictures"),
   ],
 )
 def test_the_rule_of_the_plan(wrong, rt, why):
@@ -108,6 +108,14 @@ def test_the_rule_of_the_plan(wrong, rt, why):
   assert found["all"]["participants"] == 3
   assert found["all"]["judgements"] == 3
   assert found["kept"]["judgements"] == (2 if why else 3)
+
+
+def test_who_waits_for_pictures_to_go_is_not_too_fast():
+  """An answer 50 ms after they were gone is 1050 ms after they came."""
+  facts = {"time_ms": 1000.0, "shown_ms": 1000.0, "rt_ms": 50.0}
+  assert excluded([answer(**facts)], RULE) == {}
+  facts = {"time_ms": 125.0, "shown_ms": 133.0, "rt_ms": 50.0}
+  assert "183 ms" in excluded([answer(**facts)], RULE)["ann"]
 
 
 def test_repeats_are_held_against_the_first_time():

@@ -55,13 +55,13 @@ class Tags(HTMLParser):
 
 
 def test_a_study_of_three_with_limited_times():
-  found = analysis(("ours", "crn", "real"), times=(125.0, 1000.0, 8000.0),
+  found = analysis(("ours", "crn", "real"), times=(50.0, 100.0, 150.0),
                    hasty=1)  # fmt: skip
   page = make_page(found)
   tags = Tags(page)
   assert not tags.open
   assert page.count('role="img"') == 3  # A curve for each pair.
-  assert "median answer after 100 ms" in page and "C0DE5" in page
+  assert "median answer 200 ms after the pictures" in page and "C0DE5" in page
   assert "With everybody" in page and "Bradley-Terry" in page
   assert "&lt;0&gt;" in page and "<0>" not in page
   assert not re.search(r"(?:src|href)=|https?:|url\(", page)

@@ -7,12 +7,12 @@ keys or buttons; the analysis of what they send finds their strengths.
 import contextlib
 import json
 import math
-import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
+from evaluation.study.folders import make_folders
 from raters import preferred
+from studio.browser import PATIENCE, chromium
 
 from hdgan.evaluation.study import plan as plans
 from hdgan.evaluation.study.analysis import analyse
@@ -40,29 +40,13 @@ AT = "() => Number(document.querySelector('#count').textContent.split(' ')[0])"
 
 @pytest.fixture(scope="module")
 def browser():
-  sync_api = pytest.importorskip("playwright.sync_api")
-  programs = map(
-    shutil.which, ("chromium", "chromium-browser", "google-chrome")
-  )
-  path = next(filter(None, programs), None)
-  assert path, "no chromium or google-chrome on the PATH; .ci/run installs it"
-  with sync_api.sync_playwright() as driver:
-    browser = driver.chromium.launch(
-      executable_path=path, args=["--no-sandbox", "--disable-gpu"]
-    )
-    yield browser
-    browser.close()
+  with chromium() as one:
+    yield one
 
 
 def build(folder, times, **sizes):
   """A study of three methods on twelve maps; its plan, as JSON."""
-  rng = np.random.default_rng(0)
-  for name in STRENGTHS:
-    (folder / name).mkdir()
-    for k in range(12):
-      picture = rng.integers(0, 256, (24, 48, 3), np.uint8)
-      Image.fromarray(picture).save(folder / name / f"s{k}.png")
-  methods = [f"{name}={folder / name}" for name in STRENGTHS]
+  methods = make_folders(folder, tuple(STRENGTHS))
   build_study(folder / "study", methods, times, seed=0, width=100, **sizes)
   return json.loads((folder / "study" / plans.FILE).read_text())
 
@@ -71,6 +55,7 @@ def build(folder, times, **sizes):
 def visit(browser, folder, query):
   """The page in a browser of its own, before consent."""
   context = browser.new_context(viewport={"width": 900, "height": 700})
+  context.set_default_timeout(PATIENCE)
   context.add_init_script(QUICK)
   page, faults = context.new_page(), []
   page.on("pageerror", lambda error: faults.append(str(error)))
