@@ -1,6 +1,7 @@
 """Trains the variants of a config alike, judges each, and makes one table."""
 
 import contextlib
+import dataclasses
 import pathlib
 import signal
 import subprocess
@@ -44,6 +45,9 @@ def run(
   input: str,
   segmenter: list[str],
   score_at: str,
+  features: list[str],
+  lpips: str,
+  draws: int,
   stopped_status: int,
   typed: config_lib.Typed,
 ) -> int:
@@ -61,15 +65,28 @@ def run(
       f"--config.data.root={config.data.root}: nothing is held out to judge "
       "variants on; add val_label/ and val_img/, or name a folder by --input"
     )
-  options = options_of(trials[0].config, segmenter, score_at)
-  # What is wrong with a flag is told before the first training.
   first = trials[0].config
-  pipeline.synthesis_inputs(
+  options = Options(
+    segmenter=tuple(segmenter), score_at=score_at, features=tuple(features),
+    lpips=lpips, draws=draws,
+  )  # fmt: skip
+  if not (segmenter or features or lpips or draws):
+    asked = evaluation.while_training(first)
+    options = dataclasses.replace(asked, score_at=score_at)
+  # What is wrong with a flag is told before the first training.
+  if any(spec.startswith("labels:") for spec in segmenter):
+    raise InputError(
+      f"--segmenter={','.join(segmenter)}: labels of one run's pictures cannot "
+      "judge the others; say --segmenter=own, or onnx:FILE"
+    )
+  inputs = pipeline.synthesis_inputs(
     first, split, stage_size=first.stages[-1].size, size="stage",
     classes=data.classes,
   )  # fmt: skip
   name = pathlib.Path(split).name
-  evaluation.open_measures(options, Data(first, data.classes, split=name))
+  evaluation.open_measures(
+    options, Data(first, data.classes, split=name, sizes=inputs.sizes)
+  )
   for number, (trial, finished) in enumerate(
     zip(trials, done, strict=True), start=1
   ):
@@ -146,16 +163,6 @@ def _signals_to(child: subprocess.Popen) -> Iterator[list[int]]:
   finally:
     for number, handler in zip(numbers, before, strict=True):
       signal.signal(number, handler)
-
-
-def options_of(
-  config: ConfigDict, segmenter: list[str], score_at: str
-) -> Options:
-  """What to measure; what a training measures where no flag says it."""
-  chosen = tuple(segmenter)
-  if not chosen:
-    chosen = evaluation.while_training(config).segmenter
-  return Options(segmenter=chosen, score_at=score_at)
 
 
 def judge_trials(

@@ -343,7 +343,16 @@ MODES = {
   "ablate": Mode(
     "ablate",
     needs=("config", "workdir"),
-    may=("seeds", "input", "segmenter", "score_at", "stopped_status"),
+    may=(
+      "seeds",
+      "input",
+      "segmenter",
+      "score_at",
+      "features",
+      "lpips",
+      "draws",
+      "stopped_status",
+    ),
     typed=True,
   ),
   "check": Mode("check_data", needs=("config",), may=("output",), typed=True),
