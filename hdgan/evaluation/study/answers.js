@@ -90,7 +90,7 @@ function isOver(elapsed, nominal, frame) {
   return elapsed >= nominal - frame / 2;
 }
 
-/** Minutes that some trials take, about: half a second before each, and two to answer. */
+/** Minutes that trials of some times take: three seconds each besides, and two to look where time is unlimited. */
 function minutesOf(times) {
   const seconds = times.reduce((sum, ms) => sum + (ms ? ms / 1000 : 2) + 3, 0);
   return Math.max(1, Math.round(seconds / 60));

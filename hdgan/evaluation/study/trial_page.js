@@ -131,6 +131,7 @@ async function run(number, images) {
     show("asked");
   }
   const { side, time } = await chosen;
+  if (!nominal) show("asked"); // Nothing stays while the next ones may still be on their way.
   const answered = Math.max(0, time - end); // An event may be a little older than the frame that it came in.
   return {
     study: study.study, page: link.page, participant: link.participant, trial: number,

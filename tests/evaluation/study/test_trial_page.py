@@ -288,7 +288,7 @@ def test_what_is_seen_when(guests, study):
   want = [
     state
     for trial in plan.pages[0]
-    for state in ("cross", "shown", *(("mask", "asked") if trial.ms else ()))
+    for state in ("cross", "shown", *(("mask",) if trial.ms else ()), "asked")
   ]
   assert guest.page.evaluate("seen") == want
   # At two pixels per CSS pixel a picture of 200 CSS pixels has 400.
