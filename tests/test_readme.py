@@ -4,21 +4,26 @@ Commands run word for word; only trainings get overrides behind them that make
 them small. Installing is left to the environment that the tests run in.
 """
 
+import json
 import os
 import pathlib
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
 import urllib.request
 
+import numpy as np
 import pytest
+from feature_weights import drawn, inception_shapes, lpips_shapes
+from raters import answers_of, as_csv
 
 from hdgan import config as config_lib
 from hdgan import main
 from hdgan.datasets.streets import builder as synthetic_streets
-from hdgan.weights import state_dict
+from hdgan.weights import pth, state_dict
 
 ROOT = pathlib.Path(__file__).parent.parent
 SMALL = {
@@ -37,10 +42,14 @@ SMALL = {
 SMALL["configs/cityscapes_512.py"] = SMALL["configs/paired_folder.py"] + (
   "--config.generator.downsamples=2"
 )
+SMALL["configs/ablation_losses.py"] = (
+  SMALL["configs/paired_folder.py"] + "--seeds=1"
+)
 # In the order in which a newcomer meets them.
 READMES = (
   "README.md", "hdgan/styles/README.md", "hdgan/editing/README.md",
   "hdgan/weights/README.md", "hdgan/evaluation/README.md",
+  "hdgan/evaluation/study/README.md",
 )  # fmt: skip
 INSTALLS = ("python3 -m venv", ". .venv/", "pip install", "python -m pytest")
 
@@ -127,13 +136,40 @@ def check_studio(words: list[str], cwd: pathlib.Path, env: dict) -> None:
   assert studio.returncode == 130
 
 
+def write_feature_weights(folder: pathlib.Path) -> None:
+  """Files of the networks that measure, as others hand them out."""
+  trunk, heads = lpips_shapes("alex")
+  whole = inception_shapes() | {"fc.weight": (1008, 2048)}
+  for name, shapes in {
+    "pt_inception-2015-12-05-6726825d.pth": whole,
+    "alexnet-owt-7be5be79.pth": trunk,
+    "alex.pth": heads,
+  }.items():
+    pth.write(folder / name, drawn(shapes))
+
+
+def answer(folder: pathlib.Path) -> None:
+  """The answers of one participant to each of a study's first pages."""
+  plan = json.loads((folder / "study" / "plan.json").read_text())
+  (folder / "answers").mkdir()
+  rng = np.random.default_rng(0)
+  strengths = dict.fromkeys(plan["methods"], 0.5)
+  for page in range(3):
+    rows = answers_of(rng, plan, page, f"p{page}", strengths)
+    (folder / "answers" / f"{page}.csv").write_text(as_csv(rows))
+
+
 @pytest.mark.slow
 def test_every_command_runs(tmp_path):
   torch = pytest.importorskip("torch")
   (tmp_path / "configs").symlink_to(ROOT / "configs")
   synthetic_streets.write_folder(
-    tmp_path / "my_folder", num_train=2, num_val=1, size=(64, 128)
+    tmp_path / "my_folder", num_train=10, num_val=2, size=(64, 128)
   )
+  for kind in ("result", "real"):
+    maps = tmp_path / "my_folder" / "val_label"
+    shutil.copytree(maps, tmp_path / "predicted" / kind)
+  write_feature_weights(tmp_path)
   shapes = state_dict.shapes_of(state_dict.vgg_table())
   weights = {name: 0.01 * torch.randn(shape) for name, shape in shapes.items()}
   torch.save(weights, tmp_path / "vgg19.pth")
@@ -154,6 +190,8 @@ def test_every_command_runs(tmp_path):
     if "--mode=studio" in command:
       check_studio(small(command), tmp_path, env)
       continue
+    if "--analyse" in command:
+      answer(tmp_path)
     run = subprocess.run(
       small(command), cwd=tmp_path, env=env, capture_output=True, text=True
     )
