@@ -206,7 +206,8 @@ def describe(design: Design, plan: Plan) -> list[str]:
     "unlimited" if ms == UNLIMITED else f"{ms / 1000:g} s" for ms in plan.times
   ]
   lines = [
-    f"{counted(len(plan.pages), 'page')} of {design.trials} comparisons, "
+    f"{counted(len(plan.pages), 'page')} of "
+    f"{counted(design.trials, 'comparison')}, "
     f"{counted(design.sentinels, 'sentinel')} and "
     f"{counted(design.repeats, 'repeat')}; {', '.join(plan.methods)}; "
     f"{counted(design.stems, 'map')}; time: {', '.join(shown)}"
