@@ -100,7 +100,7 @@ def vgg_shapes(config):
     return {}
   return jax.tree.map(
     lambda shape: jax.ShapeDtypeStruct(shape, jnp.float32),
-    vgg.shapes(),
+    vgg.shapes(config.loss.vgg_form),
     is_leaf=lambda x: isinstance(x, tuple),
   )
 
@@ -202,6 +202,10 @@ def shrink(config):
     config.discriminator.width, config.discriminator.layers = 4, 1
     config.encoder.width, config.encoder.downsamples = 2, 1
     config.loss.vgg = 0.0
+    if config.generator.kind == "crn":
+      config.generator.width, config.generator.pictures = 32, 1
+    if config.loss.gan == "none":
+      config.loss.l1 = 1.0  # In the place of VGG19's.
     for stage in config.stages:
       side = 16 * 2**stage.enhancers
       stage.size = (side, 2 * side)

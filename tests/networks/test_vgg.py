@@ -29,6 +29,56 @@ def test_thirteen_convolutions():
   assert sum(np.prod(shape) for shape in shapes) == 20_024_384 - rest
 
 
+def test_a_fourteenth_for_crn():
+  more = vgg.shapes("crn")
+  assert list(more) == [*vgg.NAMES, "conv5_2"]
+  assert more["conv5_2"] == more["conv5_1"]
+  assert {name: more[name] for name in vgg.NAMES} == vgg.shapes()
+
+
+def test_average_pool_by_hand():
+  x = jnp.asarray([[1, 5, -1, -2], [2, 4, -4, -3]], jnp.float32)
+  y = vgg.average_pool(x[None, :, :, None])
+  np.testing.assert_array_equal(y[0, :, :, 0], [[3, -2.5]])
+
+
+def test_torchvision_s_network_in_levels(weights, tmp_path):
+  """The same network on 0..255 minus a mean, maps times the mean deviation.
+
+  Inside: at the border zeros stand for another mean, half a level off.
+  """
+  path, more = tmp_path / "vgg.safetensors", dict(weights)
+  more["conv5_2.kernel"] = np.full((3, 3, 512, 512), 0.01, np.float32)
+  more["conv5_2.bias"] = np.full(512, 0.5, np.float32)
+  safetensors.numpy.save_file(more, path)
+  params = vgg.load(str(path), "crn")
+  levels = np.random.default_rng(1).uniform(0, 255, (1, 16, 16, 3))
+  seen = (levels / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+  kernel, bias = weights["conv1_1.kernel"], weights["conv1_1.bias"]
+  size = 255 * (0.229 + 0.224 + 0.225) / 3
+  window = seen[0, 6:9, 4:7]
+  want = (np.einsum("klc,klcd->d", window, kernel) + bias) * size
+  centred = levels[0, 6:9, 4:7] - [123.68, 116.779, 103.939]
+  first = params["conv1_1"]
+  got = np.einsum("klc,klcd->d", centred, first["kernel"]) + first["bias"]
+  np.testing.assert_allclose(got, want, atol=1e-3)
+  np.testing.assert_allclose(params["conv5_2"]["bias"], 0.5 * size, rtol=1e-6)
+  assert (params["conv5_2"]["kernel"] == np.float32(0.01)).all()
+
+
+def test_a_file_from_before_serves_the_paper_s_loss_only(weights, tmp_path):
+  path = tmp_path / "vgg.safetensors"
+  safetensors.numpy.save_file(weights, path)
+  assert set(vgg.load(str(path))) == set(vgg.NAMES)
+  with pytest.raises(InputError) as error:
+    vgg.load(str(path), "crn")
+  (line,) = str(error.value).splitlines()
+  assert (
+    "conv5_2.kernel is missing, must be of shape (3, 3, 512, 512); " in line
+  )
+  assert "make it again with `python -m hdgan.convert vgg " in line
+
+
 def test_sizes_of_the_five_maps(weights):
   params = {
     name: {leaf: jnp.asarray(weights[f"{name}.{leaf}"]) for leaf in leaves}
