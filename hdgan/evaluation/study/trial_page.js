@@ -150,7 +150,10 @@ async function runAll() {
     progress();
     const images = await next, after = trials[rows.length + 1];
     if (after) (next = load(after)).catch(() => {}); // It is told when it is waited for.
-    rows.push(await run(rows.length, images));
+    const row = await run(rows.length, images);
+    // Nothing that another tab kept meanwhile is written over.
+    if (kept(place, []).length > rows.length) return fail("You went on in another tab or window. Close this one.");
+    rows.push(row);
     keep(place, rows);
   }
   finish();

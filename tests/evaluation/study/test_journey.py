@@ -147,3 +147,22 @@ def test_with_limited_times_and_a_reload(browser, tmp_path):
     assert [at["ms"] for at in pair["times"]] == [125, 4000]
     assert pair["interval"] is None  # Of one participant.
   assert "too few asked or shown" in make_page(found)
+
+
+def test_a_tab_that_was_left_behind_writes_nothing_over(browser, tmp_path):
+  """The page is open twice; who goes on in the older tab is told so."""
+  plan = build(tmp_path, ["unlimited"], trials=6, sentinels=1, pages=1)
+  rng = np.random.default_rng(0)
+  with visit(browser, tmp_path, "page=0&participant=p") as page:
+    older = page.context.new_page()
+    older.goto(page.url)
+    older.check("#agree")
+    older.click("#start")
+    older.wait_for_function(READY, polling=5)
+    answer(page, plan, 0, rng)
+    send(page, tmp_path, "p")
+    older.keyboard.press("f")
+    older.get_by_text("You went on in another tab").wait_for()
+    page.reload()
+    assert page.is_visible("#end")
+  assert analysed(tmp_path)["kept"]["judgements"] == 6
