@@ -44,7 +44,7 @@ def run(
   seeds: int,
   input: str,
   segmenter: list[str],
-  score_at: str,
+  score_at: str | None,
   features: list[str],
   lpips: str,
   draws: int,
@@ -66,13 +66,14 @@ def run(
       "variants on; add val_label/ and val_img/, or name a folder by --input"
     )
   first = trials[0].config
+  at = score_at or "image"
   options = Options(
-    segmenter=tuple(segmenter), score_at=score_at, features=tuple(features),
+    segmenter=tuple(segmenter), score_at=at, features=tuple(features),
     lpips=lpips, draws=draws,
   )  # fmt: skip
   if not (segmenter or features or lpips or draws):
     asked = evaluation.while_training(first)
-    options = dataclasses.replace(asked, score_at=score_at)
+    options = dataclasses.replace(asked, score_at=at)
   # What is wrong with a flag is told before the first training.
   if any(spec.startswith("labels:") for spec in segmenter):
     raise InputError(
@@ -188,7 +189,7 @@ def judge_trials(
   for trial in trials:
     renderer = open_renderer(trial.workdir)
     print(f"judging {trial.variant}, seed {trial.seed}", flush=True)
-    result = judge(renderer, split, options)
+    result = judge(renderer, split, options).result
     first = first or result
     for part in ("protocol", "data"):
       if result[part] != first[part]:

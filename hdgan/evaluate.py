@@ -1,14 +1,15 @@
 """Scores a run's pictures, or anybody's, against the maps they were made of."""
 
 import pathlib
+import sys
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from hdgan.datasets import pipeline
 from hdgan.errors import InputError
-from hdgan.evaluation import evaluation
-from hdgan.evaluation.evaluation import Data, Options
+from hdgan.evaluation import evaluation, protocols
+from hdgan.evaluation.evaluation import Data, Evaluation, Options
 from hdgan.evaluation.picture_folder import PictureFolder
 from hdgan.rendering.judged import judge_run
 from hdgan.rendering.output_folder import OutputFolder
@@ -28,7 +29,8 @@ def run(
   step: int | None,
   size: str,
   segmenter: list[str],
-  score_at: str,
+  score_at: str | None,
+  protocol: str,
   features: list[str],
   lpips: str,
   draws: int,
@@ -36,8 +38,9 @@ def run(
   **style_flags: Any,
 ) -> None:
   """Runs `--mode=evaluate`, its flags by name."""
+  kinds, at = protocols.resolve(protocol, segmenter, score_at)
   options = Options(
-    segmenter=tuple(segmenter), score_at=score_at, features=tuple(features),
+    segmenter=kinds, score_at=at, protocol=protocol, features=tuple(features),
     lpips=lpips, draws=draws,
   )  # fmt: skip
   if pictures is not None:
@@ -51,32 +54,34 @@ def run(
         "--pictures needs --config=FILE and --config.data.root=FOLDER, which "
         "say where the maps and photos are"
       )
-    result = judge_folder(config, input, pictures, options)
+    judged = judge_folder(config, input, pictures, options)
     name = pictures.resolve().name
     folder = output or pictures.parent / f"{name}_{FOLDER}"
   elif workdir is not None:
     config = directory.own_config(workdir, config, "evaluate")
-    renderer, result = judge_run(
+    renderer, judged = judge_run(
       workdir, input, options, config=config, step=step, size=size,
       styles=StyleOptions(**style_flags),
     )  # fmt: skip
-    name = f"{renderer.step}_{result['data']['split']}"
+    name = f"{renderer.step}_{judged.result['data']['split']}"
     folder = output or workdir / FOLDER / name
   else:
     raise InputError(
       "--mode=evaluate needs --workdir=RUN, or --pictures=FOLDER"
     )
-  made = evaluation.files(result)
+  made = evaluation.files(judged)
   writer = OutputFolder(folder, list(made), overwrite)
   for name, data in made.items():
     with writer.file(name) as draft:
       draft.write_bytes(data)
+  for line in evaluation.unranked(judged.result):
+    print(line, file=sys.stderr)
   print(folder / evaluation.FILE)
 
 
 def judge_folder(
   config: ConfigDict, source: str, folder: pathlib.Path, options: Options
-) -> dict[str, Any]:
+) -> Evaluation:
   """Evaluates pictures that lie in a folder.
 
   Args:
@@ -86,7 +91,7 @@ def judge_folder(
     options: what to measure.
 
   Returns:
-    What evaluation.json holds.
+    What came out.
 
   Raises:
     InputError: for maps without a picture, and what measures refuse.

@@ -163,8 +163,8 @@ flags.DEFINE_list(
 )
 _define_path("pictures", "A folder of pictures to score, by anyone.")
 flags.DEFINE_list(
-  "segmenter", [], "What labels pictures and photos: labels:DIR, several by "
-  "commas.",
+  "segmenter", [], "What labels pictures and photos: own, labels:DIR, several "
+  "by commas.",
 )  # fmt: skip
 flags.DEFINE_list(
   "features", [], "Features whose distances are told; several by commas."
@@ -174,8 +174,12 @@ flags.DEFINE_integer(
   "draws", 0, "Pictures of each map in styles drawn anew, for their diversity."
 )
 flags.DEFINE_enum(
-  "score_at", "image", ["image", "label"],
-  help="Compare classes at the picture's size, or at the map's own.",
+  "score_at", None, ["image", "label"],
+  help="Compare classes at the picture's size (the default), or at the map's.",
+)  # fmt: skip
+flags.DEFINE_string(
+  "protocol", "custom", "A named way to score: own-v1, pix2pixhd-psp, "
+  "spade-drn; see hdgan/evaluation/README.md.",
 )  # fmt: skip
 _define_path("edits", "A file of edits, see hdgan/editing/README.md.")
 flags.DEFINE_bool(
@@ -331,6 +335,7 @@ MODES = {
       "size",
       "segmenter",
       "score_at",
+      "protocol",
       "features",
       "lpips",
       "draws",

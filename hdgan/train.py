@@ -332,11 +332,11 @@ def tell_how_good(
       model=plan.model, params=jax.device_get({**state.params, **state.ema}),
       classes=run.data.classes, bank=None, means=means,
     )  # fmt: skip
-    result = judge(
+    judged = judge(
       renderer, run.data.held_out, evaluation.while_training(config),
       checked=False,
     )  # fmt: skip
-    numbers = evaluation.headline(result)
+    numbers = evaluation.headline(judged.result)
     run.log.write(
       step, numbers, epoch=plan.epoch(step - 1), stage=plan.stage.name,
       split="held_out",

@@ -118,7 +118,7 @@ def test_a_run_by_predicted_labels(predicted):
   assert result["data"]["n"] == len(inputs) and result["source"]["step"] == 1
   # What is there is not written over.
   status, _, said = command(*words)
-  assert status == 2 and "evaluation.json already" in said
+  assert status == 2 and "confusion.npz already" in said
   before = path.read_bytes()
   assert command(*words, "--overwrite")[0] == 0
   assert path.read_bytes() == before

@@ -48,15 +48,14 @@ def scores(matrix: np.ndarray) -> dict[str, Any]:
   right = np.diag(known)
   total, every = known.sum(), matrix.sum()
   iou, iou_void = ious(matrix), ious(matrix, void=True)
-  of_class = _ratio(right, known.sum(1))
   share = known.sum(1) / max(total, 1)
   return {
-    "accuracy": _number(right.sum() / total if total else np.nan),
-    "accuracy_void_wrong": _number(right.sum() / every if every else np.nan),
-    "class_accuracy": _mean(of_class),
+    "accuracy": number(right.sum() / total if total else np.nan),
+    "accuracy_void_wrong": number(right.sum() / every if every else np.nan),
+    "class_accuracy": _mean(accuracies(matrix)),
     "miou": _mean(iou),
     "miou_void_fp": _mean(iou_void),
-    "frequency_weighted_iou": _number(
+    "frequency_weighted_iou": number(
       np.nansum(share * iou) if total else np.nan
     ),
     "classes": int(np.isfinite(iou).sum()),
@@ -78,20 +77,36 @@ def ious(matrix: np.ndarray, void: bool = False) -> np.ndarray:
   return _ratio(right, matrix[:-1].sum(1) + rows[:, :-1].sum(0) - right)
 
 
-def per_class(matrix: np.ndarray, names: Sequence[str]) -> list[dict[str, Any]]:
-  """One row per class: its share of the known pixels, accuracy, IoU."""
+def accuracies(matrix: np.ndarray) -> np.ndarray:
+  """Share of each class's pixels that were seen: [N] float64, NaN of none."""
   known = matrix[:-1].astype(np.float64)
-  accuracy = _ratio(np.diag(known), known.sum(1))
-  iou, pixels = ious(matrix), known.sum(1)
-  return [
-    {
-      "name": name,
-      "share": float(pixels[i] / max(pixels.sum(), 1)),
-      "accuracy": _number(accuracy[i]),
-      "iou": _number(iou[i]),
-    }
-    for i, name in enumerate(names)
-  ]
+  return _ratio(np.diag(known), known.sum(1))
+
+
+def group_scores(matrix: np.ndarray, group: Sequence[int]) -> dict[str, Any]:
+  """Means over some of the classes.
+
+  Args:
+    matrix: [N + 1, N + 1] from `count`.
+    group: ids of classes.
+
+  Returns:
+    class_accuracy and miou, and of how many classes the latter is the mean.
+  """
+  chosen = np.array(group, np.int64)
+  iou = ious(matrix)[chosen]
+  return {
+    "class_accuracy": _mean(accuracies(matrix)[chosen]),
+    "miou": _mean(iou),
+    "classes": int(np.isfinite(iou).sum()),
+  }
+
+
+def constant(matrix: np.ndarray, label: int) -> np.ndarray:
+  """The matrix of the same pixels where one class is predicted everywhere."""
+  result = np.zeros_like(matrix)
+  result[:, label] = matrix.sum(1)
+  return result
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
@@ -105,6 +120,6 @@ def _mean(values: np.ndarray) -> float | None:
   return float(known.mean()) if known.size else None
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
   """As JSON has it, which knows no NaN."""
   return float(value) if np.isfinite(value) else None

@@ -6,6 +6,7 @@ itself.
 
 import dataclasses
 import hashlib
+import io
 import json
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,17 +17,19 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets.transforms import Size
 from hdgan.errors import InputError, near_names
+from hdgan.evaluation import protocols
 from hdgan.evaluation.distances import Distances
 from hdgan.evaluation.features import open_features
 from hdgan.evaluation.measure import Measure, Pair
 from hdgan.evaluation.onnx_segmenter import OnnxSegmenter
+from hdgan.evaluation.own_segmenter import open_own
 from hdgan.evaluation.perceptual import Diversity, Lpips, Perceptual
 from hdgan.evaluation.predicted_labels import PredictedLabels
 from hdgan.evaluation.segmentation import Segmentation, Segmenter
 from hdgan.styles.bank import class_names
 
-FILE = "evaluation.json"
-VERSION = 1  # Of the protocol: another one where the same pictures score else.
+FILE, MATRICES = "evaluation.json", "confusion.npz"
+KINDS = ("own", "labels:DIR", "onnx:FILE")  # Of segmenters.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,9 +37,10 @@ class Options:
   """What to measure, and how.
 
   Attributes:
-    segmenter: "labels:DIR", "onnx:FILE", any number.
+    segmenter: "own", "labels:DIR", "onnx:FILE", any number.
     score_at: "image" brings maps to a picture's size, "label" predictions to
       the map's own.
+    protocol: see `protocols`; what it fixes has been filled in.
     features: files of features whose distances are told, see `open_features`.
     lpips: a file of weights; '' leaves LPIPS out.
     draws: pictures of each map in styles drawn anew, whose LPIPS among one
@@ -45,6 +49,7 @@ class Options:
 
   segmenter: tuple[str, ...] = ()
   score_at: str = "image"
+  protocol: str = protocols.CUSTOM
   features: tuple[str, ...] = ()
   lpips: str = ""
   draws: int = 0
@@ -60,12 +65,14 @@ class Data:
     split: its name, or that of a folder of maps.
     sizes: tells, when asked, of each map its own size and its picture's, by
       name.
+    size: (H, W) at which a run makes pictures; None for its last stage's.
   """
 
   config: ConfigDict
   classes: Sequence[Mapping[str, Any]]
   split: str
   sizes: Callable[[], Mapping[str, tuple[Size, Size]]] = dict
+  size: tuple[int, int] | None = None
 
   @property
   def names(self) -> list[str]:
@@ -79,6 +86,24 @@ class Data:
     if self.config.ignore_label >= 0:
       ignored.add(self.config.ignore_label)
     return sorted(ignored)
+
+  @property
+  def things(self) -> list[int]:
+    """Ids of classes whose objects are told apart."""
+    return [one["id"] for one in self.classes if one.get("has_instances")]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+  """What came out.
+
+  Attributes:
+    result: what evaluation.json holds.
+    measures: with what is no JSON: matrices, the worst and the best pictures.
+  """
+
+  result: dict[str, Any]
+  measures: Sequence[Measure]
 
 
 def while_training(config: ConfigDict) -> Options:
@@ -94,15 +119,8 @@ def open_measures(options: Options, data: Data) -> list[Measure]:
   Raises:
     InputError: for what is missing or does not fit the data.
   """
-  measures: list[Measure] = [
-    Segmentation(segmenter, data.names, void=data.void)
-    for spec in options.segmenter
-    for segmenter in open_segmenter(spec, data)
-  ]
-  measures += [
-    Distances(open_features(spec), reference=data.split)
-    for spec in options.features
-  ]
+  scored = set(range(data.config.num_classes)) - set(data.void)
+  protocols.check_classes(options.protocol, len(scored))
   if options.draws and not options.lpips:
     raise InputError(
       f"--draws={options.draws} has no effect without --lpips=FILE, which "
@@ -113,16 +131,29 @@ def open_measures(options: Options, data: Data) -> list[Measure]:
       f"--draws={options.draws}: two pictures at least can be compared; say "
       "--draws=2"
     )
-  if options.lpips:
-    lpips = Lpips(options.lpips)
-    measures.append(Perceptual(lpips))
-    measures += [Diversity(lpips)] if options.draws else []
-  if not measures:
+  if not (options.segmenter or options.features or options.lpips):
     raise InputError(
       "--mode=evaluate has nothing to measure; say --segmenter=own, "
       "--features=FILE or --lpips=FILE"
     )
-  return measures
+  further: list[Measure] = [
+    Distances(open_features(spec), reference=data.split)
+    for spec in options.features
+  ]
+  if options.lpips:
+    lpips = Lpips(options.lpips)
+    further.append(Perceptual(lpips))
+    further += [Diversity(lpips)] if options.draws else []
+  # The one that may have to be trained comes after all that may be refused.
+  order = sorted(options.segmenter, key=lambda spec: spec == "own")
+  opened = {spec: open_segmenter(spec, data) for spec in order}
+  return [
+    *(
+      Segmentation(opened[spec], data.names, void=data.void, things=data.things)
+      for spec in options.segmenter
+    ),
+    *further,
+  ]
 
 
 def open_segmenter(spec: str, data: Data) -> list[Segmenter]:
@@ -155,9 +186,13 @@ def open_segmenter(spec: str, data: Data) -> list[Segmenter]:
   if kind == "onnx":
     path = str(pathlib.Path(place).expanduser())
     return [OnnxSegmenter(path, data.names, data.void)]
+  if spec == "own":
+    size = data.size or data.config.stages[-1].size
+    return [
+      *open_own(data.config, data.void, split=data.split, size=tuple(size))
+    ]
   raise InputError(
-    f"--segmenter={spec}: there is no such kind; "
-    f"{near_names(kind, ['labels:DIR', 'onnx:FILE'])}"
+    f"--segmenter={spec}: there is no such kind; {near_names(kind, KINDS)}"
   )
 
 
@@ -168,7 +203,7 @@ def evaluate(
   *,
   options: Options,
   source: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> Evaluation:
   """Shows all pairs to all measures.
 
   Args:
@@ -179,7 +214,7 @@ def evaluate(
     source: what made the pictures: run, step and sum of weights, or a folder.
 
   Returns:
-    What evaluation.json holds; the same for the same pictures and maps.
+    The same numbers for the same pictures and maps.
 
   Raises:
     InputError: for a pair that cannot be judged, or too few.
@@ -187,6 +222,8 @@ def evaluate(
   count, total = 0, hashlib.sha256()
   for pair in pairs:
     count += 1
+    height, width = pair.made.shape[:2]
+    protocols.check_size(options.protocol, (height, width), pair.name)
     total.update(pair.name.encode())
     for array in (pair.label, pair.real):
       if array is not None:
@@ -196,9 +233,10 @@ def evaluate(
   results: dict[str, list[Any]] = {}
   for measure in measures:
     results.setdefault(measure.key, []).append(measure.result())
-  return {
+  result = {
     "protocol": {
-      "name": "custom", "version": VERSION, "score_at": options.score_at,
+      **protocols.find(options.protocol).settings,
+      "score_at": options.score_at,
       "measures": [
         {"key": one.key, **one.settings} for one in measures
       ],
@@ -207,6 +245,16 @@ def evaluate(
     "source": dict(source),
     **results,
   }  # fmt: skip
+  return Evaluation(result, measures)
+
+
+def unranked(result: Mapping[str, Any]) -> list[str]:
+  """Lines about scores that rank nothing."""
+  return [
+    f"not ranked by {one['segmenter']}: {one['reason']}"
+    for one in result.get("segmentation", ())
+    if not one["ranked"]
+  ]
 
 
 def headline(result: Mapping[str, Any]) -> dict[str, float]:
@@ -238,6 +286,30 @@ def merit(numbers: Mapping[str, float]) -> float:
   return numbers["miou"] if "miou" in numbers else -numbers["kid"]
 
 
-def files(result: Mapping[str, Any]) -> dict[str, bytes]:
-  """The files of an evaluation, by name."""
-  return {FILE: f"{json.dumps(result, indent=1)}\n".encode()}
+def files(judged: Evaluation) -> dict[str, bytes]:
+  """The files of an evaluation, by name.
+
+  Args:
+    judged: what came out.
+
+  Returns:
+    evaluation.json, and before it, with the matrices of classes, confusion.npz:
+    `made_i` and `real_i`, [segmenters, N + 1, N + 1] int64, rows by truth, of
+    the i-th entry of "segmentation".
+  """
+  result, found = dict(judged.result), {}
+  arrays = {
+    f"{kind}_{i}": matrices
+    for i, one in enumerate(
+      one for one in judged.measures if isinstance(one, Segmentation)
+    )
+    for kind, matrices in one.matrices.items()
+  }
+  if arrays:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    # First: what the JSON names is there.
+    found[MATRICES] = buffer.getvalue()
+    total = hashlib.sha256(found[MATRICES]).hexdigest()
+    result["confusion"] = {"file": MATRICES, "sha256": total}
+  return found | {FILE: f"{json.dumps(result, indent=1)}\n".encode()}

@@ -12,9 +12,9 @@ from hdgan.datasets import pipeline
 from hdgan.datasets.synthesis_inputs import SynthesisInputs
 from hdgan.datasets.transforms import dense_objects
 from hdgan.errors import InputError
-from hdgan.evaluation import evaluation
+from hdgan.evaluation import evaluation, protocols
 from hdgan.evaluation.distances import check_count
-from hdgan.evaluation.evaluation import Data, Options
+from hdgan.evaluation.evaluation import Data, Evaluation, Options
 from hdgan.evaluation.measure import Pair
 from hdgan.rendering import outputs
 from hdgan.rendering.renderer import Renderer, open_renderer
@@ -32,7 +32,7 @@ def judge_run(
   step: int | None = None,
   size: str = "stage",
   styles: StyleOptions = StyleOptions(),  # noqa: B008
-) -> tuple[Renderer, dict[str, Any]]:
+) -> tuple[Renderer, Evaluation]:
   """Evaluates one checkpoint of a run.
 
   Args:
@@ -45,7 +45,7 @@ def judge_run(
     styles: which styles objects get.
 
   Returns:
-    The run, and what evaluation.json holds.
+    The run, and what came out.
 
   Raises:
     InputError: for a workdir without a checkpoint, bad maps or styles, or what
@@ -63,7 +63,7 @@ def judge(
   size: str = "stage",
   styles: StyleOptions = StyleOptions(),  # noqa: B008
   checked: bool = True,
-) -> dict[str, Any]:
+) -> Evaluation:
   """Evaluates a generator; see `judge_run`.
 
   Args:
@@ -75,21 +75,25 @@ def judge(
     checked: False where the files have been looked at.
 
   Returns:
-    What evaluation.json holds.
+    What came out.
 
   Raises:
     InputError: as `judge_run`.
   """
   config, classes = renderer.config, renderer.classes
+  if size == "stage" and config.data.transform == "resize":
+    protocols.check_size(options.protocol, renderer.size, "the run's picture")
   inputs = pipeline.synthesis_inputs(
     config, source, stage_size=renderer.size, size=size, classes=classes,
     checked=checked,
   )  # fmt: skip
   split = pathlib.Path(source).name
-  data = Data(config, classes, split=split, sizes=inputs.sizes)
-  measures = evaluation.open_measures(options, data)
+  data = Data(
+    config, classes, split=split, size=renderer.size, sizes=inputs.sizes
+  )
   if options.features:
     check_count(len(inputs), "made")
+  measures = evaluation.open_measures(options, data)
   chosen = style_sources(renderer, inputs, styles, size, options.draws)
   own = None
   if options.score_at == "label":
