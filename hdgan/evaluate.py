@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from hdgan.datasets import pipeline
 from hdgan.errors import InputError
 from hdgan.evaluation import evaluation, protocols
+from hdgan.evaluation.distances import check_count
 from hdgan.evaluation.evaluation import Data, Evaluation, Options
 from hdgan.evaluation.picture_folder import PictureFolder
 from hdgan.rendering.judged import judge_run
@@ -103,6 +104,8 @@ def judge_folder(
     classes=classes,
   )  # fmt: skip
   made = PictureFolder(folder, inputs)
+  if options.features:
+    check_count(len(inputs), "made")
   split = pathlib.Path(source).name
   data = Data(config, classes, split=split, sizes=made.sizes)
   measures = evaluation.open_measures(options, data)
