@@ -42,7 +42,7 @@ class Saved:
         f"{self.config.ema}); say --weights=live"
       )
     self.weights = weights or ("ema" if structure.get("ema") else "live")
-    self.has = {net: net in structure["params"] for net in NETS}
+    self.has = {net: bool(structure["params"].get(net)) for net in NETS}
     self.shapes = options.shapes_of(self.config, self.stage, self.has)
 
   def read(self, net: str) -> dict[str, Any]:
@@ -103,6 +103,8 @@ def differences(config: ConfigDict, stage: ConfigDict) -> list[str]:
       f"E works at {config.stages[0].size} here, at {stage.size} in the "
       "released code; styles differ by that"
     )
+  if config.loss.gan == "none":
+    notes.append("there is no D here; the released code trains G with one")
   if config.loss.gan == "bce" and config.loss.feature_matching:
     notes.append(
       "the released code cannot train loss.gan = 'bce' with feature matching; "

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tiny import leaves, on_device, tiny_batch, tiny_config, validated
 
+from hdgan.networks.crn import RefinementNetwork
 from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.model import build_model
 from hdgan.picture_spec import PictureSpec
@@ -198,3 +199,20 @@ def test_models_of_equal_settings_are_equal():
   one, two = (build_model(config, config.stages[0], 64) for _ in (0, 1))
   assert one == two
   assert one != build_model(config, config.stages[1], 64)
+
+
+def test_a_run_without_a_discriminator():
+  model = model_of(**{
+    "loss.gan": "none", "loss.feature_matching": 0.0, "loss.l1": 1.0
+  })  # fmt: skip
+  assert model.discriminator is None and model.shapes()["D"] == {}
+  assert model.init((0,))["D"] == {}
+
+
+def test_the_first_of_several_pictures():
+  model = model_of()
+  made = jnp.arange(6.0)[None, None, None, :]
+  assert model.drawn == 1 and model.first(made) is made
+  several = RefinementNetwork(pictures=2)
+  model = dataclasses.replace(model, generator=several)
+  np.testing.assert_array_equal(model.first(made)[0, 0, 0], [0, 2, 4])

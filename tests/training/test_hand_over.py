@@ -41,6 +41,27 @@ def trained(stage, seed=7, **changes):
   return jax.tree.map(draw, fresh(stage, **changes))
 
 
+# CRN as published, without D, in small.
+CRN = {
+  "generator.kind": "crn", "generator.width": 32, "generator.blocks": 9,
+  "generator.enhancer_blocks": 3, "generator.pictures": 9, "loss.gan": "none",
+  "loss.feature_matching": 0.0, "loss.vgg": 1.0, "loss.vgg_form": "crn",
+  "loss.vgg_file": "x", "stages[1].trainable": ("G1", "G2"),
+}  # fmt: skip
+
+
+def test_crn_goes_from_nine_pictures_to_one():
+  old, new = trained(0, **CRN), fresh(1, **CRN)
+  state = hand_over.hand_over(new, old)
+  assert old.params["G1"]["conv_out"]["bias"].shape == (27,)
+  assert state.params["G2"]["conv_out"]["bias"].shape == (3,)
+  without = {k: v for k, v in old.params["G1"].items() if k != "conv_out"}
+  assert without.keys() == {"module_1", "module_2"}
+  assert_bits(state.params["G1"], without)
+  assert_bits(state.params["G2"], new.params["G2"])
+  assert state.params["D"] == {} and int(state.step) == 12
+
+
 def test_hand_over_to_the_enhancer():
   old, new = trained(0), fresh(1)
   state = hand_over.hand_over(new, old)

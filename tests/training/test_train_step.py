@@ -504,3 +504,17 @@ def test_a_step_that_is_not_finite_is_left_out(first_stage, bad):
     )
     assert float(metrics["skipped"]) == 0.0
     assert_bits(again, first_stage.states[2])
+
+
+def test_losses_without_a_discriminator():
+  """What is left is L1, and nothing of D's."""
+  config = validated(**{
+    "loss.gan": "none", "loss.feature_matching": 0.0, "loss.l1": 100.0
+  })  # fmt: skip
+  model = build_model(config, config.stages[0], OBJECTS)
+  one = jnp.ones((1, 4, 4, 3))
+  g, d, terms = train_step.bind_losses(model, config)(
+    {}, one, one, one / 2, {}, batch={}
+  )
+  assert (float(g), float(d)) == (50.0, 0.0)
+  assert {name: float(x) for name, x in terms.items()} == {"G_L1": 50.0}
