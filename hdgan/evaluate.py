@@ -1,16 +1,17 @@
 """Scores a run's pictures, or anybody's, against the maps they were made of."""
 
 import pathlib
-import sys
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from hdgan.datasets import pipeline
 from hdgan.errors import InputError
-from hdgan.evaluation import evaluation, protocols
+from hdgan.evaluation import evaluation, evaluation_page, history, protocols
+from hdgan.evaluation.compare import compare as put_side_by_side
 from hdgan.evaluation.distances import check_count
 from hdgan.evaluation.evaluation import Data, Evaluation, Options
+from hdgan.evaluation.evaluation_text import summary
 from hdgan.evaluation.picture_folder import PictureFolder
 from hdgan.rendering.judged import judge_run
 from hdgan.rendering.output_folder import OutputFolder
@@ -35,10 +36,23 @@ def run(
   features: list[str],
   lpips: str,
   draws: int,
+  compare: list[str],
   overwrite: bool,
   **style_flags: Any,
 ) -> None:
   """Runs `--mode=evaluate`, its flags by name."""
+  if compare:
+    given = {
+      "workdir": workdir, "input": input, "pictures": pictures,
+      "segmenter": segmenter, "features": features, "lpips": lpips,
+    }  # fmt: skip
+    _compare(compare, output, overwrite, [k for k, v in given.items() if v])
+    return
+  if not input:
+    raise InputError(
+      "--mode=evaluate needs --input=SPLIT, or --input=FOLDER with maps and "
+      "photos"
+    )
   kinds, at = protocols.resolve(protocol, segmenter, score_at)
   options = Options(
     segmenter=kinds, score_at=at, protocol=protocol, features=tuple(features),
@@ -55,29 +69,56 @@ def run(
         "--pictures needs --config=FILE and --config.data.root=FOLDER, which "
         "say where the maps and photos are"
       )
-    judged = judge_folder(config, input, pictures, options)
     name = pictures.resolve().name
     folder = output or pictures.parent / f"{name}_{FOLDER}"
+    writer = OutputFolder(folder, evaluation.FILES, overwrite)
+    judged = judge_folder(config, input, pictures, options)
   elif workdir is not None:
     config = directory.own_config(workdir, config, "evaluate")
-    renderer, judged = judge_run(
+    step = directory.find_step(workdir, directory.checkpoints_of(workdir), step)
+    name = f"{step}_{pathlib.Path(input).name}"
+    folder = output or workdir / FOLDER / name
+    writer = OutputFolder(folder, evaluation.FILES, overwrite)
+    _, judged = judge_run(
       workdir, input, options, config=config, step=step, size=size,
       styles=StyleOptions(**style_flags),
     )  # fmt: skip
-    name = f"{renderer.step}_{judged.result['data']['split']}"
-    folder = output or workdir / FOLDER / name
   else:
     raise InputError(
       "--mode=evaluate needs --workdir=RUN, or --pictures=FOLDER"
     )
-  made = evaluation.files(judged)
-  writer = OutputFolder(folder, list(made), overwrite)
-  for name, data in made.items():
+  _write(evaluation.files(judged), writer)
+  if workdir is not None:
+    history.add(workdir / FOLDER, judged.result, folder)
+  for line in summary(judged.result):
+    print(line)
+  print(folder / evaluation_page.FILE)
+
+
+def _write(files: dict[str, bytes], writer: OutputFolder) -> None:
+  for name, data in files.items():
     with writer.file(name) as draft:
       draft.write_bytes(data)
-  for line in evaluation.unranked(judged.result):
-    print(line, file=sys.stderr)
-  print(folder / evaluation.FILE)
+
+
+def _compare(
+  paths: list[str],
+  output: pathlib.Path | None,
+  overwrite: bool,
+  given: list[str],
+) -> None:
+  """Puts evaluations side by side; `given` are flags that say nothing here."""
+  if given:
+    raise InputError(
+      f"--{given[0]} has no effect with --compare, which reads what was "
+      "evaluated before; leave one of both out"
+    )
+  found = put_side_by_side(paths)
+  if output is not None:
+    files = found.files()
+    _write(files, OutputFolder(output, list(files), overwrite))
+  for line in found.lines():
+    print(line)
 
 
 def judge_folder(

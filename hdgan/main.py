@@ -181,6 +181,9 @@ flags.DEFINE_string(
   "protocol", "custom", "A named way to score: own-v1, pix2pixhd-psp, "
   "spade-drn; see hdgan/evaluation/README.md.",
 )  # fmt: skip
+flags.DEFINE_list(
+  "compare", [], "Files evaluation.json to put side by side, by commas.",
+)  # fmt: skip
 _define_path("edits", "A file of edits, see hdgan/editing/README.md.")
 flags.DEFINE_bool(
   "overwrite", False,
@@ -325,8 +328,9 @@ MODES = {
   ),
   "evaluate": Mode(
     "evaluate",
-    needs=("input",),
     may=(
+      "input",
+      "compare",
       "config",
       "workdir",
       "pictures",

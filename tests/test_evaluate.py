@@ -1,6 +1,7 @@
 """The door of --mode=evaluate, and what a training tells of itself by it."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -120,7 +121,13 @@ def test_a_run_by_predicted_labels(predicted):
   status, _, said = command(*words)
   assert status == 2 and "confusion.npz already" in said
   before = path.read_bytes()
-  assert command(*words, "--overwrite")[0] == 0
+  status, said, _ = command(*words, "--overwrite")
+  assert status == 0 and said.endswith("evaluation.html\n")
+  assert said.startswith(f"run, step 1: {len(inputs)} pictures of val")
+  history = (path.parents[1] / "evaluations.jsonl").read_text().splitlines()
+  assert [json.loads(line)["sha256"] for line in history] == [
+    result["data"]["sha256"]
+  ] * 2
   assert path.read_bytes() == before
 
 
@@ -137,8 +144,32 @@ def test_a_run_by_predicted_labels(predicted):
 )
 def test_bad_questions(predicted, words, said):
   folder, _ = predicted
-  flags = [f"--workdir={folder / 'run'}", "--input=val"]
+  flags = [f"--workdir={folder / 'run'}", "--input=val",
+           f"--output={folder / 'asked'}"]  # fmt: skip
   if words == ("--pictures=a",):
     words = (*words, "--segmenter=labels:" + str(folder / "labels"))
   status, _, line = command("--mode=evaluate", *flags, *words)
   assert status == 2 and said in line
+
+
+def test_evaluations_side_by_side(predicted, tmp_path, monkeypatch):
+  """Of one run: by the predictions of its photos, and by none of them."""
+  folder, _ = predicted
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "labels").mkdir()
+  shutil.copytree(folder / "labels" / "real", tmp_path / "labels" / "result")
+  words = "--mode=evaluate", f"--workdir={folder / 'run'}", "--input=val"
+  for name, labels in (("a", folder / "labels"), ("b", tmp_path / "labels")):
+    spec = f"--segmenter=labels:{labels}"
+    assert command(*words, spec, f"--output={name}")[0] == 0
+  both = "--compare=a/evaluation.json,b/evaluation.json"
+  status, _, said = command("--mode=evaluate", both)
+  assert status == 2 and "b/evaluation.json: protocol.measures[0]" in said
+  twice = "--compare=a/evaluation.json,a/evaluation.json"
+  status, said, _ = command("--mode=evaluate", twice, "--output=c")
+  assert status == 0 and said.startswith("made by  step  n")
+  assert sorted(path.name for path in (tmp_path / "c").glob("*.*")) == [
+    ".hdgan_written", "compare.html", "compare.json"
+  ]  # fmt: skip
+  status, _, said = command(*words, twice)
+  assert status == 2 and "--workdir has no effect with --compare" in said

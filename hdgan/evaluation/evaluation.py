@@ -17,7 +17,7 @@ from ml_collections import ConfigDict
 
 from hdgan.datasets.transforms import Size
 from hdgan.errors import InputError, near_names
-from hdgan.evaluation import protocols
+from hdgan.evaluation import evaluation_page, protocols
 from hdgan.evaluation.distances import Distances
 from hdgan.evaluation.features import open_features
 from hdgan.evaluation.measure import Measure, Pair
@@ -26,9 +26,11 @@ from hdgan.evaluation.own_segmenter import open_own
 from hdgan.evaluation.perceptual import Diversity, Lpips, Perceptual
 from hdgan.evaluation.predicted_labels import PredictedLabels
 from hdgan.evaluation.segmentation import Segmentation, Segmenter
+from hdgan.report.pictures import class_colors
 from hdgan.styles.bank import class_names
 
 FILE, MATRICES = "evaluation.json", "confusion.npz"
+FILES = (MATRICES, evaluation_page.FILE, FILE)
 KINDS = ("own", "labels:DIR", "onnx:FILE")  # Of segmenters.
 
 
@@ -100,10 +102,17 @@ class Evaluation:
   Attributes:
     result: what evaluation.json holds.
     measures: with what is no JSON: matrices, the worst and the best pictures.
+    data: that was judged.
   """
 
   result: dict[str, Any]
   measures: Sequence[Measure]
+  data: Data
+
+  @property
+  def segmentations(self) -> list[Segmentation]:
+    """The measures of the entries of "segmentation", in their order."""
+    return [one for one in self.measures if isinstance(one, Segmentation)]
 
 
 def while_training(config: ConfigDict) -> Options:
@@ -245,16 +254,7 @@ def evaluate(
     "source": dict(source),
     **results,
   }  # fmt: skip
-  return Evaluation(result, measures)
-
-
-def unranked(result: Mapping[str, Any]) -> list[str]:
-  """Lines about scores that rank nothing."""
-  return [
-    f"not ranked by {one['segmenter']}: {one['reason']}"
-    for one in result.get("segmentation", ())
-    if not one["ranked"]
-  ]
+  return Evaluation(result, measures, data)
 
 
 def headline(result: Mapping[str, Any]) -> dict[str, float]:
@@ -295,14 +295,12 @@ def files(judged: Evaluation) -> dict[str, bytes]:
   Returns:
     evaluation.json, and before it, with the matrices of classes, confusion.npz:
     `made_i` and `real_i`, [segmenters, N + 1, N + 1] int64, rows by truth, of
-    the i-th entry of "segmentation".
+    the i-th entry of "segmentation"; and the page.
   """
   result, found = dict(judged.result), {}
   arrays = {
     f"{kind}_{i}": matrices
-    for i, one in enumerate(
-      one for one in judged.measures if isinstance(one, Segmentation)
-    )
+    for i, one in enumerate(judged.segmentations)
     for kind, matrices in one.matrices.items()
   }
   if arrays:
@@ -312,4 +310,7 @@ def files(judged: Evaluation) -> dict[str, bytes]:
     found[MATRICES] = buffer.getvalue()
     total = hashlib.sha256(found[MATRICES]).hexdigest()
     result["confusion"] = {"file": MATRICES, "sha256": total}
+  colors = class_colors(judged.data.classes, judged.data.config.num_classes)
+  page = evaluation_page.make_page(result, judged.segmentations, colors)
+  found[evaluation_page.FILE] = page.encode()
   return found | {FILE: f"{json.dumps(result, indent=1)}\n".encode()}

@@ -1,10 +1,11 @@
 """Networks in ONNX files that label pictures, and what is said of bad ones."""
 
 import hashlib
+import sys
 
 import numpy as np
 import pytest
-from onnx_models import describe, save_segmenter
+from onnx_models import describe, save, save_segmenter
 
 from hdgan.errors import InputError
 from hdgan.evaluation.onnx_segmenter import OnnxSegmenter, match, starts
@@ -259,4 +260,29 @@ def test_files_that_are_not_there(tmp_path, monkeypatch):
   assert str(error.value) == (
     "--segmenter=onnx:m.onnx: there is no m.onnx.json, which says how pictures "
     "are fed to it; write one as hdgan/evaluation/README.md shows"
+  )
+
+
+def test_a_network_that_leaves_all_sides_open(tmp_path):
+  """As exporters of transformers write them: the layout is what JSON says."""
+  array = np.array(WEIGHT, np.float32)[:, :, None, None]
+  nodes = [("Conv", ["x", "w"], ["y"], {})]
+  path = tmp_path / "m.onnx"
+  save(path, nodes, {"w": array}, shape=("b", "c", "h", "w"))
+  segmenter = OnnxSegmenter(
+    describe(path, name="colours", classes=CLASSES), NAMES
+  )
+  logits = np.einsum("hwc,kc->hwk", picture() / 255, np.array(WEIGHT))
+  want = np.take(IDS, logits.argmax(-1))
+  np.testing.assert_array_equal(segmenter("a", picture(), real=True), want)
+
+
+def test_without_onnx_runtime(tmp_path, monkeypatch):
+  opened(tmp_path / "m.onnx")
+  monkeypatch.setitem(sys.modules, "onnxruntime", None)
+  with pytest.raises(InputError) as error:
+    OnnxSegmenter(str(tmp_path / "m.onnx"), NAMES)
+  assert str(error.value) == (
+    f"--segmenter=onnx:{tmp_path / 'm.onnx'} needs ONNX Runtime: pip install "
+    "'hdgan[evaluate]', in a clone pip install -e '.[evaluate]'"
   )
