@@ -29,6 +29,7 @@ def run(
   pictures: pathlib.Path | None,
   output: pathlib.Path | None,
   step: int | None,
+  weights: str,
   size: str,
   segmenter: list[str],
   score_at: str | None,
@@ -77,10 +78,13 @@ def run(
     config = directory.own_config(workdir, config, "evaluate")
     step = directory.find_step(workdir, directory.checkpoints_of(workdir), step)
     name = f"{step}_{pathlib.Path(input).name}"
+    if weights == "live":  # Both can lie side by side.
+      name += "_live"
     folder = output or workdir / FOLDER / name
     writer = OutputFolder(folder, evaluation.FILES, overwrite)
     _, judged = judge_run(
-      workdir, input, options, config=config, step=step, size=size,
+      workdir, input, options, config=config, step=step, weights=weights,
+      size=size,
       styles=StyleOptions(**style_flags),
     )  # fmt: skip
   else:

@@ -132,6 +132,11 @@ flags.DEFINE_enum(
   "size", "stage", ["stage", "input"],
   help="Scale maps as in training, or keep each map's own size.",
 )  # fmt: skip
+flags.DEFINE_enum(
+  "weights", "", ["", "ema", "live"],
+  help="G's moving average, or G as it was trained; the average if there is "
+  "one, if unset.",
+)  # fmt: skip
 flags.DEFINE_string("map", "", "The one map of --input to take, by its name.")
 flags.DEFINE_integer("style_seed", None, "Draws styles; 0 if unset.")
 flags.DEFINE_enum(
@@ -285,6 +290,7 @@ MODES = {
     may=(
       "config",
       "step",
+      "weights",
       "size",
       *_STYLE_FLAGS,
       "style_grid",
@@ -336,6 +342,7 @@ MODES = {
       "pictures",
       "output",
       "step",
+      "weights",
       "size",
       "segmenter",
       "score_at",

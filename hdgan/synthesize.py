@@ -39,6 +39,7 @@ def run(
   input: str,
   output: pathlib.Path,
   step: int | None,
+  weights: str,
   size: str,
   map: str,
   overwrite: bool,
@@ -49,7 +50,8 @@ def run(
   config = directory.own_config(workdir, config, "synthesize")
   options = StyleOptions(**style_flags)
   synthesize(
-    workdir, input, output, step=step, size=size, name=map, options=options,
+    workdir, input, output, step=step, weights=weights, size=size, name=map,
+    options=options,
     overwrite=overwrite, show_objects=show_objects, config=config,
   )  # fmt: skip
 
@@ -59,6 +61,7 @@ def synthesize(
   source: str,
   output: pathlib.Path,
   step: int | None = None,
+  weights: str = "",
   size: str = "stage",
   name: str = "",
   options: StyleOptions = StyleOptions(),  # noqa: B008
@@ -76,6 +79,7 @@ def synthesize(
     source: a folder of maps, or the name of a split of the run's data.
     output: folder to write to; made when missing.
     step: of the checkpoint; None for the newest.
+    weights: "ema" or "live"; see `open_renderer`.
     size: "stage" scales as training did, "input" keeps each map's own size.
     name: of the one map to take; '' for all.
     options: which styles.
@@ -91,7 +95,7 @@ def synthesize(
     raise InputError(
       "--show_objects draws no map of a --style_grid; leave one of them out"
     )
-  renderer = open_renderer(workdir, step, config=config)
+  renderer = open_renderer(workdir, step, weights=weights, config=config)
   inputs = pipeline.synthesis_inputs(
     renderer.config,
     source,

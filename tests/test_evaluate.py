@@ -117,6 +117,9 @@ def test_a_run_by_predicted_labels(predicted):
   share = (labels == 0).mean()
   assert score["result"]["accuracy"] == pytest.approx(share)
   assert result["data"]["n"] == len(inputs) and result["source"]["step"] == 1
+  # Live weights are judged beside it.
+  assert command(*words, "--weights=live")[0] == 0
+  assert (folder / "run/evaluations/1_val_live/evaluation.json").is_file()
   # What is there is not written over.
   status, _, said = command(*words)
   assert status == 2 and "confusion.npz already" in said
@@ -129,6 +132,15 @@ def test_a_run_by_predicted_labels(predicted):
     result["data"]["sha256"]
   ] * 2
   assert path.read_bytes() == before
+
+
+def test_an_average_that_is_not_there(tmp_path):
+  make_run(tmp_path / "run", ema=0.0)
+  words = f"--workdir={tmp_path / 'run'}", "--input=val", "--weights=ema"
+  made = f"--output={tmp_path / 'made'}"
+  for mode in ("evaluate", "synthesize"):
+    status, _, said = command(f"--mode={mode}", *words, made)
+    assert status == 2 and "has no moving average (config.ema is 0.0)" in said
 
 
 @pytest.mark.parametrize(

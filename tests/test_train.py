@@ -561,6 +561,28 @@ def test_samples_are_drawn_with_the_moving_average(
   assert logged["G_GAN"] != pytest.approx(live_losses["G_GAN"], rel=1e-6)
 
 
+def test_the_average_by_hand(finished, tmp_path, prepared_dir):
+  """Nine steps from the checkpoints of each, over two hand-overs."""
+  job = train.Run(
+    tiny_config(data__prepared_dir=prepared_dir), tmp_path / "other"
+  )
+  average: dict[str, np.ndarray] = {}
+  for plan in job.plans:
+    start = leaves(
+      train_step.generators(plan.model.init((job.config.seed, plan.index)))
+    )
+    # What is new begins at its own weights, what has gone is not missed.
+    average = {name: average.get(name, leaf) for name, leaf in start.items()}
+    for step in range(plan.first + 1, plan.end + 1):
+      saved = state_of(finished, step)
+      live = leaves(train_step.generators(saved["params"]))
+      average = {k: 0.9 * x + 0.1 * live[k] for k, x in average.items()}
+      kept = leaves(saved["ema"])
+      assert kept.keys() == average.keys()
+      for name, value in average.items():
+        np.testing.assert_allclose(kept[name], value, atol=1e-6, err_msg=name)
+
+
 def test_two_trainings_in_one_folder(finished, tmp_path, prepared_dir):
   """The second ends at once; the first is untouched."""
   workdir = interrupted(finished, tmp_path / "run", 5)

@@ -30,6 +30,7 @@ def judge_run(
   *,
   config: ConfigDict | None = None,
   step: int | None = None,
+  weights: str = "",
   size: str = "stage",
   styles: StyleOptions = StyleOptions(),  # noqa: B008
 ) -> tuple[Renderer, Evaluation]:
@@ -41,6 +42,7 @@ def judge_run(
     options: what to measure.
     config: see `open_renderer`.
     step: of the checkpoint; None for the newest.
+    weights: "ema" or "live"; see `open_renderer`.
     size: "stage" scales maps as training did, "input" keeps their own size.
     styles: which styles objects get.
 
@@ -51,7 +53,7 @@ def judge_run(
     InputError: for a workdir without a checkpoint, bad maps or styles, or what
       `evaluation.open_measures` refuses.
   """
-  renderer = open_renderer(workdir, step, config=config)
+  renderer = open_renderer(workdir, step, weights=weights, config=config)
   return renderer, judge(renderer, source, options, size=size, styles=styles)
 
 

@@ -193,6 +193,7 @@ def open_renderer(
   workdir: pathlib.Path,
   step: int | None = None,
   *,
+  weights: str = "",
   use_bank: bool = True,
   config: ConfigDict | None = None,
 ) -> Renderer:
@@ -201,6 +202,8 @@ def open_renderer(
   Args:
     workdir: of a trained or imported run.
     step: of the checkpoint; None for the newest.
+    weights: "ema" for G's moving average, "live" for G as it was trained; ""
+      for the average where there is one.
     use_bank: False ignores the style bank, to make another.
     config: from `directory.own_config`; None for the run's own as it is.
 
@@ -208,8 +211,8 @@ def open_renderer(
     A `Renderer`.
 
   Raises:
-    InputError: for a workdir without that checkpoint, or a style bank of
-      another encoder or other classes.
+    InputError: for a workdir without that checkpoint or average, or a style
+      bank of another encoder or other classes.
   """
   if config is None:
     config = directory.read_config(workdir)
@@ -226,7 +229,7 @@ def open_renderer(
   has_encoder = "E" in checkpoints.structure(step)["params"]
   if model.encoder is not None and has_encoder:
     units.append("E")
-  params = directory.load_params(workdir, step, units)
+  params = directory.load_params(workdir, step, units, weights)
   classes = directory.read_classes(workdir, config.num_classes)
   bank = None
   if use_bank and model.encoder is not None:

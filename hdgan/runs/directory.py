@@ -438,7 +438,10 @@ def not_writable(workdir: pathlib.Path, error: OSError) -> InputError:
 
 
 def load_params(
-  workdir: pathlib.Path, step: int | None = None, units: Sequence[str] = ()
+  workdir: pathlib.Path,
+  step: int | None = None,
+  units: Sequence[str] = (),
+  weights: str = "",
 ) -> dict[str, Any]:
   """Reads the networks of a run, on the host.
 
@@ -446,21 +449,45 @@ def load_params(
     workdir: of the run, or of what `hdgan.convert import` made.
     step: of the checkpoint; None for the newest.
     units: names such as "G1" to read; all by default.
+    weights: "ema" takes G's moving average, "live" G as it was trained; ""
+      the average where the run has one.
 
   Returns:
-    {"G1": ..., "D": {"D1": ...}} as numpy arrays; G is its moving average
-    where the run has one.
+    {"G1": ..., "D": {"D1": ...}} as numpy arrays.
 
   Raises:
-    InputError: if there is no such checkpoint or it is damaged.
+    InputError: if there is no such checkpoint or it is damaged, or holds no
+      average that is asked for.
   """
   checkpoints = checkpoints_of(workdir)
   step = find_step(workdir, checkpoints, step)
   parts = tuple(f"params/{unit}" for unit in units) or ("params",)
-  if checkpoints.structure(step).get("ema"):
+  structure = checkpoints.structure(step)
+  if which_weights(workdir, structure, weights) == "ema":
     parts += ("ema",)
   tree = checkpoints.restore_subtree(step, parts)
   return {**tree["params"], **(tree.get("ema") or {})}
+
+
+def which_weights(
+  workdir: pathlib.Path, structure: Mapping[str, Any], weights: str
+) -> str:
+  """Says which weights of G are meant: "ema" or "live".
+
+  Args:
+    workdir: of the run.
+    structure: of its checkpoint.
+    weights: one of the two, or "" for the average where there is one.
+
+  Raises:
+    InputError: if there is no average that is asked for.
+  """
+  if weights == "ema" and not structure.get("ema"):
+    raise InputError(
+      f"--weights=ema: {workdir} has no moving average (config.ema is "
+      f"{read_config(workdir).ema}); say --weights=live"
+    )
+  return weights or ("ema" if structure.get("ema") else "live")
 
 
 def best_step(workdir: pathlib.Path | None) -> int:

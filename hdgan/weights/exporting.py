@@ -7,7 +7,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from hdgan.datasets import classes
-from hdgan.errors import InputError
 from hdgan.runs import directory
 from hdgan.weights import options, pth, release
 from hdgan.weights import state_dict as names
@@ -36,12 +35,7 @@ class Saved:
     directory.check_config(workdir, self.config, self.info)
     self.stage = self.config.stages[self.info["stage"]]
     structure = self.checkpoints.structure(self.step)
-    if weights == "ema" and not structure.get("ema"):
-      raise InputError(
-        f"--weights=ema: {workdir} has no moving average (config.ema is "
-        f"{self.config.ema}); say --weights=live"
-      )
-    self.weights = weights or ("ema" if structure.get("ema") else "live")
+    self.weights = directory.which_weights(workdir, structure, weights)
     self.has = {net: bool(structure["params"].get(net)) for net in NETS}
     self.shapes = options.shapes_of(self.config, self.stage, self.has)
 

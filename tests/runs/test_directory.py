@@ -10,7 +10,7 @@ import textwrap
 
 import numpy as np
 import pytest
-from tiny import assert_bits, save_run, tiny_config
+from tiny import assert_bits, leaves, save_run, tiny_config
 
 from hdgan.datasets.classes import class_entry, palette
 from hdgan.devices import processes
@@ -540,3 +540,19 @@ def test_a_config_that_breaks_a_rule_is_named(tmp_path):
   assert str(error.value).startswith(
     f"{tmp_path / 'config.json'}: config.keep=0 must be at least 1"
   )
+
+
+def test_live_weights_and_their_average(tmp_path):
+  """save_run's average is half of G; nothing else has one."""
+  mean = save_run(tmp_path / "run", tiny_config())
+  live = directory.load_params(tmp_path / "run", weights="live")
+  assert_bits(directory.load_params(tmp_path / "run"), mean)
+  assert_bits(directory.load_params(tmp_path / "run", weights="ema"), mean)
+  assert_bits(live["D"], mean["D"])
+  half = {
+    name: leaf * np.float32(0.5) for name, leaf in leaves(live["G1"]).items()
+  }
+  assert_bits(half, leaves(mean["G1"]))
+  save_run(tmp_path / "without", tiny_config(ema=0.0))
+  with pytest.raises(InputError, match="--weights=ema: .* has no moving aver"):
+    directory.load_params(tmp_path / "without", weights="ema")
