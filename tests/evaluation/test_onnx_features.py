@@ -6,6 +6,8 @@ from onnx_models import describe, save
 from PIL import Image
 
 from hdgan.errors import InputError
+from hdgan.evaluation.distances import Distances
+from hdgan.evaluation.measure import Pair
 from hdgan.evaluation.onnx_features import OnnxFeatures
 
 MEAN = ("GlobalAveragePool", ["x"], ["y"], {})
@@ -109,3 +111,28 @@ def test_a_width_that_changes(tmp_path):
   few[0, 0] = 255
   with pytest.raises(InputError, match="gives 3 numbers for one picture and 7"):
     features(few)
+
+
+def test_what_distances_refuse(tmp_path):
+  """Numbers that are not finite, and a single picture."""
+  nodes = [
+    ("GlobalAveragePool", ["x"], ["mean"], {}),
+    ("Log", ["mean"], ["y"], {}),
+  ]
+  save(tmp_path / "m.onnx", nodes, {})
+  features = OnnxFeatures(describe(tmp_path / "m.onnx", **entry()))
+  distances, label = Distances(features, "val"), np.zeros((10, 14), np.int32)
+  distances.add(Pair("a", label, made=picture(), real=picture()))
+  with pytest.raises(InputError) as error:
+    distances.result()
+  assert str(error.value) == (
+    "--features: 1 real picture, a distance needs at least 2 (and thousands to "
+    "say much); give more, or leave --features out"
+  )
+  black = np.zeros_like(picture())
+  with pytest.raises(InputError) as error:
+    distances.add(Pair("b", label, made=black, real=picture()))
+  assert str(error.value) == (
+    "--features (means): gives numbers that are not finite for the made "
+    "picture of b; give another file, or a picture that is whole"
+  )
