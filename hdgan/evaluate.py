@@ -84,8 +84,7 @@ def run(
     writer = OutputFolder(folder, evaluation.FILES, overwrite)
     _, judged = judge_run(
       workdir, input, options, config=config, step=step, weights=weights,
-      size=size,
-      styles=StyleOptions(**style_flags),
+      size=size, styles=StyleOptions(**style_flags),
     )  # fmt: skip
   else:
     raise InputError(

@@ -130,7 +130,7 @@ def test_a_run_by_predicted_labels(predicted):
   history = (path.parents[1] / "evaluations.jsonl").read_text().splitlines()
   assert [json.loads(line)["sha256"] for line in history] == [
     result["data"]["sha256"]
-  ] * 2
+  ] * 3
   assert path.read_bytes() == before
 
 
