@@ -1,5 +1,7 @@
 """The door of --mode=evaluate, and what a training tells of itself by it."""
 
+import hashlib
+import io
 import json
 import shutil
 
@@ -11,8 +13,9 @@ from tiny import command, tiny_config
 
 from hdgan import train
 from hdgan.datasets import pipeline
-from hdgan.evaluation import evaluation
+from hdgan.evaluation import evaluation, own_segmenter
 from hdgan.evaluation.segmentation import Segmenter
+from hdgan.evaluation.segmenter_training import Recipe
 from hdgan.runs import directory
 
 
@@ -185,3 +188,70 @@ def test_evaluations_side_by_side(predicted, tmp_path, monkeypatch):
   ]  # fmt: skip
   status, _, said = command(*words, twice)
   assert status == 2 and "--workdir has no effect with --compare" in said
+
+
+def test_the_segmenter_that_learns_gives_the_same_numbers_twice(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(own_segmenter, "SEEDS", 2)
+  recipe = Recipe(width=8, levels=1, steps=2)
+  monkeypatch.setattr(own_segmenter, "RECIPE", recipe)
+  config = make_run(tmp_path / "run", data__num_train=10)
+  (tmp_path / "pictures").mkdir()
+  for split in ("train", "val"):
+    for one in pipeline.synthesis_inputs(config, split, stage_size=(16, 32)):
+      path = tmp_path / "pictures" / f"{one['name']}.png"
+      Image.fromarray(255 - one["image"]).save(path)
+  flags = [
+    "--mode=evaluate", f"--config={tmp_path / 'run' / 'config.json'}",
+    f"--pictures={tmp_path / 'pictures'}", "--protocol=own-v1",
+  ]  # fmt: skip
+  found = {}
+  copies = f"--config.data.prepared_dir={tmp_path / 'copies'}"
+  # By weights that were trained now, are kept, and were trained elsewhere.
+  for name, more in (("new", []), ("kept", []), ("alike", [copies])):
+    folder = tmp_path / name
+    words = [*flags, *more, "--input=val", f"--output={folder}"]
+    assert command(*words)[0] == 0
+    found[name] = {
+      one: (folder / one).read_bytes()
+      for one in ("evaluation.json", "confusion.npz")
+    }
+  assert found["new"] == found["kept"] == found["alike"]
+  matrices = found["new"]["confusion.npz"]
+  result = json.loads(found["new"]["evaluation.json"])
+  assert result["protocol"]["name"] == "own-v1"
+  assert result["confusion"] == {
+    "file": "confusion.npz", "sha256": hashlib.sha256(matrices).hexdigest()
+  }  # fmt: skip
+  with np.load(io.BytesIO(matrices)) as arrays:
+    assert arrays["made_0"].shape == arrays["real_0"].shape == (2, 9, 9)
+  # What it has learned from ranks nothing, and this is said.
+  folder = tmp_path / "train"
+  status, _, said = command(*flags, "--input=train", f"--output={folder}")
+  assert status == 0 and "not ranked by own: it was trained on these" in said
+  result = json.loads((folder / "evaluation.json").read_text())
+  assert not result["segmentation"][0]["ranked"]
+
+
+@pytest.mark.parametrize(
+  "words, said",
+  [
+    (("--protocol=own-v2",), "--protocol=own-v2: there is no such protocol"),
+    (
+      ("--protocol=spade-drn", "--segmenter=onnx:f"),
+      "--protocol=spade-drn: the run's picture is 32x16, must be 512x256",
+    ),
+    (
+      ("--protocol=own-v1", "--score_at=label"),
+      "--score_at=label: --protocol=own-v1 compares classes at the image's",
+    ),
+    (("--segmenter=own",), "3 training photos, it learns from at least 10"),
+  ],
+)
+def test_what_does_not_fit_a_protocol(predicted, words, said):
+  folder, _ = predicted
+  flags = [f"--workdir={folder / 'run'}", "--input=val"]
+  status, _, line = command("--mode=evaluate", *flags, *words)
+  assert status == 2 and said in line
+  assert line.count("error: ") == 1

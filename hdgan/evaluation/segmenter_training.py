@@ -38,18 +38,21 @@ class Recipe:
     window: sides of the windows as a share of the picture's.
     most: pixels that a window's side has at most.
     jitter: contrast, brightness and saturation change by up to so much.
+    balance: a pixel weighs (share of its class in the step's pixels) to the
+      minus this power, or what is rare would not be learned in so few steps.
   """
 
   version: int = 1
   width: int = 32
   levels: int = 5
-  steps: int = 500
-  batch_size: int = 4
+  steps: int = 1000
+  batch_size: int = 2
   learning_rate: float = 1e-3
   weight_decay: float = 1e-4
   window: float = 0.75
   most: int = 384
   jitter: float = 0.25
+  balance: float = 0.5
 
 
 def train(data: Prepared, settings: dict[str, Any]) -> tuple[Params, int]:
@@ -157,23 +160,27 @@ def _optimizer(recipe: Recipe) -> optax.GradientTransformation:
 
 
 def cross_entropy(
-  logits: Float[Array, "b h w k"], label: Int[Array, "b h w"]
+  logits: Float[Array, "b h w k"],
+  label: Int[Array, "b h w"],
+  balance: float = 0.0,
 ) -> Float[Array, ""]:
-  """Mean over the pixels that have a class.
+  """Weighted mean over the pixels that have a class.
 
   Args:
     logits: [B, H, W, K] float32.
     label: [B, H, W] int32 class numbers; less than 0 for none.
+    balance: see `Recipe`.
 
   Returns:
     In nats; 0 where no pixel has a class.
   """
-  scores = jax.nn.log_softmax(logits)
-  own = jnp.maximum(label, 0)[..., None]
-  own = jnp.take_along_axis(scores, own, axis=-1)[..., 0]
-  known = label >= 0
-  count = jnp.maximum(known.sum(dtype=jnp.float32), 1.0)
-  return -jnp.where(known, own, 0.0).sum() / count
+  # All zeros where there is no class.
+  own = jax.nn.one_hot(label, logits.shape[-1])
+  pixels = own.sum((0, 1, 2))
+  shares = jnp.maximum(pixels, 1.0) / jnp.maximum(pixels.sum(), 1.0)
+  weights = own * (shares**-balance)[None, None, None]
+  off = -(weights * jax.nn.log_softmax(logits)).sum()
+  return off / jnp.maximum(weights.sum(), 1.0)
 
 
 @functools.cache
@@ -191,7 +198,7 @@ def _step(recipe: Recipe, classes: int) -> Callable[..., tuple[Params, Any]]:
   network, optimizer = _network(recipe, classes), _optimizer(recipe)
 
   def loss(params: Params, x: jax.Array, label: jax.Array) -> jax.Array:
-    return cross_entropy(_logits(network, params, x), label)
+    return cross_entropy(_logits(network, params, x), label, recipe.balance)
 
   def step(
     params: Params, state: Any, x: jax.Array, label: jax.Array
