@@ -245,6 +245,11 @@ def run_stage(
     sampler = sampling.Sampler(
       config, plan.model, run.data, mesh=run.mesh, workdir=run.workdir
     )
+    if config.evaluate_every and processes.first():
+      # What is wrong with it is told before any step; what it keeps is made.
+      evaluation.open_measures(
+        evaluation.while_training(config), judged_data(run, plan)
+      )
     stream = open_stream(run, plan, step)
     ahead = next(stream)
     batch = meshes.put_batch(ahead, run.mesh)
@@ -306,6 +311,14 @@ def is_judged(config: ConfigDict, step: int, end: int) -> bool:
   """Whether held-out pictures are scored after a step."""
   every = config.evaluate_every
   return bool(every) and (step % every == 0 or step == end)
+
+
+def judged_data(run: Run, plan: schedule.StagePlan) -> evaluation.Data:
+  """What held-out pictures of a stage are scored against."""
+  return evaluation.Data(
+    run.config, run.data.classes, split=run.data.held_out,
+    size=plan.model.size,
+  )  # fmt: skip
 
 
 def tell_how_good(

@@ -80,6 +80,13 @@ def test_a_run_tells_how_good_it_is_and_keeps_the_best(tried, tmp_path, capsys):
   )
 
 
+def test_what_cannot_be_scored_is_said_before_a_step(tmp_path):
+  config = tiny_config(evaluate_every=1)
+  with pytest.raises(InputError, match="there are 3 training photos"):
+    train.train(config, tmp_path / "run")
+  assert not directory.checkpoints_of(tmp_path / "run").steps()
+
+
 def test_the_best_step_by_name(tmp_path):
   make_run(tmp_path / "run")
   words = f"--workdir={tmp_path / 'run'}", "--input=val", "--step=best"
