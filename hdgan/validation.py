@@ -1,7 +1,7 @@
 """Every rule of a config, checked before anything compiles.
 
 Types and bounds come from the table in `config`; the rules that span fields are
-written out here.
+written out here, those of the kinds of networks and losses in `network_rules`.
 """
 
 import math
@@ -11,16 +11,10 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
+from hdgan import network_rules
 from hdgan.config import Field, fill, from_json, get, to_json, units
 from hdgan.errors import InputError, counted, near_names, shown
 from hdgan.outside import path_fault
-
-# Fields that only residual blocks have, with their defaults.
-_OF_BLOCKS = {
-  field.name.partition(".")[2]: field.default
-  for field in config_lib.FIELDS
-  if field.name in ("generator.blocks", "generator.enhancer_blocks")
-}
 
 
 def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
@@ -53,9 +47,9 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   _check_batch(config)
   _check_data(config)
   _check_evaluation(config)
-  _check_kinds(config)
-  _check_losses(config)
-  _check_pictures(config)
+  network_rules.check_kinds(config)
+  network_rules.check_losses(config)
+  network_rules.check_pictures(config)
   if files and config.loss.vgg > 0 and not config.loss.vgg_file:
     raise InputError(
       f"config.loss.vgg={config.loss.vgg} needs weights: make a file with "
@@ -217,95 +211,6 @@ def _check_folder_fields(config: ConfigDict) -> None:
         f"config.data.{field}={data[field]!r} has no effect with {why}; say "
         f"--config.data.{field}={default}"
       )
-
-
-def _check_kinds(config: ConfigDict) -> None:
-  """Refuses what the chosen networks would pass over, or cannot be."""
-  g = f"generator.kind = {config.generator.kind!r}"
-  d = f"discriminator.kind = {config.discriminator.kind!r}"
-  without: list[tuple[str, Any, str]] = []
-  if config.generator.kind != "global":
-    without += [(f"generator.{x}", y, g) for x, y in _OF_BLOCKS.items()]
-  if config.generator.kind != "unet":
-    without.append(("generator.dropout", 0.0, g))
-  segments = config.discriminator.kind == "segmentation"
-  if segments:
-    # It has one loss of its own, and nothing that is matched layer by layer.
-    without += [("loss.gan", "lsgan", d), ("loss.feature_matching", 0.0, d)]
-  else:
-    without.append(("loss.label_mix", 10.0, d))
-  if segments and not config.num_classes:
-    raise InputError(
-      "config.discriminator.kind='segmentation' names each pixel's class; with "
-      "num_classes = 0 (label is a picture) there are none; say "
-      "--config.discriminator.kind=multiscale"
-    )
-  for field, default, why in without:
-    if get(config, field) != default:
-      raise InputError(
-        f"config.{field}={get(config, field)} has no effect with {why}; say "
-        f"--config.{field}={default}"
-      )
-  for i, stage in enumerate(config.stages):
-    rules = (
-      ("enhancers", 0, g, config.generator.kind == "unet"),
-      ("scales", 1, d, config.discriminator.kind != "multiscale"),
-    )
-    for name, only, why, asked in rules:
-      if asked and stage[name] != only:
-        raise InputError(
-          f"config.stages[{i}].{name}={stage[name]} must be {only} with {why}; "
-          f"say --config.stages[{i}].{name}={only}"
-        )
-
-
-def _check_losses(config: ConfigDict) -> None:
-  """Refuses losses that nothing computes, and a G that nothing trains."""
-  loss = config.loss
-  if loss.gan != "none":
-    return
-  if loss.feature_matching > 0:
-    raise InputError(
-      f"config.loss.feature_matching={loss.feature_matching} has no effect "
-      "with loss.gan = 'none': there is no D; say "
-      "--config.loss.feature_matching=0"
-    )
-  if not loss.vgg and not loss.l1:
-    raise InputError(
-      "config.loss.gan='none' leaves no loss with loss.vgg = 0 and loss.l1 = "
-      "0; say --config.loss.vgg=1, or --config.loss.gan=lsgan"
-    )
-
-
-def _check_pictures(config: ConfigDict) -> None:
-  """Several pictures at once are compared by CRN's loss, and nothing else."""
-  count = config.generator.pictures
-  if count == 1:
-    return
-  needed = (
-    ("generator.kind", "crn"),
-    ("loss.gan", "none"),
-    ("loss.vgg_form", "crn"),
-  )
-  for field, value in needed:
-    if get(config, field) != value:
-      raise InputError(
-        f"config.generator.pictures={count} needs {field} = {value!r}, not "
-        f"{get(config, field)!r}; say --config.generator.pictures=1, or "
-        f"--config.{field}={value}"
-      )
-  if not config.loss.vgg or config.loss.l1:
-    raise InputError(
-      f"config.generator.pictures={count} needs the loss of VGG19 alone, not "
-      f"loss.vgg = {config.loss.vgg} and loss.l1 = {config.loss.l1}; say "
-      "--config.generator.pictures=1, or --config.loss.vgg=1 "
-      "--config.loss.l1=0"
-    )
-  if not config.num_classes:
-    raise InputError(
-      f"config.generator.pictures={count} needs classes, not num_classes = 0 "
-      "(label is a picture); say --config.generator.pictures=1"
-    )
 
 
 def _check_stage(config: ConfigDict, i: int) -> None:

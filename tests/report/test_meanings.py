@@ -9,7 +9,7 @@ from tiny import validated
 from hdgan.networks import losses
 from hdgan.networks.model import build_model
 from hdgan.report.meanings import MEANINGS, RESTS, meaning
-from hdgan.training import train_step
+from hdgan.training import stage_losses
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_every_number_of_a_step_has_a_sentence():
   fields = {name: getattr(model, name) for name in vars(model)}
   fields |= {"discriminate": lambda *_: [[on, on]], "segments": False}
   stub = type("Stub", (), fields)()
-  terms = train_step.stage_losses(
+  terms = stage_losses.stage_losses(
     {}, on, on, on, {}, batch={}, model=stub, gan="lsgan",
     feature_matching=1.0, l1=1.0,
     vgg_weight=0.0,

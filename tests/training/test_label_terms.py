@@ -10,7 +10,7 @@ from tiny import draw
 
 from hdgan.networks import label_losses
 from hdgan.picture_spec import PictureSpec
-from hdgan.training import train_step
+from hdgan.training import stage_losses
 
 WEIGHTS = {"D1": {"conv_out": {"kernel": draw(1, 1, 3, 4), "bias": draw(4)}}}
 
@@ -28,7 +28,7 @@ def stub(num_classes=3, ignore=-1):
 
 
 def terms(fake, image, label, key, label_mix, d_params=WEIGHTS):
-  return train_step.stage_losses(
+  return stage_losses.stage_losses(
     d_params, None, image, fake, {}, batch={"label": label}, key=key,
     model=stub(), gan="lsgan", feature_matching=0.0, l1=0.0, vgg_weight=0.0,
     label_mix=label_mix,
