@@ -12,6 +12,8 @@ from tiny import close, draw, draw_weights, leaves
 from hdgan.networks import segmentation
 from hdgan.networks.segmentation import SegmentationDiscriminator
 
+QUICK = {"xla_backend_optimization_level": 0}
+
 
 def block(inputs, width):
   """Numbers of two 3x3 convolutions and a 1x1, with biases."""
@@ -80,7 +82,7 @@ def test_scores_are_those_of_a_twin():
   """Of 10x14 pixels, which do not halve evenly."""
   net, x = SegmentationDiscriminator(3, 2, 2), draw(2, 10, 14, 3)
   params = jax.tree.map(lambda x: x * 4, draw_weights(net, x))
-  got = jax.jit(net.apply)(params, x)
+  got = jax.jit(net.apply, compiler_options=QUICK)(params, x)
   weights = leaves(params["params"]["D1"])
   want = twin(weights, torch.tensor(np.asarray(x.transpose(0, 3, 1, 2))), 2)
   assert got.shape == (2, 10, 14, 4)
@@ -89,17 +91,16 @@ def test_scores_are_those_of_a_twin():
 
 @pytest.mark.parametrize("shape", [(3, 3, 8, 16), (1, 1, 5, 3), (3, 3, 3, 7)])
 def test_the_largest_singular_value(shape):
+  largest = jax.jit(segmentation.largest_singular, compiler_options=QUICK)
   kernel = draw(*shape)
   true = np.linalg.norm(np.asarray(kernel).reshape(-1, shape[-1]), ord=2)
-  got = float(segmentation.largest_singular(kernel))
+  got = float(largest(kernel))
   assert 0.95 * true <= got <= 1.00001 * true
   # Where one value stands out it is found.
   rng = np.random.default_rng(0)
   flat = np.asarray(kernel).reshape(-1, shape[-1])
   out = 20 * np.outer(*(rng.standard_normal(n) for n in flat.shape))
-  got = segmentation.largest_singular(
-    jnp.asarray((flat + out).reshape(shape), jnp.float32)
-  )
+  got = largest(jnp.asarray((flat + out).reshape(shape), jnp.float32))
   assert float(got) == pytest.approx(
     np.linalg.norm(flat + out, ord=2), rel=1e-5
   )
@@ -110,7 +111,7 @@ def test_kernels_are_divided_and_nothing_else():
     "up_1": {"conv_1": {"kernel": draw(3, 3, 4, 6), "bias": draw(6)}},
     "conv_out": {"kernel": draw(1, 1, 6, 2), "bias": draw(2)},
   }
-  got = segmentation.normalised(params)
+  got = jax.jit(segmentation.normalised, compiler_options=QUICK)(params)
   kernel = np.asarray(got["up_1"]["conv_1"]["kernel"]).reshape(-1, 6)
   assert np.linalg.norm(kernel, ord=2) == pytest.approx(1, abs=0.05)
   plain = leaves(params)
@@ -118,12 +119,11 @@ def test_kernels_are_divided_and_nothing_else():
     if name != "up_1/conv_1/kernel":
       np.testing.assert_array_equal(value, plain[name])
   # A kernel ten times as large is the same, and no gradient makes it grow.
-  grow = jax.grad(
-    lambda a: jnp.sum(
-      segmentation.normalised({"x": {"kernel": a * draw(3, 3, 2, 4)}})["x"][
-        "kernel"
-      ]
-      * draw(3, 3, 2, 4, seed=1)
-    )
-  )
+  kernel, weight = draw(3, 3, 2, 4), draw(3, 3, 2, 4, seed=1)
+
+  def total(a):
+    got = segmentation.normalised({"x": {"kernel": a * kernel}})
+    return jnp.sum(got["x"]["kernel"] * weight)
+
+  grow = jax.jit(jax.grad(total), compiler_options=QUICK)
   assert abs(float(grow(1.0))) < 1e-4

@@ -22,6 +22,8 @@ from hdgan.networks.model import build_model
 from hdgan.networks.unet import UNet
 from hdgan.training import train_step
 
+QUICK = {"xla_backend_optimization_level": 0}
+
 
 def count(tree):
   return sum(leaf.size for leaf in jax.tree.leaves(tree))
@@ -110,14 +112,13 @@ def ours(tensor):
   return tensor.detach().numpy().transpose(0, 2, 3, 1)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_forward_against_the_twin(masked, monkeypatch):
-  """Tolerances: the twin computes in float64, ours in float32."""
+def test_forward_against_the_twin(monkeypatch):
+  """With dropout. Tolerances: the twin computes in float64, ours in float32."""
   net, x = UNet(channels=3, width=4, downsamples=4), draw(2, 16, 32, 5)
   params = draw_weights(net, x)
   shapes = [(2, 2, 4, 16), (2, 4, 8, 8), (2, 8, 16, 4)]
   rng = np.random.default_rng(3)
-  masks = [rng.random(shape) < 0.5 for shape in shapes] if masked else []
+  masks = [rng.random(shape) < 0.5 for shape in shapes]
   left = list(masks)
 
   def given(key, share, shape):
@@ -126,8 +127,9 @@ def test_forward_against_the_twin(masked, monkeypatch):
     return jnp.asarray(mask)
 
   monkeypatch.setattr(unet.jax.random, "bernoulli", given)
-  rngs = {"dropout": jax.random.key(0)} if masked else {}
-  got = jax.jit(lambda p: net.apply(p, x, rngs=rngs))(params)
+  rngs = {"dropout": jax.random.key(0)}
+  run = jax.jit(lambda p: net.apply(p, x, rngs=rngs), compiler_options=QUICK)
+  got = run(params)
   twin = Twin(params["params"])
   close(got, ours(twin.generate(twin.picture(x), 4, masks)), 1e-4)
   assert not left
@@ -139,7 +141,8 @@ def test_one_pixel_at_the_bottleneck():
   params = draw_weights(net, x)
   twin = Twin(params["params"])
   want = ours(twin.generate(twin.picture(x), 3))
-  close(jax.jit(net.apply)(params, x), want, 1e-4)
+  got = jax.jit(net.apply, compiler_options=QUICK)(params, x)
+  close(got, want, 1e-4)
 
 
 TINY = {
@@ -169,7 +172,7 @@ def test_losses_and_gradients_against_the_twin():
     train_step.gradients, vgg_params={}, model=model, trainable=("G1",),
     loss=train_step.bind_losses(model, config),
   )  # fmt: skip
-  of_g, of_d, metrics = jax.jit(step)(params, batch)
+  of_g, of_d, metrics = jax.jit(step, compiler_options=QUICK)(params, batch)
 
   twin = Twin({"G1": params["G1"], "D": params["D"]})
   bce = twin.torch.nn.functional.binary_cross_entropy_with_logits
@@ -209,7 +212,7 @@ def test_a_map_always_gives_the_same_picture():
   assert model.draws and not plain.draws
   x, params = draw(1, 16, 32, 9), plain.init((0,))
 
-  @functools.partial(jax.jit, static_argnums=0)
+  @functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
   def generate(model, params, key):
     return model.generate(params, x, None, key)
 
