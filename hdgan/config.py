@@ -310,14 +310,19 @@ def network_differences(
     Field, value there, value here, in the order of `FIELDS`.
   """
   found = []
+  kind = "generator.kind"
+  crn = has_field(there, kind) and get(there, kind) == "crn"
   for field in FIELDS:
-    if not field.shapes:
-      continue
     old, new = (
       get(one, field.name) if has_field(one, field.name) else field.default
       for one in (there, here)
     )
-    if old != new:
+    if field.name == "ignore_label":
+      # CRN has a channel for pixels without a class, if there can be any.
+      differ = crn and (old >= 0) != (new >= 0)
+    else:
+      differ = field.shapes and old != new
+    if differ:
       found.append((field.name, old, new))
   return found
 

@@ -112,6 +112,23 @@ def test_networks_are_taken_over_but_for_what_is_typed():
   ]
 
 
+@pytest.mark.parametrize(
+  "kind, there, here, differ",
+  [
+    ("crn", 255, -1, True), ("crn", -1, 0, True), ("crn", 255, 7, False),
+    ("global", 255, -1, False),
+  ],
+)  # fmt: skip
+def test_crn_has_a_channel_for_pixels_of_no_class(kind, there, here, differ):
+  configs = []
+  for ignored in (there, here):
+    config = config_lib.defaults()
+    config.generator.kind, config.ignore_label = kind, ignored
+    configs.append(config)
+  found = config_lib.network_differences(*configs)
+  assert found == ([("ignore_label", there, here)] if differ else [])
+
+
 # Networks of another kind, with what goes with them.
 KINDS = {
   "generator.kind": {

@@ -89,12 +89,15 @@ def check_initial(
   found = flax.traverse_util.flatten_dict(
     _align_scales(shapes, params), sep="/"
   )
+  there = {_network(name) for name in found}
   faults = []
   for name, leaf in flax.traverse_util.flatten_dict(shapes, sep="/").items():
     unit = name.split("/")[0]
     if name not in found:
-      # The encoder, D and new enhancers may start at random if they train.
-      if unit not in (*trainable, "D"):
+      # The encoder, D and new enhancers may start at random if they train, but
+      # not a part of them: that would be a network of another kind.
+      half = _network(name) in there and "conv_out" not in name
+      if half or unit not in (*trainable, "D"):
         faults.append(f"{name} is missing")
     elif found[name].shape != leaf.shape:
       faults.append(f"{name} is {found[name].shape}, needs {leaf.shape}")
@@ -104,8 +107,8 @@ def check_initial(
   what = f"config.init_from={source!r} does not fit the first stage: "
   differ = []
   if (whole_files.path(source) / directory.CONFIG).is_file():
-    there = directory.read_config(whole_files.path(source))
-    differ = config_lib.network_differences(there, config)
+    other = directory.read_config(whole_files.path(source))
+    differ = config_lib.network_differences(other, config)
   if differ:
     told = [f"{field}: {old} there, {new} here" for field, old, new in differ]
     ways = [f"--config.{field}={old}" for field, old, _ in differ]
@@ -116,6 +119,11 @@ def check_initial(
     + (f"; {len(faults)} in all" if len(faults) > 10 else "")
     + "; name another run, or leave --config.init_from out"
   )
+
+
+def _network(name: str) -> str:
+  """Which network an array is of: "G1", "D/D1", "E"."""
+  return "/".join(name.split("/")[: 2 if name.startswith("D/") else 1])
 
 
 def _overlay(tree: Any, other: Any) -> Any:

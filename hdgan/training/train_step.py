@@ -255,8 +255,8 @@ def _accumulated(
   """Means of what a function gives for equal parts of a batch.
 
   All losses are means over pictures, so that theirs is the whole batch's; but
-  batch norm takes the statistics of a part. Each part draws from a key of its
-  own.
+  batch norm takes the statistics of a part, and `class_loss` counts the classes
+  of a part. Each part draws from a key of its own.
   """
   if parts == 1:
     return function(batch, key)

@@ -157,3 +157,16 @@ def test_weights_that_do_not_fit(tmp_path):
     "num_classes: 13 there, 8 here; generator.width: 8 there, 4 here; say "
     "--config.num_classes=13 --config.generator.width=8"
   )
+
+
+def test_a_generator_of_another_kind_is_not_drawn_anew():
+  """Its arrays have other names: none of them would have been taken."""
+  kernel = np.zeros((1, 1, 2, 2))
+  shapes = {"G1": {"down_1": {"kernel": kernel}, "conv_out": {"bias": kernel}}}
+  other = {"G1": {"up_7": {"kernel": kernel}}}
+  config = tiny_config(init_from="no_such_run")
+  with pytest.raises(InputError) as error:
+    hand_over.check_initial(shapes, other, ("G1",), config)
+  said = str(error.value)
+  assert "G1/down_1/kernel is missing" in said and "conv_out" not in said
+  hand_over.check_initial(shapes, {}, ("G1",), config)
