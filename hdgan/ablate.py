@@ -19,7 +19,7 @@ from hdgan import config as config_lib
 from hdgan import interrupts, whole_files
 from hdgan.datasets import pipeline
 from hdgan.errors import InputError
-from hdgan.evaluation import ablation, ablation_page, evaluation
+from hdgan.evaluation import ablation, ablation_page, evaluation, protocols
 from hdgan.evaluation.ablation_page import Row
 from hdgan.evaluation.evaluation import Data, Options
 from hdgan.rendering.judged import judge, pairs_of
@@ -45,6 +45,7 @@ def run(
   input: str,
   segmenter: list[str],
   score_at: str | None,
+  protocol: str,
   features: list[str],
   lpips: str,
   draws: int,
@@ -66,14 +67,14 @@ def run(
       "variants on; add val_label/ and val_img/, or name a folder by --input"
     )
   first = trials[0].config
-  at = score_at or "image"
-  options = Options(
-    segmenter=tuple(segmenter), score_at=at, features=tuple(features),
-    lpips=lpips, draws=draws,
-  )  # fmt: skip
+  asked = Options(tuple(segmenter), features=tuple(features))
   if not (segmenter or features or lpips or draws):
     asked = evaluation.while_training(first)
-    options = dataclasses.replace(asked, score_at=at)
+  kinds, at = protocols.resolve(protocol, asked.segmenter, score_at)
+  options = dataclasses.replace(
+    asked, segmenter=kinds, score_at=at, protocol=protocol, lpips=lpips,
+    draws=draws,
+  )  # fmt: skip
   # What is wrong with a flag is told before the first training.
   if any(spec.startswith("labels:") for spec in segmenter):
     raise InputError(

@@ -18,6 +18,7 @@ from hdgan.rendering.output_folder import OutputFolder
 from hdgan.rendering.source import StyleOptions
 from hdgan.runs import directory
 from hdgan.validation import validate
+from hdgan.whole_files import is_remote
 
 FOLDER = "evaluations"  # Of a run, with a folder per step and split.
 
@@ -43,11 +44,7 @@ def run(
 ) -> None:
   """Runs `--mode=evaluate`, its flags by name."""
   if compare:
-    given = {
-      "workdir": workdir, "input": input, "pictures": pictures,
-      "segmenter": segmenter, "features": features, "lpips": lpips,
-    }  # fmt: skip
-    _compare(compare, output, overwrite, [k for k, v in given.items() if v])
+    _compare(compare, output, overwrite)
     return
   if not input:
     raise InputError(
@@ -60,21 +57,21 @@ def run(
     lpips=lpips, draws=draws,
   )  # fmt: skip
   if pictures is not None:
-    if draws:
-      raise InputError(
-        f"--draws={draws} has no effect with --pictures, which holds one "
-        "picture of each map; leave it out"
-      )
     if config is None:
       raise InputError(
-        "--pictures needs --config=FILE and --config.data.root=FOLDER, which "
-        "say where the maps and photos are"
+        "--pictures needs --config=FILE and --config.data.root=FOLDER, or "
+        "--workdir=RUN, which say where the maps and photos are"
       )
     name = pictures.resolve().name
     folder = output or pictures.parent / f"{name}_{FOLDER}"
     writer = OutputFolder(folder, evaluation.FILES, overwrite)
     judged = judge_folder(config, input, pictures, options)
   elif workdir is not None:
+    if output is None and is_remote(workdir):
+      raise InputError(
+        f"--workdir={workdir} is in a bucket, where no pages are written: say "
+        "--output=FOLDER, on a disk"
+      )
     config = directory.own_config(workdir, config, "evaluate")
     step = directory.find_step(workdir, directory.checkpoints_of(workdir), step)
     name = f"{step}_{pathlib.Path(input).name}"
@@ -105,16 +102,13 @@ def _write(files: dict[str, bytes], writer: OutputFolder) -> None:
 
 
 def _compare(
-  paths: list[str],
-  output: pathlib.Path | None,
-  overwrite: bool,
-  given: list[str],
+  paths: list[str], output: pathlib.Path | None, overwrite: bool
 ) -> None:
-  """Puts evaluations side by side; `given` are flags that say nothing here."""
-  if given:
+  """Puts evaluations side by side."""
+  if overwrite and output is None:
     raise InputError(
-      f"--{given[0]} has no effect with --compare, which reads what was "
-      "evaluated before; leave one of both out"
+      "--overwrite has no effect with --compare alone, which only prints; say "
+      "--output=FOLDER too, or leave it out"
     )
   found = put_side_by_side(paths)
   if output is not None:

@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -168,12 +168,13 @@ flags.DEFINE_list(
 )
 _define_path("pictures", "A folder of pictures to score, by anyone.")
 flags.DEFINE_list(
-  "segmenter", [], "What labels pictures and photos: own, labels:DIR, several "
-  "by commas.",
+  "segmenter", [], "What labels pictures and photos: own, labels:DIR, "
+  "onnx:FILE; several by commas.",
 )  # fmt: skip
 flags.DEFINE_list(
-  "features", [], "Features whose distances are told; several by commas."
-)
+  "features", [], "Networks in whose features distances are told: FILE of "
+  "hdgan.convert inception, pytorch-fid:FILE, onnx:FILE; several by commas.",
+)  # fmt: skip
 flags.DEFINE_string("lpips", "", "Weights of LPIPS, by hdgan.convert lpips.")
 flags.DEFINE_integer(
   "draws", 0, "Pictures of each map in styles drawn anew, for their diversity."
@@ -254,12 +255,14 @@ class Mode:
     door: module of hdgan whose `run` takes the flags below by name.
     needs: flags that must be set.
     may: flags that may be set too.
+    only: of a flag, the others that say something where it is set.
     typed: whether `run` also takes, as `typed`, what was typed of the config.
   """
 
   door: str
   needs: tuple[str, ...] = ()
   may: tuple[str, ...] = ()
+  only: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
   typed: bool = False
 
   @property
@@ -276,6 +279,7 @@ _PATHS = {
 _STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
 _PROCESS_FLAGS = ("coordinator", "processes", "process")
+_MEASURE_FLAGS = ("segmenter", "score_at", "protocol", "features", "lpips")
 
 # The one table of modes. A config may be left out where W holds one.
 MODES = {
@@ -326,6 +330,7 @@ MODES = {
       "plan",
       "overwrite",
     ),  # fmt: skip
+    only={"analyse": ("plan", "output", "overwrite")},
   ),
   "studio": Mode(
     "open_studio",
@@ -344,31 +349,36 @@ MODES = {
       "step",
       "weights",
       "size",
-      "segmenter",
-      "score_at",
-      "protocol",
-      "features",
-      "lpips",
+      *_MEASURE_FLAGS,
       "draws",
       "overwrite",
       "styles",
       "style_seed",
       "style_draw",
-    ),
-  ),  # fmt: skip
+    ),  # fmt: skip
+    only={
+      "compare": ("output", "overwrite"),
+      # A run's folder says what data it is of.
+      "pictures": (
+        "input",
+        "config",
+        "workdir",
+        "output",
+        "overwrite",
+        *_MEASURE_FLAGS,
+      ),  # fmt: skip
+    },
+  ),
   "ablate": Mode(
     "ablate",
     needs=("config", "workdir"),
     may=(
       "seeds",
       "input",
-      "segmenter",
-      "score_at",
-      "features",
-      "lpips",
+      *_MEASURE_FLAGS,
       "draws",
       "stopped_status",
-    ),
+    ),  # fmt: skip
     typed=True,
   ),
   "check": Mode("check_data", needs=("config",), may=("output",), typed=True),
@@ -395,7 +405,8 @@ def check_flags(mode: str, given: set[str]) -> None:
     given: names of the flags that were set.
 
   Raises:
-    InputError: for an unknown mode, a missing flag or one of another mode.
+    InputError: for an unknown mode, a missing flag, one of another mode or one
+      beside which it says nothing.
   """
   if mode not in MODES:
     raise InputError(f"--mode={mode}: must be one of {', '.join(MODES)}")
@@ -406,6 +417,13 @@ def check_flags(mode: str, given: set[str]) -> None:
       raise InputError(
         f"--{flag} has no effect with --mode={mode}; it belongs to "
         f"{', '.join(owners)}"
+      )
+  for flag, others in entry.only.items():
+    idle = given & set(entry.flags) - {flag, *others} if flag in given else ()
+    # The config last: it may be that of --workdir, which nobody typed.
+    for other in sorted(idle, key=lambda name: (name == "config", name)):
+      raise InputError(
+        f"--{other} has no effect with --{flag}; leave one of both out"
       )
   for flag in entry.needs:
     if flag not in given:

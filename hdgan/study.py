@@ -49,14 +49,6 @@ def run(
   Raises:
     InputError: for flags of both or of neither.
   """
-  if analyse:
-    building = {
-      "methods": methods, "trials": trials, "sentinels": sentinels,
-      "crop": crop, "outline": outline, "input": input,
-    }  # fmt: skip
-    for flag, value in building.items():
-      if value not in (None, "", []):
-        raise InputError(f"--{flag} has no effect with --analyse; leave it out")
   if not (methods or analyse):
     raise InputError(
       "--mode=study needs --methods=NAME=FOLDER,... to build a study, or "

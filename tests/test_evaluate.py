@@ -159,7 +159,14 @@ def test_an_average_that_is_not_there(tmp_path):
     ((), "--mode=evaluate has nothing to measure; say --segmenter=own, "),
     (("--draws=2",), "--draws=2 has no effect without --lpips=FILE"),
     (("--draws=1", "--lpips=a"), "--draws=1: two pictures at least can be co"),
-    (("--pictures=a", "--draws=2"), "--draws=2 has no effect with --pictures"),
+    (("--score_at=label", "--features=a"), "--score_at has no effect without "),
+    (("--pictures=a", "--draws=2"), "--draws has no effect with --pictures; "),
+    (("--pictures=a", "--weights=ema"), "--weights has no effect with --pict"),
+    (("--pictures=a", "--step=best"), "--step has no effect with --pictures"),
+    (("--pictures=a", "--size=stage"), "--size has no effect with --pictures"),
+    (("--pictures=a", "--styles=b"), "--styles has no effect with --pictures"),
+    (("--pictures=a", "--style_seed=0"), "--style_seed has no effect with --p"),
+    (("--pictures=a", "--style_draw=map"), "--style_draw has no effect with -"),
     (("--pictures=a",), "--pictures=a: there is no such folder"),
     (("--segmenter=onn:x",), "--segmenter=onn:x: there is no such kind; "),
   ],
@@ -194,7 +201,11 @@ def test_evaluations_side_by_side(predicted, tmp_path, monkeypatch):
     ".hdgan_written", "compare.html", "compare.json"
   ]  # fmt: skip
   status, _, said = command(*words, twice)
-  assert status == 2 and "--workdir has no effect with --compare" in said
+  assert status == 2 and "--input has no effect with --compare" in said
+  status, _, said = command("--mode=evaluate", twice, "--overwrite")
+  assert status == 2 and "--overwrite has no effect with --compare alone" in (
+    said
+  )
 
 
 def test_the_segmenter_that_learns_gives_the_same_numbers_twice(

@@ -74,6 +74,32 @@ def test_bad_command_lines(words, said, tmp_path):
   assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+  "mode, first, others",
+  [
+    ("study", "analyse=a.csv",
+     ("methods=a=b", "trials=5", "times=1", "pages=2", "study_seed=1",
+      "width=100", "crop=c.json", "outline=car", "input=val")),
+    ("evaluate", "compare=a.json,b.json",
+     ("workdir=run", "input=val", "pictures=p", "segmenter=own", "step=4",
+      "weights=live", "size=input", "styles=s", "style_seed=1", "draws=2",
+      "style_draw=map", "score_at=label", "protocol=own-v1", "features=f",
+      "lpips=l", "config=" + str(ROOT / "configs/smoke.py"))),
+    ("evaluate", "pictures=p",
+     ("step=4", "weights=live", "size=input", "styles=s", "style_seed=1",
+      "style_draw=map", "draws=2")),
+  ],
+)  # fmt: skip
+def test_flags_that_say_nothing_beside_another(mode, first, others):
+  flag = first.partition("=")[0]
+  for one in others:
+    words = f"--mode={mode}", f"--{first}", f"--{one}", "--output=o"
+    assert fault(*words) == (
+      f"--{one.partition('=')[0]} has no effect with --{flag}; leave one of "
+      "both out"
+    )
+
+
 def test_missing_flags(tmp_path, monkeypatch):
   monkeypatch.chdir(tmp_path)
   assert fault(SMOKE) == "--mode=train needs --workdir"

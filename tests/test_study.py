@@ -172,14 +172,6 @@ def test_where_a_file_is_wrong_nothing_is_written(answered):
     ({}, "--mode=study needs --methods="),
     ({"analyse": ["a.csv"]}, "--analyse needs --plan=plan.json"),
     (
-      {"analyse": ["a.csv"], "methods": ["a=b"]},
-      "--methods has no effect with --analyse",
-    ),
-    (
-      {"analyse": ["a.csv"], "trials": 5},
-      "--trials has no effect with --analyse",
-    ),
-    (
       {"methods": ["a=b"], "overwrite": True},
       "--overwrite has no effect without --analyse",
     ),

@@ -117,7 +117,7 @@ def rows(document: Mapping[str, Any]) -> list[list[str]]:
   )
   table = [["variant", "runs", *columns]]
   for name, one in variants.items():
-    cells = [_cell(one["scores"].get(column)) for column in columns]
+    cells = [_cell(one["scores"].get(c), _digits(c)) for c in columns]
     table.append([name, str(len(one["runs"])), *cells])
   if document["oracle"]:
     oracle = document["oracle"]
@@ -126,12 +126,16 @@ def rows(document: Mapping[str, Any]) -> list[list[str]]:
   return table
 
 
-def _cell(score: Mapping[str, Any] | None) -> str:
+def _digits(column: str) -> int:
+  return 2 if column.endswith("FID") else 4
+
+
+def _cell(score: Mapping[str, Any] | None, digits: int) -> str:
   if score is None:
     return ""
   if score["spread"] is None:
-    return f"{score['mean']:.4f}"
-  return f"{score['mean']:.4f} ± {score['spread']:.4f}"
+    return f"{score['mean']:.{digits}f}"
+  return f"{score['mean']:.{digits}f} ± {score['spread']:.{digits}f}"
 
 
 def text(document: Mapping[str, Any]) -> str:

@@ -119,12 +119,12 @@ def notes(result: Result) -> list[str]:
     if not one.get("ranked", True):
       found.append(f"{name} ranks nothing: {visible(one['reason'])}")
     for key, text in (
-      ("unmatched", "these answers of it are no class of the data and count "
+      ("unmatched", "also answers what is no class of the data, which counts "
        "as wrong"),
-      ("never_answered", "these classes of the data it cannot tell"),
+      ("never_answered", "never answers these classes of the data"),
     ):  # fmt: skip
       if about.get(key):
-        found.append(f"{name}: {text}: {visible(shortened(about[key], 20))}")
+        found.append(f"{name} {text}: {visible(shortened(about[key], 20))}")
   for one in result.get("distances", ()):
     if one["kid"] is None:
       found.append("no distances: there are no real photos")

@@ -18,11 +18,16 @@ def add(
   """Appends a line for an evaluation.
 
   Args:
-    folder: that holds the file; made when missing.
+    folder: that holds the file, on a disk or in a bucket; made when missing.
     result: what evaluation.json holds.
     place: the folder where that is.
   """
   line = json.dumps(line_of(result, place)) + "\n"
+  if whole_files.is_remote(folder):  # Nothing can be appended to there.
+    path = folder / FILE
+    before = path.read_text() if path.exists() else ""
+    whole_files.put(path, (before + line).encode())
+    return
   with whole_files.locked(folder / FILE) as file:
     # What a kill tore is then a line of its own.
     end = file.seek(0, 2)

@@ -121,13 +121,20 @@ def heat_table(matrix: np.ndarray, names: Sequence[str], void: str) -> str:
       tip = f"{of_rows[i]} seen as {of_columns[j]}: {100 * share:.2f} %"
       cells.append(
         f'<td title="{text(tip)}" style="--a:{share:.3f}"'
-        f"{' class=right' if i == j < len(names) else ''}>{_brief(share)}</td>"
+        f"{_kind(i, j, len(names))}>{_brief(share)}</td>"
       )
     lines.append(f"<tr><th>{text(of_rows[i])}</th>{''.join(cells)}</tr>")
   return (
     f'<div class="wide"><table class="heat"><thead><tr><th></th>{heads}</tr>'
     f"</thead><tbody>{''.join(lines)}</tbody></table></div>"
   )
+
+
+def _kind(i: int, j: int, count: int) -> str:
+  """Of a cell: right, of void, where nothing is right or wrong, or wrong."""
+  if i == count:
+    return " class=void"
+  return " class=right" if i == j else ""
 
 
 def _brief(share: float) -> str:

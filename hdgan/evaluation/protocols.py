@@ -122,6 +122,11 @@ def resolve(
     )
   if rule.own is True:
     segmenter = tuple(segmenter) or ("own",)
+  if score_at and not segmenter:
+    raise InputError(
+      "--score_at has no effect without --segmenter, whose classes it "
+      "compares; leave it out"
+    )
   for one in segmenter:
     if rule.own is not None and (one == "own") != rule.own:
       way = (

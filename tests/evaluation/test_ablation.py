@@ -53,7 +53,7 @@ def test_a_table_by_hand():
     },
   }
   assert ablation.text(document).splitlines() == [
-    "variant  runs              KID     FID",
+    "variant  runs              KID   FID",
     "gan         2  2.0000 ± 1.4142",
-    "fm          1           2.0000  7.0000",
+    "fm          1           2.0000  7.00",
   ]

@@ -125,12 +125,13 @@ def test_nothing_but_distances():
 def test_a_heat_table_by_hand():
   matrix = np.array([[3, 1, 0], [0, 0, 0], [1, 0, 1]])
   table = heat_table(matrix, ["a", "b"], "void")
-  # Row b has no pixel; of void nothing is right.
+  # Row b has no pixel; of void nothing is right or wrong.
   assert re.findall(r"<th><span>(.*?)</span>", table) == ["a", "b", "no class"]
-  cells = re.findall(r"--a:([\d.]+)\"( class=right)?>(\d*)<", table)
+  cells = re.findall(r"--a:([\d.]+)\"( class=right| class=void)?>(\d*)<", table)
   assert cells == [
     ("0.750", " class=right", "75"), ("0.250", "", "25"), ("0.000", "", ""),
-    ("0.500", "", "50"), ("0.000", "", ""), ("0.500", "", "50"),
+    ("0.500", " class=void", "50"), ("0.000", " class=void", ""),
+    ("0.500", " class=void", "50"),
   ]  # fmt: skip
 
 
@@ -163,9 +164,9 @@ def test_the_terminal_s_lines():
   assert " ".join(cells[1].split()) == told
   assert cells[0].index("mIoU") == cells[1].index("KID")
   assert cells[3:] == [
-    "note: rater: these answers of it are no class of the data and count as "
+    "note: rater also answers what is no class of the data, which counts as "
     "wrong: cat",
-    "note: rater: these classes of the data it cannot tell: <sea>",
+    "note: rater never answers these classes of the data: <sea>",
     "note: FID of 3 real and 3 made pictures says little (below 2,048, "
     "rank-deficient (n < 64)): read KID",
   ]
