@@ -85,6 +85,9 @@ def run(
     first, split, stage_size=first.stages[-1].size, size="stage",
     classes=data.classes,
   )  # fmt: skip
+  if first.data.transform == "resize":
+    size = first.stages[-1].size
+    protocols.check_size(protocol, size, "a run's picture")
   name = pathlib.Path(split).name
   evaluation.open_measures(
     options, Data(first, data.classes, split=name, sizes=inputs.sizes)

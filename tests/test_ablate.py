@@ -140,7 +140,7 @@ def test_it_goes_on_where_it_was_stopped(file, trained, monkeypatch):
     (("--config.seed=3",), "--config.seed has no effect with --mode=ablate"),
     (("--input=nowhere",), "nowhere"),
     (("--protocol=own-v2",), "--protocol=own-v2: there is no such protocol; "),
-    (("--protocol=spade-drn", "--segmenter=onnx:x"), "the run's picture is "),
+    (("--protocol=spade-drn", "--segmenter=onnx:x"), "a run's picture is 32x1"),
     (("--segmenter=labels:x",), "labels of one run's pictures cannot judge"),
     (("--config.ema=3.0",), "variant 'wide': config.ema=3.0 must be in [0, 1)"),
   ],

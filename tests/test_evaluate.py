@@ -13,6 +13,7 @@ from tiny import command, tiny_config
 
 from hdgan import train
 from hdgan.datasets import pipeline
+from hdgan.errors import InputError
 from hdgan.evaluation import evaluation, own_segmenter
 from hdgan.evaluation.segmentation import Segmenter
 from hdgan.evaluation.segmenter_training import Recipe
@@ -270,7 +271,8 @@ def test_the_segmenter_that_learns_gives_the_same_numbers_twice(
 )
 def test_what_does_not_fit_a_protocol(predicted, words, said):
   folder, _ = predicted
-  flags = [f"--workdir={folder / 'run'}", "--input=val"]
+  flags = [f"--workdir={folder / 'run'}", "--input=val",
+           f"--output={folder / 'unfit'}"]  # fmt: skip
   status, _, line = command("--mode=evaluate", *flags, *words)
   assert status == 2 and said in line
   assert line.count("error: ") == 1
