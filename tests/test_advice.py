@@ -23,6 +23,7 @@ from tiny import command, save_run, tiny_config
 from hdgan import config as config_lib
 from hdgan import convert, train
 from hdgan.datasets.streets import builder as synthetic_streets
+from hdgan.networks.model import build_model
 from hdgan.runs import directory
 from hdgan.validation import validate
 from hdgan.weights import state_dict
@@ -258,7 +259,9 @@ def other_count(place: Place) -> None:
 def imported(place: Place) -> None:
   config = validate(tiny_config())
   directory.begin(place.tmp / "new", config, ())
-  state = {"params": {"G1": {"x": np.zeros(1, np.float32)}}}
+  shapes = build_model(config, config.stages[0], 64).shapes()["G1"]
+  zeros = jax.tree.map(lambda x: np.zeros(x.shape, np.float32), shapes)
+  state = {"params": {"G1": zeros}}
   with directory.checkpoints_of(place.tmp / "new") as checkpoints:
     checkpoints.save(0, state, {"stage": 0, "imported": "G1"})
 

@@ -114,7 +114,7 @@ def test_files(finished):
   }  # fmt: skip
   # What a fresh run must not find in its folder is all that it will write.
   known = {*directory.FILES, *directory.FOLDERS, directory.CONFIG, lock.LOCK}
-  assert names == known - {"nonfinite"}
+  assert names == known - {"nonfinite", "evaluations"}
   folders = (p for p in (finished / "checkpoints").iterdir() if p.is_dir())
   steps = sorted(int(p.name) for p in folders)
   assert steps == list(range(1, END + 1))

@@ -79,7 +79,8 @@ def test_config_of_an_enhancer_with_styles():
   assert stage.trainable == ("G1", "G2", "E")
   assert (stage.constant, stage.decay) == (50, 30)
   assert config.generator.to_dict() == {
-    "width": 8, "downsamples": 2, "blocks": 1, "enhancer_blocks": 2
+    "kind": "global", "width": 8, "downsamples": 2, "blocks": 1,
+    "enhancer_blocks": 2, "pictures": 1, "dropout": 0.0,
   }  # fmt: skip
   assert config.encoder.enabled and config.encoder.width == 4
   assert config.loss.feature_matching == 10 and config.loss.vgg == 0
