@@ -121,7 +121,7 @@ def heat_table(matrix: np.ndarray, names: Sequence[str], void: str) -> str:
       tip = f"{of_rows[i]} seen as {of_columns[j]}: {100 * share:.2f} %"
       cells.append(
         f'<td title="{text(tip)}" style="--a:{share:.3f}"'
-        f"{_kind(i, j, len(names))}>{_brief(share)}</td>"
+        f"{_kind(int(i), int(j), len(names))}>{_brief(share)}</td>"
       )
     lines.append(f"<tr><th>{text(of_rows[i])}</th>{''.join(cells)}</tr>")
   return (
