@@ -2,11 +2,13 @@
 
 A page is written as files of its own beside the module that fills it: NAME.html
 with `$name` where something is filled in, NAME.css, and NAME.js where it has a
-script.
+script. `$head` is what most begin with, from its title to its style sheet.
 """
 
 import pathlib
 import string
+
+_HEAD = pathlib.Path(__file__).with_name("page_head.html")
 
 
 def fill_page(module: str, **parts: str) -> str:
@@ -28,4 +30,7 @@ def fill_page(module: str, **parts: str) -> str:
       text = path.with_suffix(ending).read_text(encoding="utf-8")
       parts[name] = text.rstrip()
   page = path.with_suffix(".html").read_text(encoding="utf-8")
+  if "$head" in page:
+    head = string.Template(_HEAD.read_text(encoding="utf-8"))
+    parts["head"] = head.substitute(parts).rstrip()
   return string.Template(page).substitute(parts)
