@@ -108,18 +108,18 @@ def _cpu_conv(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
 
 
 def _cpu_input_gradient(
-  shape: tuple[int, ...], kernel: jax.Array, stride: int, dy: jax.Array
+  x: jax.Array, kernel: jax.Array, stride: int, dy: jax.Array
 ) -> jax.Array:
-  """Gradient of a convolution to its [B, H, W, C] input, from [B, h, w, D].
+  """Gradient of a convolution to its input x [B, H, W, C], from [B, h, w, D].
 
   A strided convolution's is a 2x2 convolution of dy to the four parities of
   the input: input row 2m + p is dy[m] w[p] + dy[m - 1] w[p + 2].
   """
   if stride == 1 or kernel.shape[2] < 16 or dy.shape[1] * dy.shape[2] < 4096:
-    form = functools.partial(_plain_conv, stride=stride)
-    zeros = jnp.zeros(shape, dy.dtype)
-    return jax.vjp(lambda x: form(x, kernel), zeros)[1](dy)[0]
-  size, (_, height, width, _) = kernel.shape[0], shape
+    # At x, whose numbers are not used: zeros of its shape would count, inside
+    # `shard_map`, as equal on all devices.
+    return jax.vjp(lambda x: _plain_conv(x, kernel, stride), x)[1](dy)[0]
+  size, (_, height, width, _) = kernel.shape[0], x.shape
   taps = np.zeros((2, 2, size), np.float32)
   for parity in (0, 1):
     taps[1, parity, parity] = 1.0
@@ -160,7 +160,7 @@ def _valid_conv_backward(stride: int, saved: Any, dy: jax.Array) -> Any:
   def cpu(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> Any:
     form = functools.partial(_plain_conv, x, stride=stride)
     (dkernel,) = jax.vjp(form, kernel)[1](dy)
-    return _cpu_input_gradient(x.shape, kernel, stride, dy), dkernel
+    return _cpu_input_gradient(x, kernel, stride, dy), dkernel
 
   return jax.lax.platform_dependent(*saved, dy, cpu=cpu, default=plain)
 

@@ -105,3 +105,34 @@ def test_up_conv_by_hand():
   # The kernel's first row and column fall into the padding.
   want = [[4, 5], [7, 8]]
   np.testing.assert_array_equal(up_conv(x, kernel)[0, :, :, 0], want)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_inside_shard_map(stride):
+  """Each device convolves its own half; the check of what varies is on."""
+  mesh = jax.sharding.Mesh(jax.devices()[:2], ("space",))
+  halves = jax.sharding.PartitionSpec(None, "space")
+  x, kernel = draw(1, 18, 9, 3), draw(3, 3, 3, 4, seed=1)
+
+  def one(x, kernel):
+    kernel = jax.lax.pcast(kernel, "space", to="varying")
+    return conv(x, kernel, stride)
+
+  both = jax.jit(
+    jax.shard_map(
+      one, mesh=mesh, in_specs=(halves, jax.sharding.PartitionSpec()),
+      out_specs=halves, axis_names={"space"},
+    )
+  )  # fmt: skip
+
+  def apart(x, kernel):
+    top, bottom = jnp.split(x, 2, axis=1)
+    parts = [conv(top, kernel, stride), conv(bottom, kernel, stride)]
+    return jnp.concatenate(parts, axis=1)
+
+  y, pull = jax.vjp(both, x, kernel)
+  want, pull_apart = jax.vjp(apart, x, kernel)
+  close(y, np.asarray(want))
+  dy = jnp.asarray(draw(*want.shape, seed=2))
+  for got, expected in zip(pull(dy), pull_apart(dy), strict=True):
+    close(got, np.asarray(expected))
