@@ -108,7 +108,7 @@ def get_config() -> ConfigDict:
     ),
   )
   config.precision = "float32"
-  config.mesh = ConfigDict({"data": 0})
+  config.mesh = ConfigDict({"data": 0, "space": 1})
   config.remat = False
   config.accumulate = 1
   config.max_skipped = 5

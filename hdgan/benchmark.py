@@ -111,9 +111,7 @@ def benchmark(
   if repeats < 1:
     raise InputError(f"--repeats={repeats} must be at least 1")
   chosen = config.stages[stage]
-  mesh = meshes.make_mesh(
-    config.batch_size, config.mesh.data, accumulate=config.accumulate
-  )
+  mesh = meshes.mesh_of(config)
   model = build_model(config, chosen, config.max_instances or 64)
   run = prepare_work(config, chosen, model, mesh, work)
   start = time.perf_counter()

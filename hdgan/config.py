@@ -187,6 +187,8 @@ FIELDS = (
         meaning="of the arithmetic; parameters are float32"),
   Field("mesh.data", int, 0, least=0, free=True,
         meaning="devices that share a batch; 0: most that divide it"),
+  Field("mesh.space", int, 1, least=1, free=True,
+        meaning="devices that share each picture, cut along its height"),
   Field("remat", bool, False, free=True,
         meaning="recompute in the backward pass to save memory"),
   Field("accumulate", int, 1, least=1, free=True,

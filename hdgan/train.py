@@ -7,11 +7,10 @@ import pathlib
 import shlex
 import signal
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from clu import parameter_overview
 from ml_collections import ConfigDict
@@ -33,6 +32,7 @@ from hdgan.training import replay as replays
 from hdgan.training import sampling, schedule, train_step
 from hdgan.training.guard import Guard
 from hdgan.training.run import Run
+from hdgan.training.stage_program import StageProgram
 from hdgan.training.train_step import TrainState
 
 
@@ -254,7 +254,9 @@ def run_stage(
     ahead = next(stream)
     batch = meshes.put_batch(ahead, run.mesh)
     flag = meshes.put_flag(False, run.mesh)
-    update = compile_step(run, plan, state, batch, flag)
+    # Ahead of time: its seconds stay out of the rate, and a batch of another
+    # shape is an error rather than a second compilation.
+    update = StageProgram(config, plan, run.mesh).lower(batch).compile()
     if not step:
       # Photos that lie on their side or are read as black show here.
       run.sample(plan, sampler, state, sampler.class_means(state.params))
@@ -367,6 +369,7 @@ def open_stream(
   run: Run, plan: schedule.StagePlan, step: int
 ) -> Iterator[dict[str, np.ndarray]]:
   """Batches of a stage from the run's `step` on: arrays [B, ...], no end."""
+  index, parts = meshes.reading_share(run.mesh)
   return pipeline.batches(
     run.data,
     "train",
@@ -374,53 +377,10 @@ def open_stream(
     batch_size=run.config.batch_size,
     seed=(run.config.seed, plan.index),
     start=step - plan.first,
-    process_index=processes.index(),
-    process_count=processes.count(),
+    process_index=index,
+    process_count=parts,
     objects=plan.model.encoder is not None,
   )
-
-
-def compile_step(
-  run: Run,
-  plan: schedule.StagePlan,
-  state: TrainState,
-  batch: dict[str, jax.Array],
-  flag: jax.Array,
-) -> Callable[..., tuple[TrainState, train_step.Metrics, jax.Array]]:
-  """Compiles a stage's step once, for these shapes; the state is donated.
-
-  Args:
-    run: what all stages share.
-    plan: of the stage.
-    state: with a copy on every device.
-    batch: arrays [B, ...], cut over the devices.
-    flag: [devices] int32, as from `meshes.put_flag`.
-
-  Returns:
-    (state, batch, flag, vgg parameters) to the state after the step, its
-    metrics, and whether any device's flag is up.
-  """
-  step = train_step.bind_step(
-    plan.model,
-    plan.stage,
-    run.config,
-    first_step=plan.first,
-    steps_per_epoch=plan.steps_per_epoch,
-  )
-
-  def flagged(state, batch, flag, vgg_params):  # type: ignore[no-untyped-def]
-    """The step, and what the devices agree on."""
-    return *step(state, batch, vgg_params), jnp.max(flag)
-
-  copied, cut = meshes.replicated(run.mesh), meshes.split(run.mesh)
-  # The new state takes the old one's memory: the devices hold one copy.
-  jitted = jax.jit(
-    flagged, in_shardings=(copied, cut, cut, copied), out_shardings=copied,
-    donate_argnums=0,
-  )  # fmt: skip
-  # Ahead of time: the caller leaves these seconds out of the rate, and a batch
-  # of another shape is an error rather than a second compilation.
-  return jitted.lower(state, batch, flag, run.vgg).compile()
 
 
 def write_metrics(

@@ -66,7 +66,7 @@ def test_the_readme_of_configs_has_the_table():
 def test_what_a_resumed_run_may_change():
   assert {f.name for f in config_lib.FIELDS if f.free} == {
     "data.root", "data.label_map", "data.prepared_dir", "data.workers",
-    "mesh.data", "remat", "accumulate", "max_skipped",
+    "mesh.data", "mesh.space", "remat", "accumulate", "max_skipped",
     "log_every", "sample_every", "checkpoint_every", "keep",
     "evaluate_every", "evaluate_features", "keep_best",
   }  # fmt: skip

@@ -28,7 +28,8 @@ ZIP = pathlib.Path(__file__).parent / "goldens" / "past.zip"
 ADDED = Field("generator.manner", str, "plain", meaning="added by a test")
 # Fields that came since, with what runs did before.
 YOUNGER = {
-  "accumulate": 1, "max_skipped": 5, "data.variant": "", "data.split": "",
+  "mesh.space": 1, "accumulate": 1, "max_skipped": 5,
+  "data.variant": "", "data.split": "",
   "data.label_map": "", "data.instances": "folder", "data.store_size": 0,
   "generator.kind": "global", "discriminator.kind": "multiscale",
   "evaluate_every": 0, "evaluate_features": "", "keep_best": False,

@@ -1,16 +1,59 @@
-"""Where arrays live: one mesh, batches cut over it, everything else copied."""
+"""Where arrays live: one mesh, batches cut over it, everything else copied.
+
+The mesh has two axes: "data" cuts a batch into groups of pictures, "space" cuts
+each picture's height, so that several devices share one picture.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Shaped
+from ml_collections import ConfigDict
 
 from hdgan.devices import processes
 from hdgan.errors import InputError, counted
+
+DATA, SPACE = "data", "space"
+
+
+class _Share(NamedTuple):
+  """How processes and their devices form groups that share a picture.
+
+  Attributes:
+    readers: sets of processes that hold the same pictures.
+    groups: of each reader.
+  """
+
+  readers: int
+  groups: int
+
+
+def _share(devices: int, processes: int, space: int) -> _Share:
+  """Lays groups of `space` devices out over the processes.
+
+  Raises:
+    InputError: if they cannot be, or if there are too few devices.
+  """
+  there = devices * processes
+  if space > there:
+    raise InputError(
+      f"config.mesh.space={space} is more than the "
+      f"{counted(there, 'device')} here; say --config.mesh.space={there}"
+    )
+  if space <= devices:
+    return _Share(processes, devices // space)
+  # A picture spans processes, all devices of each.
+  if space % devices or processes % (space // devices):
+    raise InputError(
+      f"config.mesh.space={space}: {processes} processes of "
+      f"{counted(devices, 'device')} cannot form groups of it; say "
+      f"--config.mesh.space={devices}"
+    )
+  return _Share(processes // (space // devices), 1)
 
 
 def mesh_size(
@@ -19,8 +62,9 @@ def mesh_size(
   asked: int = 0,
   processes: int = 1,
   accumulate: int = 1,
+  space: int = 1,
 ) -> int:
-  """Chooses how many devices share a batch, as many of each process.
+  """Chooses over how many devices, or groups of them, a batch is cut.
 
   Args:
     batch_size: global.
@@ -29,35 +73,43 @@ def mesh_size(
     processes: how many work as one.
     accumulate: parts of the batch that come one after the other; it divides
       the batch.
+    space: devices of a group, which share each picture.
 
   Returns:
-    A divisor of each part of the batch and a multiple of the processes.
+    A divisor of each part of the batch and a multiple of the processes, or of
+    the sets of processes that share pictures.
 
   Raises:
     InputError: if the processes do not divide a part, or `asked` does not, or
-      is more than there are, or leaves a process without a device.
+      is more than there are, or leaves a process without a device; or if
+      groups of `space` devices cannot be formed.
   """
-  part, there = batch_size // accumulate, devices * processes
+  readers, groups = _share(devices, processes, space)
+  part, there = batch_size // accumulate, readers * groups
+  of_space = f" of config.mesh.space={space}" * (space > 1)
+  kind = "process" if readers == processes else "group of processes"
   times = f" x config.accumulate={accumulate}" * (accumulate > 1)
-  if part % processes:
-    unit = processes * accumulate
+  if part % readers:
+    unit = readers * accumulate
     below = batch_size // unit * unit
     near = [f"--config.batch_size={n}" for n in (below, below + unit) if n]
+    plural = "processes" if readers == processes else "groups of processes"
     raise InputError(
-      f"config.batch_size={batch_size} must be a multiple of {processes} "
-      f"processes{times}; say {' or '.join(near)}"
+      f"config.batch_size={batch_size} must be a multiple of "
+      f"{counted(readers, kind, plural)}{times}; say {' or '.join(near)}"
     )
   if asked > there:
+    noun = "device" if space == 1 else "group"
     raise InputError(
       f"config.mesh.data={asked} is more than the "
-      f"{counted(there, 'device')} here; say "
+      f"{counted(there, noun)}{of_space} here; say "
       "--config.mesh.data=0 to use what fits"
     )
-  if asked % processes:
+  if asked % readers:
     raise InputError(
-      f"config.mesh.data={asked} would leave some of the {processes} processes "
+      f"config.mesh.data={asked} would leave some of the {readers} processes "
       "with fewer devices than others; say --config.mesh.data=0 to use what "
-      f"fits, or --config.mesh.data={-(-asked // processes) * processes}"
+      f"fits, or --config.mesh.data={-(-asked // readers) * readers}"
     )
   if asked and part % asked:
     unit = asked * accumulate
@@ -68,8 +120,8 @@ def mesh_size(
     )
   if asked:
     return asked
-  share = part // processes
-  return processes * max(n for n in range(1, devices + 1) if share % n == 0)
+  share = part // readers
+  return readers * max(n for n in range(1, groups + 1) if share % n == 0)
 
 
 def make_mesh(
@@ -77,14 +129,16 @@ def make_mesh(
   asked: int = 0,
   devices: Sequence[Any] | None = None,
   accumulate: int = 1,
+  space: int = 1,
 ) -> Mesh:
-  """Builds the mesh with its one axis "data".
+  """Builds the mesh with its axes "data" and "space".
 
   Args:
     batch_size: global.
     asked: `config.mesh.data`.
     devices: all by default, of all processes.
     accumulate: `config.accumulate`.
+    space: `config.mesh.space`.
 
   Returns:
     A mesh of as many devices of each process, in the processes' order.
@@ -105,11 +159,20 @@ def make_mesh(
     )
   fewest = min(map(len, of_process.values()))
   size = mesh_size(
-    batch_size, fewest, asked, processes=len(of_process), accumulate=accumulate
-  )
-  share = size // len(of_process)
+    batch_size, fewest, asked, processes=len(of_process),
+    accumulate=accumulate, space=space,
+  )  # fmt: skip
+  share = size * space // len(of_process)
   chosen = [d for i in sorted(of_process) for d in of_process[i][:share]]
-  return Mesh(np.array(chosen), ("data",))
+  return Mesh(np.array(chosen).reshape(size, space), (DATA, SPACE))
+
+
+def mesh_of(config: ConfigDict, devices: Sequence[Any] | None = None) -> Mesh:
+  """`make_mesh` as a validated config asks for it."""
+  return make_mesh(
+    config.batch_size, config.mesh.data, devices=devices,
+    accumulate=config.accumulate, space=config.mesh.space,
+  )  # fmt: skip
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -118,8 +181,26 @@ def replicated(mesh: Mesh) -> NamedSharding:
 
 
 def split(mesh: Mesh) -> NamedSharding:
-  """The first axis, a batch's, cut over the devices."""
-  return NamedSharding(mesh, PartitionSpec("data"))
+  """A batch's arrays [B, H, ...]: pictures and their height are cut."""
+  return NamedSharding(mesh, PartitionSpec(DATA, SPACE))
+
+
+def every_device(mesh: Mesh) -> NamedSharding:
+  """The first axis, of one number a device, cut over all of them."""
+  return NamedSharding(mesh, PartitionSpec((DATA, SPACE)))
+
+
+def reading_share(mesh: Mesh) -> tuple[int, int]:
+  """Which part of each batch this process reads: an index, and of how many.
+
+  Processes that share pictures read the same ones.
+  """
+  own = [
+    row
+    for row, group in enumerate(mesh.devices)
+    if any(d.process_index == processes.index() for d in group)
+  ]
+  return own[0] // len(own), mesh.shape[DATA] // len(own)
 
 
 def place(tree: Any, where: Any) -> Any:
@@ -167,17 +248,36 @@ def put(tree: Any, where: Any) -> Any:
 def put_batch(
   batch: Mapping[str, Shaped[np.ndarray, "b ..."]], mesh: Mesh
 ) -> dict[str, Shaped[Array, "_ ..."]]:
-  """Sends this process's part of a batch, arrays [B, ...], to its devices."""
-  where = split(mesh)
-  return {
-    name: jax.make_array_from_process_local_data(where, array)
-    for name, array in batch.items()
-  }
+  """Sends a batch to the devices.
+
+  Args:
+    batch: arrays [b, H, ...], this process's part by `reading_share`.
+    mesh: of the run.
+
+  Returns:
+    The whole batch's arrays [B, H, ...], cut as `split` says.
+  """
+  where, (index, parts) = split(mesh), reading_share(mesh)
+
+  def send(array: np.ndarray) -> jax.Array:
+    """All parts of one array of which this process has one."""
+    first = index * len(array)
+
+    def rows(where: tuple[slice, ...] | None) -> np.ndarray:
+      """What one device holds."""
+      assert where is not None  # It is so for keys alone.
+      start, stop, _ = where[0].indices(parts * len(array))
+      return array[(slice(start - first, stop - first), *where[1:])]
+
+    shape = (parts * len(array), *array.shape[1:])
+    return jax.make_array_from_callback(shape, where, rows)
+
+  return {name: send(array) for name, array in batch.items()}
 
 
 def put_flag(flag: bool, mesh: Mesh) -> jax.Array:
   """This process's answer on each of its devices: int32 [devices], 0 or 1."""
   own = sum(d.process_index == processes.index() for d in mesh.devices.flat)
   return jax.make_array_from_process_local_data(
-    split(mesh), np.full(own, flag, np.int32)
+    every_device(mesh), np.full(own, flag, np.int32)
   )

@@ -143,7 +143,9 @@ def replay(config: ConfigDict, path: pathlib.Path) -> None:
       f"--replay={path}: holds a batch of {size}, not of config.batch_size = "
       f"{config.batch_size}; say --config.batch_size={size}"
     )
-  mesh = meshes.make_mesh(size, accumulate=config.accumulate)
+  mesh = meshes.make_mesh(
+    size, accumulate=config.accumulate, space=config.mesh.space
+  )
   weights = vgg.load_for(config)
   attempt = train_step.bind_step(
     plan.model, plan.stage, config,
@@ -162,12 +164,14 @@ def replay(config: ConfigDict, path: pathlib.Path) -> None:
 
   copied = meshes.replicated(mesh)
   # Each process has its part, as in training.
-  own = slice(processes.index(), None, processes.count())
-  found = jax.jit(look)(
-    meshes.place(state, copied),
-    meshes.put_batch({name: x[own] for name, x in batch.items()}, mesh),
-    meshes.put(weights, copied),
-  )
+  index, parts = meshes.reading_share(mesh)
+  own = {name: x[index::parts] for name, x in batch.items()}
+  with jax.set_mesh(mesh):
+    found = jax.jit(look)(
+      meshes.place(state, copied),
+      meshes.put_batch(own, mesh),
+      meshes.put(weights, copied),
+    )
   for line in _describe(about, plan, *jax.device_get(found)):
     processes.say(line)
 

@@ -1,7 +1,6 @@
 """What all stages of one training run share: set-up, folder and log."""
 
 import contextlib
-import functools
 import hashlib
 import io
 import json
@@ -29,6 +28,7 @@ from hdgan.runs import directory, lock
 from hdgan.styles import bank as style_bank
 from hdgan.styles.clusters import Styles
 from hdgan.training import hand_over, sampling, schedule, train_step
+from hdgan.training.stage_program import StageProgram
 from hdgan.training.train_step import TrainState
 from hdgan.validation import validate
 
@@ -58,9 +58,7 @@ class Run:
       "config", hashlib.sha256(told.encode()).hexdigest()[:12],
       "start all with the same flags",
     )  # fmt: skip
-    self.mesh = meshes.make_mesh(
-      config.batch_size, config.mesh.data, accumulate=config.accumulate
-    )
+    self.mesh = meshes.mesh_of(config)
     self.resumed = directory.resume_point(workdir, config)
     self.vgg = vgg.load_for(config)
     self.initial: train_step.Params = {}
@@ -174,20 +172,15 @@ class Run:
     Returns:
       A state with a copy on every device of the mesh.
     """
-    where = meshes.replicated(self.mesh)
+    shapes = StageProgram(self.config, plan, self.mesh).state()
     if before is None and self.resumed:
       # Shapes alone: nothing is drawn that the checkpoint would replace.
-      init = functools.partial(self._init, plan)
-      abstract = jax.tree.map(
-        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where),
-        jax.eval_shape(init, plan.model.shapes()),
-      )
-      state = self.checkpoints.restore(self.start, abstract)
+      state = self.checkpoints.restore(self.start, shapes)
     else:
       state = self._fresh_state(plan, before)
     # Copies: the average starts as the very arrays of G, and the step, which
     # writes into its state, can be given each buffer once.
-    return meshes.place(state, where)
+    return meshes.place(state, jax.tree.map(lambda x: x.sharding, shapes))
 
   def _fresh_state(
     self, plan: schedule.StagePlan, before: TrainState | None

@@ -51,6 +51,13 @@ def test_as_many_devices_of_each_process(
     ((8, 4, 4, 1, 4), "mesh.data=4 x config.accumulate=4; say "
      "--config.mesh.data=0 to use what fits, or --config.batch_size=16"),
     ((6, 4, 3, 2), "or --config.mesh.data=4"),
+    ((4, 8, 0, 1, 1, 16), "say --config.mesh.space=8"),
+    ((4, 4, 0, 4, 1, 12), "of 4 devices cannot form groups of it; say "
+     "--config.mesh.space=4"),
+    ((2, 8, 4, 1, 1, 4), "mesh.data=4 is more than the 2 groups of "
+     "config.mesh.space=4 here"),
+    ((3, 4, 0, 4, 1, 8), "of 2 groups of processes; say "
+     "--config.batch_size=2 or --config.batch_size=4"),
   ],
 )  # fmt: skip
 def test_the_nearest_that_fits_is_said(arguments, said):
@@ -61,15 +68,40 @@ def test_the_nearest_that_fits_is_said(arguments, said):
 
 def test_mesh_and_places():
   mesh = meshes.make_mesh(6)
-  assert (mesh.axis_names, mesh.size) == (("data",), 3)
-  assert list(mesh.devices) == jax.devices()[:3]
+  assert mesh.shape == {"data": 3, "space": 1}
+  assert list(mesh.devices.flat) == jax.devices()[:3]
   label = np.arange(6 * 2).reshape(6, 1, 2).astype(np.int32)
   placed = meshes.put_batch({"label": label}, mesh)["label"]
   assert placed.dtype == np.int32
   for i, shard in enumerate(placed.addressable_shards):
-    assert shard.device == mesh.devices[i]
+    assert shard.device == mesh.devices[i, 0]
     np.testing.assert_array_equal(shard.data, label[2 * i : 2 * i + 2])
   everywhere = jax.device_put(label, meshes.replicated(mesh))
   assert [s.data.shape for s in everywhere.addressable_shards] == [
     (6, 1, 2)
   ] * 3
+
+
+@pytest.mark.parametrize(
+  "batch, devices, processes, space, size",
+  [(1, 8, 1, 8, 1), (4, 8, 1, 4, 2), (3, 8, 1, 2, 3), (2, 4, 2, 4, 2),
+   (2, 4, 4, 8, 2), (1, 4, 4, 16, 1), (4, 3, 1, 2, 1)],
+)  # fmt: skip
+def test_groups_that_share_pictures(batch, devices, processes, space, size):
+  got = meshes.mesh_size(batch, devices, 0, processes, 1, space)
+  assert got == size
+
+
+def test_pictures_are_cut_along_their_height():
+  mesh = meshes.make_mesh(2, space=2)
+  assert mesh.shape == {"data": 2, "space": 2}
+  assert meshes.reading_share(mesh) == (0, 1)
+  label = np.arange(2 * 8 * 3).reshape(2, 8, 3)
+  placed = meshes.put_batch({"label": label}, mesh)["label"]
+  where = {d: at for at, d in np.ndenumerate(mesh.devices)}
+  for shard in placed.addressable_shards:
+    b, s = where[shard.device]
+    np.testing.assert_array_equal(
+      shard.data, label[b : b + 1, 4 * s : 4 * s + 4]
+    )
+  np.testing.assert_array_equal(meshes.put_flag(True, mesh), np.ones(4))

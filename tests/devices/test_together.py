@@ -77,7 +77,7 @@ def test_a_mesh_over_processes(tmp_path):
       else:
         raise AssertionError(batch)
     all_of_them = mesh.make_mesh(4)
-    own = np.arange(2) + 10 * me
+    own = np.arange(2)[:, None] + 10 * me
     whole = mesh.put_batch({"x": own}, all_of_them)["x"]
     total = jax.jit(jnp.sum, out_shardings=mesh.replicated(all_of_them))
     assert int(total(whole)) == 0 + 1 + 10 + 11
