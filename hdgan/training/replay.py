@@ -159,7 +159,7 @@ def replay(config: ConfigDict, path: pathlib.Path) -> None:
     counts = jax.tree.map(
       lambda x: jnp.sum(~jnp.isfinite(x)), (gradient, new.params)
     )
-    well = train_step.all_finite(new, metrics)
+    well = train_step.all_finite(gradient, metrics)
     return metrics, *counts, well
 
   copied = meshes.replicated(mesh)

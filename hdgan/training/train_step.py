@@ -11,14 +11,15 @@ from typing import Any
 import flax.struct
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from ml_collections import ConfigDict
 
 from hdgan.config import learning_rate
-from hdgan.networks import encoder, layers
+from hdgan.networks import encoder
 from hdgan.networks.model import Batch, Model, Params
+from hdgan.training import step_gradients
 from hdgan.training.stage_losses import Metrics, bind_losses
+from hdgan.training.step_gradients import root_key, split_key
 
 
 @flax.struct.dataclass
@@ -82,20 +83,21 @@ def train_step(
 
   Args:
     state: before the step.
-    batch: as for `gradients`, of `accumulate` times its pictures.
+    batch: of `accumulate` times what `step_gradients.gradients` takes.
     vgg_params: of the frozen VGG19; {} without that loss.
     **settings: those of `attempt`.
 
   Returns:
     The state after the step, which is that before it but for its number if a
-    loss, a gradient or a new parameter is not finite; and float32 scalars:
+    loss, a gradient or the square of one is not finite; and float32 scalars:
     losses, "rate", and "skipped", 1 where the update was left out, else 0.
   """
-  new, metrics, _ = attempt(state, batch, vgg_params, **settings)
-  finite = all_finite(new, metrics)
+  new, metrics, gradient = attempt(state, batch, vgg_params, **settings)
+  finite = all_finite(gradient, metrics)
   # What a bad batch gives leaves no trace: neither in moments nor the average.
-  # A branch: a select would be compiled into the update, to other last bits.
-  kept = jax.lax.cond(finite, lambda a, b: a, lambda a, b: b, new, state)
+  # Number by number, in the pass over memory that updates them: two branches
+  # would need the old state and the new one at once.
+  kept = jax.tree.map(lambda a, b: jnp.where(finite, a, b), new, state)
   skipped = 1.0 - finite.astype(jnp.float32)
   return kept.replace(step=new.step), {**metrics, "skipped": skipped}
 
@@ -119,7 +121,7 @@ def attempt(
 
   Args:
     state: before the step.
-    batch: as for `gradients`, of `accumulate` times its pictures.
+    batch: of `accumulate` times what `step_gradients.gradients` takes.
     vgg_params: of the frozen VGG19; {} without that loss.
     model: the stage's networks.
     trainable: names of the networks that G's optimizer moves.
@@ -137,11 +139,13 @@ def attempt(
   """
   moving = {name: state.params[name] for name in trainable}
   bound = functools.partial(
-    gradients, state.params, vgg_params=vgg_params,
+    step_gradients.gradients, state.params, vgg_params=vgg_params,
     model=model, trainable=trainable, loss=loss, remat=remat,
   )  # fmt: skip
   key = jax.random.fold_in(root_key(seed), state.step) if model.draws else None
-  g_gradient, d_gradient, metrics = _accumulated(bound, batch, key, accumulate)
+  g_gradient, d_gradient, metrics = step_gradients.accumulated(
+    bound, batch, key, accumulate
+  )
 
   now = rate(state.step)
   moving, g_optimizer = _update(
@@ -164,131 +168,23 @@ def attempt(
   return state, {**metrics, "rate": now}, {**g_gradient, "D": d_gradient}
 
 
-def gradients(
-  params: Params,
-  batch: Batch,
-  key: jax.Array | None = None,
-  *,
-  vgg_params: dict,
-  model: Model,
-  trainable: tuple[str, ...],
-  loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
-  remat: bool = False,
-) -> tuple[Params, Params, Metrics]:
-  """Takes all gradients from one forward pass of G.
+def all_finite(gradient: dict[str, Params], metrics: Metrics) -> jax.Array:
+  """Whether an update may be made: a bool, known before it.
+
+  Adam keeps means of gradients and of their squares. Where all of these are
+  finite, so is every mean of them, and a quotient of two, of which the lower
+  is at least 1e-8, cannot overflow: the new state needs no look.
 
   Args:
-    params: of all networks.
-    batch: `label`, `instance` [B, H, W], `image` [B, H, W, C], and `objects`
-      [B, H, W] for models with E; where there are bent maps too, they are G's
-      alone.
-    key: of the step, for models that draw.
-    vgg_params: as for `attempt`.
-    model: as for `attempt`.
-    trainable: as for `attempt`.
-    loss: as for `attempt`.
-    remat: as for `attempt`.
+    gradient: of what is trained.
+    metrics: of the step.
 
   Returns:
-    The gradient of G's loss to what it trains, that of D's to D, and the
-    losses, float32 scalars.
+    Whether all of them and the gradient's squares are finite.
   """
-  condition, image = model.condition(batch), model.image(batch)
-  given = model.given(batch)
-  frozen = {k: v for k, v in params.items() if k not in trainable}
-  g_key, loss_key = split_key(key)
-
-  # Frozen networks are closed over: no gradient of them is made.
-  def generate(moving: Params) -> jax.Array:
-    """[B, H, W, k * C_image] pictures by the networks that move."""
-    every = {**frozen, **moving}
-    features = model.features(every, batch)
-    shown = condition if given is None else given
-    return model.generate_all(every, shown, features, g_key)
-
-  def both_losses(d_params: dict, fake: jax.Array) -> Any:
-    """G's and D's total for what `generate` gives, and all terms."""
-    g, d, metrics = loss(
-      d_params, condition, image, fake, vgg_params, batch=batch, key=loss_key
-    )
-    return (g, d), metrics
-
-  if remat:
-    keep = jax.checkpoint_policies.save_only_these_names(layers.SAVED)
-    generate = jax.checkpoint(generate, policy=keep)
-    both_losses = jax.checkpoint(both_losses, policy=keep)
-
-  moving = {name: params[name] for name in trainable}
-  fake, pull_generator = jax.vjp(generate, moving)
-  (g_loss, d_loss), pull, metrics = jax.vjp(
-    both_losses, params["D"], fake, has_aux=True
-  )
-  one, zero = jnp.ones_like(g_loss), jnp.zeros_like(d_loss)
-  # Each pull keeps the gradient of its own networks: G's loss does not move D,
-  # D's stops at the picture.
-  _, fake_gradient = pull((one, zero))
-  d_gradient, _ = pull((zero, one))
-  (g_gradient,) = pull_generator(fake_gradient)
-  return g_gradient, d_gradient, metrics
-
-
-def root_key(seed: int) -> jax.Array:
-  """The key that a run's networks draw from; of any seed, of 64 bits too."""
-  return jax.random.key(np.random.SeedSequence(seed).generate_state(1)[0])
-
-
-def split_key(
-  key: jax.Array | None,
-) -> tuple[jax.Array | None, jax.Array | None]:
-  """A key for G and one for the losses; None twice for models without."""
-  if key is None:
-    return None, None
-  return jax.random.fold_in(key, 0), jax.random.fold_in(key, 1)
-
-
-def _accumulated(
-  function: Callable[..., tuple[Params, Params, Metrics]],
-  batch: Batch,
-  key: jax.Array | None,
-  parts: int,
-) -> tuple[Params, Params, Metrics]:
-  """Means of what a function gives for equal parts of a batch.
-
-  All losses are means over pictures, so that theirs is the whole batch's; but
-  batch norm takes the statistics of a part, and `class_loss` counts the classes
-  of a part. Each part draws from a key of its own.
-  """
-  if parts == 1:
-    return function(batch, key)
-
-  def split(array: jax.Array) -> jax.Array:
-    """[B, ...] to [parts, B / parts, ...], each part of every device's."""
-    rows = array.reshape(-1, parts, *array.shape[1:])
-    return jnp.moveaxis(rows, 1, 0)
-
-  def add(total: Any, part: Any) -> tuple[Any, Metrics]:
-    """Adds a part's gradients to those before."""
-    *found, metrics = function(*part)
-    return jax.tree.map(jnp.add, total, tuple(found)), metrics
-
-  keys = None if key is None else jax.random.split(key, parts)
-  several = {name: split(array) for name, array in batch.items()}, keys
-  shapes = jax.eval_shape(function, *jax.tree.map(lambda x: x[0], several))[:2]
-  zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
-  total, metrics = jax.lax.scan(add, zeros, several)
-  g_gradient, d_gradient = jax.tree.map(lambda x: x / parts, total)
-  return g_gradient, d_gradient, jax.tree.map(jnp.mean, metrics)
-
-
-def all_finite(state: TrainState, metrics: Metrics) -> jax.Array:
-  """Whether a step went well: a bool.
-
-  A gradient that is not finite, or whose square is not, leaves a second moment
-  that is not; so that the state and the losses say all.
-  """
-  leaves = jax.tree.leaves((state, metrics))
+  numbers = [*map(jnp.square, jax.tree.leaves(gradient)), *metrics.values()]
   return functools.reduce(
-    jnp.logical_and, [jnp.isfinite(x).all() for x in leaves]
+    jnp.logical_and, [jnp.isfinite(x).all() for x in numbers]
   )
 
 

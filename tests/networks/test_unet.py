@@ -20,7 +20,7 @@ from configs import pix2pix
 from hdgan.networks import unet
 from hdgan.networks.model import build_model
 from hdgan.networks.unet import UNet
-from hdgan.training import train_step
+from hdgan.training import step_gradients, train_step
 
 QUICK = {"xla_backend_optimization_level": 0}
 
@@ -169,7 +169,7 @@ def test_losses_and_gradients_against_the_twin():
   )
   batch = on_device(tiny_batch(model, 2))
   step = functools.partial(
-    train_step.gradients, vgg_params={}, model=model, trainable=("G1",),
+    step_gradients.gradients, vgg_params={}, model=model, trainable=("G1",),
     loss=train_step.bind_losses(model, config),
   )  # fmt: skip
   of_g, of_d, metrics = jax.jit(step, compiler_options=QUICK)(params, batch)
