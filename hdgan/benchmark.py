@@ -1,192 +1,255 @@
-"""Seconds of one forward pass or training step, on made-up data."""
+"""Seconds of a forward pass, a training step, or a whole synthesis."""
 
+import dataclasses
 import json
 import pathlib
-import resource
-import statistics
 import sys
-import time
-from collections.abc import Callable
 from typing import Any
 
-import jax
-import numpy as np
 from ml_collections import ConfigDict
 
+from hdgan.devices import machine, trace
 from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
-from hdgan.networks import vgg
-from hdgan.networks.model import Model, build_model
-from hdgan.training import train_step
+from hdgan.rendering import timed_synthesis
+from hdgan.rendering.renderer import open_renderer
+from hdgan.runs import directory
+from hdgan.training import schedule, timed_work, timing
+from hdgan.training.schedule import StagePlan
 from hdgan.validation import validate
 
-WORKS = ("forward", "step")
+WORKS = ("forward", "step", "synthesize")
+# Those that are one program, which a profile can be of.
+PROGRAMS = ("forward", "step")
+# A bound on objects and a count of pictures, where no data tells them.
+OBJECTS, IMAGES = 64, 1000
+# Runs that a profile is of.
+TRACED = 3
 
 
 def run(
   config: ConfigDict,
   workdir: pathlib.Path | None,
   work: str,
-  stage: int,
+  stage: int | None,
   repeats: int,
+  trace: pathlib.Path | None,
 ) -> None:
-  """Runs `--mode=benchmark`, its flags by name; prints JSON.
-
-  The workdir has had its say: the config may be that of its run.
-  """
-  del workdir
-  print(json.dumps(benchmark(config, work, stage, repeats), indent=1))
-
-
-def random_batch(
-  model: Model, batch_size: int, seed: int = 0
-) -> dict[str, np.ndarray]:
-  """Makes up a batch: blocks of classes as objects, noise as the photo.
-
-  Args:
-    model: of the stage to be timed.
-    batch_size: B, global.
-    seed: of the values.
-
-  Returns:
-    `label`, `instance`, `objects` [B, H, W] int32 and `image` [B, H, W, C]
-    uint8.
-  """
-  rng, (height, width) = np.random.default_rng(seed), model.size
-  shape = (batch_size, -(-height // 16), -(-width // 16))
-  spec = model.pictures
-  # Classes serve as object numbers, which stay below the bound.
-  kinds = min(spec.num_classes, max(model.max_instances, 1)) or 2
-  blocks = rng.integers(0, kinds, shape).astype(np.int32)
-  blocks = blocks.repeat(16, 1).repeat(16, 2)[:, :height, :width]
-  pixels = (batch_size, height, width)
-  channels = model.generator.channels
-  label: np.ndarray = blocks
-  if not spec.num_classes:
-    label = rng.integers(0, 256, (*pixels, spec.label_channels), np.uint8)
-  return {
-    "label": label,
-    "instance": blocks,
-    "objects": blocks,
-    "image": rng.integers(0, 256, (*pixels, channels), np.uint8),
-  }
-
-
-def random_vgg(
-  seed: int = 0, form: str = "pix2pixhd"
-) -> dict[str, dict[str, np.ndarray]]:
-  """He-normal VGG19 weights [3, 3, C, D], to time the loss without a file."""
-  rng, params = np.random.RandomState(seed), {}
-  for name, leaves in vgg.shapes(form).items():
-    shape = leaves["kernel"]
-    scale = np.float32((2 / np.prod(shape[:3])) ** 0.5)
-    kernel = rng.standard_normal(shape).astype(np.float32) * scale
-    params[name] = {"kernel": kernel, "bias": np.zeros(shape[3], np.float32)}
-  return params
+  """Runs `--mode=benchmark`, its flags by name; prints JSON."""
+  facts = benchmark(
+    config, work, stage=stage, repeats=repeats, workdir=workdir, folder=trace
+  )
+  print(json.dumps(facts, indent=1))
 
 
 def benchmark(
-  config: ConfigDict, work: str, stage: int = 0, repeats: int = 10
+  config: ConfigDict,
+  work: str,
+  stage: int | None = None,
+  repeats: int = 10,
+  workdir: pathlib.Path | None = None,
+  folder: pathlib.Path | None = None,
 ) -> dict[str, Any]:
   """Times one stage's work, each repeat waited for.
 
+  What disturbs the times, and a profile's dearest operations, are said on
+  stderr.
+
   Args:
-    config: of the experiment; data and VGG file are not needed.
-    work: "forward", G alone, or "step", all of `train_step`.
-    stage: index in `config.stages`.
+    config: of the experiment; neither data nor VGG's file is needed.
+    work: "forward", G alone; "step", all of `train_step`; "synthesize", from
+      the bytes of one map to the file of its picture.
+    stage: index in `config.stages`; None for the first, or the one that the
+      workdir's newest checkpoint is of.
     repeats: timed runs, after two that are not.
+    workdir: of a run whose weights "synthesize" takes; random ones without.
+    folder: for a profile, or None.
 
   Returns:
-    What is printed as JSON; seconds under "median_s", "min_s", "max_s",
-    "first_call_s" (with compilation).
+    What is printed as JSON: seconds under "median_s" and its neighbours, what
+    was timed, and on what.
 
   Raises:
-    InputError: if a value is out of its range.
+    InputError: if a value is out of its range, or a folder is not as it must
+      be.
   """
   config = validate(config, files=False)
-  if work not in WORKS:
-    raise InputError(f"--work={work!r} must be one of {WORKS}")
-  if not 0 <= stage < len(config.stages):
-    raise InputError(f"--stage={stage} must be in 0..{len(config.stages) - 1}")
-  if repeats < 1:
-    raise InputError(f"--repeats={repeats} must be at least 1")
-  chosen = config.stages[stage]
-  mesh = meshes.mesh_of(config)
-  model = build_model(config, chosen, config.max_instances or 64)
-  run = prepare_work(config, chosen, model, mesh, work)
-  start = time.perf_counter()
-  run()
-  first = time.perf_counter() - start
-  run()
-  times = []
-  for _ in range(repeats):
-    start = time.perf_counter()
-    run()
-    times.append(time.perf_counter() - start)
-  median = statistics.median(times)
+  check_flags(config, work, stage, repeats)
+  if folder is not None:
+    check_trace(work, folder)
+  before = machine.load()
+  for line in filter(None, [machine.busy_line(before)]):
+    print(line, file=sys.stderr)
+  if work == "synthesize":
+    facts = time_synthesis(config, stage, repeats, workdir)
+  else:
+    facts = time_program(config, work, plan_of(config, stage), repeats, folder)
+  peak = machine.peak_memory()
   return {
     "framework": "jax",
-    "jax": jax.__version__,
     "work": work,
-    "stage": chosen.name,
-    "size": list(chosen.size),
-    "batch_size": config.batch_size,
-    "devices": mesh.size,
-    "device_name": jax.devices()[0].device_kind,
+    **facts,
     "precision": config.precision,
-    "vgg": config.loss.vgg > 0,
     "repeats": repeats,
-    "median_s": median,
-    "min_s": min(times),
-    "max_s": max(times),
-    "first_call_s": first,
-    "images_per_s": config.batch_size / median,
-    "peak_memory_bytes": peak_memory(),
+    "peak_memory_bytes": peak.bytes,
+    "peak_memory_kind": peak.kind,
+    **machine.describe(),
+    "load_before": before,
+    "load_after": machine.load(),
   }
 
 
-def prepare_work(
-  config: ConfigDict, stage: ConfigDict, model: Model, mesh: Any, work: str
-) -> Callable[[], None]:
-  """Puts all inputs in place and returns the function to time."""
-  batch = meshes.put_batch(
-    random_batch(model, config.batch_size, config.seed), mesh
-  )
-  where = meshes.replicated(mesh)
-  params = jax.device_put(model.init((config.seed,)), where)
-  if work == "forward":
+def check_flags(
+  config: ConfigDict, work: str, stage: int | None, repeats: int
+) -> None:
+  """Refuses values that are out of their range.
 
-    @jax.jit
-    def forward(params: dict, batch: dict) -> jax.Array:
-      """[B, H, W, C] pictures of the maps, without features of E."""
-      features = model.no_features(batch)
-      return model.generate(params, model.condition(batch), features)
-
-    return lambda: jax.block_until_ready(forward(params, batch))
-  weights = {}
-  if config.loss.vgg:
-    weights = random_vgg(form=config.loss.vgg_form)
-  vgg_params = jax.device_put(weights, where)
-  step = train_step.bind_step(
-    model, stage, config, first_step=0, steps_per_epoch=1000
-  )
-  update = jax.jit(step, donate_argnums=0)
-  initial = train_step.init_state(params, tuple(stage.trainable), config)
-  # The step takes its state's memory: each call goes on from the last.
-  state = [meshes.place(initial, where)]
-
-  def once() -> None:
-    state[0], _ = update(state[0], batch, vgg_params)
-    jax.block_until_ready(state[0])
-
-  return once
+  Raises:
+    InputError: naming the flag and its bounds.
+  """
+  if work not in WORKS:
+    raise InputError(f"--work={work}: must be one of {', '.join(WORKS)}")
+  last = len(config.stages) - 1
+  if stage is not None and not 0 <= stage <= last:
+    raise InputError(
+      f"--stage={stage}: the config has the stages 0 to {last}; say "
+      f"--stage={last}"
+    )
+  if repeats < 1:
+    raise InputError(f"--repeats={repeats} must be at least 1")
 
 
-def peak_memory() -> int:
-  """Most bytes in use: of the first device, or on CPUs of the process."""
-  stats = jax.devices()[0].memory_stats() or {}
-  if "peak_bytes_in_use" in stats:
-    return int(stats["peak_bytes_in_use"])
-  # Bytes on macOS, KiB on Linux.
-  unit = 1 if sys.platform == "darwin" else 1024
-  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+def check_trace(work: str, folder: pathlib.Path) -> None:
+  """Refuses a profile of what is no program, or a folder that is in use.
+
+  Raises:
+    InputError: naming what is wrong.
+  """
+  if work not in PROGRAMS:
+    raise InputError(
+      f"--trace has no effect with --work={work}; it belongs to "
+      f"--work={' or --work='.join(PROGRAMS)}"
+    )
+  trace.check_folder(folder)
+
+
+def plan_of(config: ConfigDict, stage: int | None) -> StagePlan:
+  """A stage with its networks, as if data were there."""
+  bound = config.max_instances or OBJECTS
+  return schedule.plan_stages(config, IMAGES, bound)[stage or 0]
+
+
+def time_program(
+  config: ConfigDict,
+  name: str,
+  plan: StagePlan,
+  repeats: int,
+  folder: pathlib.Path | None,
+) -> dict[str, Any]:
+  """Times a forward pass or a step over the config's mesh.
+
+  Args:
+    config: validated.
+    name: of the work.
+    plan: of the stage.
+    repeats: timed runs.
+    folder: for a profile, or None.
+
+  Returns:
+    Its part of the JSON.
+  """
+  mesh = meshes.mesh_of(config)
+  make = {"forward": timed_work.forward, "step": timed_work.step}[name]
+  work = make(config, plan, mesh)
+  times = timing.time_runs(work.run, repeats)
+  facts = {
+    **stage_facts(plan),
+    "batch_size": config.batch_size,
+    "devices": mesh.size,
+    "mesh": dict(mesh.shape),
+    "remat": config.remat,
+    "vgg": config.loss.vgg > 0,
+    **times,
+    "images_per_s": config.batch_size / timing.pace(times),
+    **work.facts,
+    "memory": timed_work.memory_facts(work.compiled),
+    **speed_facts(work.flops, timing.pace(times), mesh.size, config.precision),
+  }
+  if folder is not None:
+    trace.record(folder, work.run, TRACED)
+    found = trace.dearest(folder, work.compiled.as_text() or "", TRACED)
+    print(trace.table(found), file=sys.stderr)
+    operations = [dataclasses.asdict(one) for one in found]
+    facts["trace"] = {"folder": str(folder), "operations": operations}
+  return facts
+
+
+def time_synthesis(
+  config: ConfigDict,
+  stage: int | None,
+  repeats: int,
+  workdir: pathlib.Path | None,
+) -> dict[str, Any]:
+  """Times one map's whole way to a PNG, on one device.
+
+  Args:
+    config: validated.
+    stage: as for `benchmark`.
+    repeats: timed maps.
+    workdir: of a run, or None.
+
+  Returns:
+    Its part of the JSON.
+
+  Raises:
+    InputError: for a workdir without a checkpoint, or one of another stage.
+  """
+  if workdir is None:
+    renderer = timed_synthesis.random_renderer(config, plan_of(config, stage))
+  else:
+    own = directory.own_config(workdir, config, "benchmark")
+    renderer = open_renderer(workdir, config=own)
+    if stage not in (None, renderer.stage):
+      raise InputError(
+        f"--stage={stage}: the newest checkpoint of {workdir} is of stage "
+        f"{renderer.stage}; say --stage={renderer.stage}"
+      )
+  times = timed_synthesis.time_synthesis(renderer, repeats)
+  return {
+    "stage": config.stages[renderer.stage].name,
+    "size": list(renderer.size),
+    "weights": "random" if workdir is None else str(workdir),
+    "step": renderer.step,
+    "batch_size": 1,
+    "devices": 1,
+    **times,
+    "images_per_s": 1 / times["median_s"],
+  }
+
+
+def stage_facts(plan: StagePlan) -> dict[str, Any]:
+  """Which stage was timed."""
+  return {"stage": plan.stage.name, "size": list(plan.stage.size)}
+
+
+def speed_facts(
+  flops: float | None, seconds: float, devices: int, precision: str
+) -> dict[str, Any]:
+  """Operations a run and a second, and the share of what the chips can do.
+
+  Args:
+    flops: of one run, on all devices.
+    seconds: of one run.
+    devices: how many worked.
+    precision: of the config.
+
+  Returns:
+    "flops", "flops_per_s" and "mfu", None where it is not known.
+  """
+  peak = None
+  rate = flops / seconds if flops else None
+  return {
+    "flops": flops,
+    "flops_per_s": rate,
+    "mfu": rate / devices / peak if rate and peak else None,
+  }

@@ -237,10 +237,12 @@ _define_path("crop", "A file of boxes to which pictures are cut.")
 flags.DEFINE_string("outline", "", "A class whose objects are outlined.")
 flags.DEFINE_integer("width", 400, "Of a shown picture, in CSS pixels.")
 flags.DEFINE_enum(
-  "work", "step", ["forward", "step"], help="What the benchmark times."
-)
-flags.DEFINE_integer("stage", 0, "Index in config.stages.")
+  "work", "step", ["forward", "step", "synthesize"],
+  help="What the benchmark times.",
+)  # fmt: skip
+flags.DEFINE_integer("stage", None, "Index in config.stages.")
 flags.DEFINE_integer("repeats", 10, "Timed runs.")
+_define_path("trace", "A folder for a profile of what is timed.")
 flags.DEFINE_string(
   "compile_cache", "", "Where what is compiled is kept for the next start, or "
   "off; the user's cache folder if unset."
@@ -274,7 +276,7 @@ class Mode:
 # Flags that name a file or folder.
 _PATHS = {
   "workdir", "input", "output", "styles", "style_from", "edits", "pictures",
-  "crop", "plan",
+  "crop", "plan", "trace",
 }  # fmt: skip
 _STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
@@ -385,7 +387,7 @@ MODES = {
   "benchmark": Mode(
     "benchmark",
     needs=("config",),
-    may=("workdir", "work", "stage", "repeats"),
+    may=("workdir", "work", "stage", "repeats", "trace"),
   ),
 }
 

@@ -16,11 +16,10 @@ from tiny import (
   validated,
 )
 
-from hdgan import benchmark
 from hdgan.devices import mesh as meshes
 from hdgan.networks import vgg
 from hdgan.networks.model import build_model
-from hdgan.training import train_step
+from hdgan.training import made_up, train_step
 
 OBJECTS = 64
 RATE = 1e-2  # Large, so that the order of updates shows.
@@ -37,7 +36,7 @@ def make(settings, stage=0, batch_size=1):
   )
   state = train_step.init_state(params, tuple(stage.trainable), settings)
   batch = tiny_batch(model, batch_size)
-  weights = benchmark.random_vgg() if settings.loss.vgg else {}
+  weights = made_up.random_vgg() if settings.loss.vgg else {}
   step = train_step.bind_step(
     model, stage, settings, first_step=0, steps_per_epoch=9
   )
