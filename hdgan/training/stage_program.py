@@ -65,14 +65,26 @@ class StageProgram:
     return _sharded(shapes, meshes.replicated(self.mesh))
 
   def lower(self, batch: Any = None) -> jax.stages.Lowered:
-    """Traces the step and lowers it for the mesh; the state is donated.
+    """Traces the step and lowers it for the mesh's devices.
+
+    Args:
+      batch: as for `trace`.
+
+    Returns:
+      What `trace` describes, before its compilation.
+    """
+    with jax.set_mesh(self.mesh):
+      return self.trace(batch).lower()
+
+  def trace(self, batch: Any = None) -> jax.stages.Traced:
+    """Traces the step; the state is donated.
 
     Args:
       batch: arrays or shapes [B, H, ...]; None for those of `batch`.
 
     Returns:
       (state, batch, flag, vgg parameters) to the state after the step, its
-      metrics, and whether any device's flag is up, before its compilation.
+      metrics, and whether any device's flag is up.
     """
     step = train_step.bind_step(
       self.plan.model, self.plan.stage, self.config,
@@ -102,7 +114,7 @@ class StageProgram:
       }
     # Layers ask this mesh whether pictures are cut.
     with jax.set_mesh(self.mesh):
-      return jitted.lower(state, batch or self.batch(), flag, self.vgg())
+      return jitted.trace(state, batch or self.batch(), flag, self.vgg())
 
 
 def state_shardings(
