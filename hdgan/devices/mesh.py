@@ -4,7 +4,7 @@ The mesh has two axes: "data" cuts a batch into groups of pictures, "space" cuts
 each picture's height, so that several devices share one picture.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -201,6 +201,30 @@ def reading_share(mesh: Mesh) -> tuple[int, int]:
     if any(d.process_index == processes.index() for d in group)
   ]
   return own[0] // len(own), mesh.shape[DATA] // len(own)
+
+
+def sum_over_data(function: Callable[..., Any], *cut: Any) -> Any:
+  """Sums over the axis "data" what a function gives for each part of a batch.
+
+  The partitioner would take the sum where it arises, in the dtype that it has
+  there; this one is taken of what the function returns. The mesh is that of
+  `jax.set_mesh`.
+
+  Args:
+    function: (*cut) to an array of any shape.
+    *cut: arrays [B, ...]; the axis divides B.
+
+  Returns:
+    The sum, the same on all devices.
+  """
+  mesh = jax.sharding.get_abstract_mesh()
+  if mesh.empty or mesh.shape.get(DATA, 1) == 1 or DATA in mesh.manual_axes:
+    return function(*cut)
+  return jax.shard_map(
+    lambda *parts: jax.lax.psum(function(*parts), DATA),
+    in_specs=PartitionSpec(DATA), out_specs=PartitionSpec(),
+    axis_names={DATA},
+  )(*cut)  # fmt: skip
 
 
 def place(tree: Any, where: Any) -> Any:

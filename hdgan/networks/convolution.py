@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from hdgan.devices.mesh import sum_over_data
+
 
 def conv(
   x: Float[Array, "b h w c"],
@@ -27,7 +29,8 @@ def conv(
 
   Args:
     x: [B, H, W, C] pictures.
-    kernel: [k, k, C, D] weights of the same dtype.
+    kernel: [k, k, C, D] weights; they are rounded to the pictures' dtype, but
+      their gradient is not.
     stride: 1 or 2, on both axes.
     padding: rows and columns of zeros put on every side first.
 
@@ -54,7 +57,8 @@ def up_conv(
 
   Args:
     x: [B, H, W, C] pictures.
-    kernel: [3, 3, C, D] or [4, 4, C, D] weights, not flipped.
+    kernel: [3, 3, C, D] or [4, 4, C, D] weights, not flipped; of a dtype as
+      for `conv`.
 
   Returns:
     [B, 2H, 2W, D] pictures.
@@ -139,7 +143,7 @@ def _cpu_input_gradient(
 def _valid_conv(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
   """Convolves [B, H, W, C] without padding, in the platform's best form."""
   return jax.lax.platform_dependent(
-    x, kernel,
+    x, kernel.astype(x.dtype),
     cpu=functools.partial(_cpu_conv, stride=stride),
     default=functools.partial(_plain_conv, stride=stride),
   )  # fmt: skip
@@ -152,6 +156,10 @@ def _valid_conv_forward(x: jax.Array, kernel: jax.Array, stride: int) -> Any:
 
 def _valid_conv_backward(stride: int, saved: Any, dy: jax.Array) -> Any:
   """Gradients [B, H, W, C] and [k, k, C, D] from dy [B, h, w, D]."""
+  x, kernel = saved
+  short = kernel.astype(x.dtype)
+  if x.dtype != kernel.dtype:
+    dkernel = _summed_gradient(x, dy, stride, kernel)
 
   def plain(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> Any:
     form = functools.partial(_plain_conv, stride=stride)
@@ -162,10 +170,46 @@ def _valid_conv_backward(stride: int, saved: Any, dy: jax.Array) -> Any:
     (dkernel,) = jax.vjp(form, kernel)[1](dy)
     return _cpu_input_gradient(x, kernel, stride, dy), dkernel
 
-  return jax.lax.platform_dependent(*saved, dy, cpu=cpu, default=plain)
+  dx, same = jax.lax.platform_dependent(x, short, dy, cpu=cpu, default=plain)
+  return dx, same if x.dtype == kernel.dtype else dkernel
 
 
 _valid_conv.defvjp(_valid_conv_forward, _valid_conv_backward)
+
+
+def _summed_gradient(
+  x: jax.Array, dy: jax.Array, stride: int, kernel: jax.Array
+) -> jax.Array:
+  """A convolution's gradient to a kernel of more digits than its arithmetic.
+
+  The sum over pictures and pixels, and that over devices, is taken in the
+  kernel's dtype. GPUs have no convolution of bfloat16 into float32: there each
+  device's own sum is rounded to bfloat16 once.
+
+  Args:
+    x: [B, H, W, C].
+    dy: [B, h, w, D] of the same dtype.
+    stride: of the convolution.
+    kernel: [k, k, C, D].
+
+  Returns:
+    [k, k, C, D] of the kernel's dtype.
+  """
+
+  def form(x: jax.Array, dy: jax.Array, dtype: Any) -> jax.Array:
+    """One convolution over pictures; rows that no window reaches are cut."""
+    edges = [
+      (0, (small - 1) * stride + kernel.shape[0] - large)
+      for small, large in zip(dy.shape[1:3], x.shape[1:3], strict=True)
+    ]
+    return jax.lax.conv_general_dilated(
+      x, dy, (1, 1), edges, rhs_dilation=(stride, stride),
+      dimension_numbers=("CHWN", "IHWO", "HWNC"), preferred_element_type=dtype,
+    ).astype(kernel.dtype)  # fmt: skip
+
+  gpu = functools.partial(sum_over_data, functools.partial(form, dtype=x.dtype))
+  default = functools.partial(form, dtype=kernel.dtype)
+  return jax.lax.platform_dependent(x, dy, cuda=gpu, rocm=gpu, default=default)
 
 
 def exact_conv(

@@ -54,6 +54,25 @@ def instance_norm(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
   return (y * jax.lax.rsqrt(variance + NORM_EPSILON)).astype(x.dtype)
 
 
+@jax.custom_vjp
+def add_bias(
+  x: Float[Array, "b h w c"], bias: Float[Array, " c"]
+) -> Float[Array, "b h w c"]:
+  """Adds a bias [C], rounded to the dtype of the [B, H, W, C] pictures.
+
+  Its gradient, a sum over pictures and pixels, is not rounded before its end.
+  """
+  return x + bias.astype(x.dtype)[None, None, None, :]
+
+
+def _add_bias_backward(bias: jax.Array, dy: jax.Array) -> Any:
+  """Gradients [B, H, W, C] and [C]."""
+  return dy, jnp.sum(dy.astype(bias.dtype), axis=(0, 1, 2))
+
+
+add_bias.defvjp(lambda x, bias: (add_bias(x, bias), bias), _add_bias_backward)
+
+
 def norm_relu(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
   """Instance norm, then ReLU, on [B, H, W, C]."""
   return jax.nn.relu(instance_norm(x))
@@ -210,7 +229,7 @@ class Conv(nn.Module):
     k, c = self.size, x.shape[-1]
     shape = (k, k, c, self.channels)
     kernel = self.param("kernel", starts(normal(INIT_STDDEV)), shape)
-    x, kernel = x.astype(self.dtype), kernel.astype(self.dtype)
+    x = x.astype(self.dtype)
     if self.transposed:
       y = up_conv(x, kernel)
     else:
@@ -222,7 +241,7 @@ class Conv(nn.Module):
       fan_in = k * k * (self.channels if self.transposed else c)
       start = zeros if self.bias_start == "zero" else uniform(fan_in**-0.5)
       bias = self.param("bias", starts(start), shape[3:])
-      y = y + bias.astype(self.dtype)[None, None, None, :]
+      y = add_bias(y, bias)
     return checkpoint_name(y, SAVED)
 
 

@@ -105,3 +105,15 @@ def test_pictures_are_cut_along_their_height():
       shard.data, label[b : b + 1, 4 * s : 4 * s + 4]
     )
   np.testing.assert_array_equal(meshes.put_flag(True, mesh), np.ones(4))
+
+
+def test_sums_over_data_are_those_of_all_devices():
+  mesh = jax.sharding.Mesh(jax.devices()[:2], ("data",))
+  x = np.arange(8.0, dtype=np.float32).reshape(4, 2)
+
+  def total(x):
+    return meshes.sum_over_data(lambda part: part.max(0), x)
+
+  with jax.set_mesh(mesh):
+    np.testing.assert_array_equal(jax.jit(total)(x), [2 + 6, 3 + 7])
+  np.testing.assert_array_equal(total(x), [6, 7])

@@ -1,5 +1,7 @@
 """Convolutions against loops in NumPy, and their gradients."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -136,3 +138,39 @@ def test_gradients_inside_shard_map(stride):
   dy = jnp.asarray(draw(*want.shape, seed=2))
   for got, expected in zip(pull(dy), pull_apart(dy), strict=True):
     close(got, np.asarray(expected))
+
+
+@pytest.mark.parametrize("size, stride, padding, height, width", CONVS[1::2])
+def test_a_weight_s_gradient_is_not_rounded_to_the_pictures_dtype(
+  size, stride, padding, height, width
+):
+  """bfloat16 has 8 bits; the sum of its products comes out with 24."""
+  short = draw(2, height, width, 3).astype(jnp.bfloat16)
+  kernel = draw(size, size, 3, 4, seed=1)
+
+  def pulled(x):
+    y, pull = jax.vjp(lambda kernel: conv(x, kernel, stride, padding), kernel)
+    dy = draw(*y.shape, seed=2).astype(jnp.bfloat16).astype(x.dtype)
+    assert y.dtype == x.dtype
+    return pull(dy)[0]
+
+  got = pulled(short)
+  assert got.dtype == jnp.float32
+  close(got, np.asarray(pulled(short.astype(jnp.float32))), 1e-6)
+
+
+@pytest.mark.parametrize("platform", ["cuda", "rocm"])
+def test_gpus_sum_a_weight_s_gradient_over_devices_in_float32(platform):
+  """Their own product is of bfloat16: it is raised before the sum."""
+  mesh = jax.sharding.Mesh(jax.devices()[:2], ("data",))
+  cut = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
+  x = jax.ShapeDtypeStruct((2, 8, 8, 3), jnp.bfloat16, sharding=cut)
+  kernel = jnp.zeros((3, 3, 3, 4))
+  grad = jax.jit(jax.grad(lambda k, x: conv(x, k).astype(jnp.float32).sum()))
+  with jax.set_mesh(mesh):
+    text = grad.trace(kernel, x).lower(lowering_platforms=(platform,)).as_text()
+  sums = re.findall(r"stablehlo.all_reduce.*?\) -> tensor<\S+>", text, re.S)
+  assert len(sums) == 1 and sums[0].endswith("tensor<3x3x3x4xf32>")
+  # The same product in another dtype would be slow there.
+  products = re.findall(r"stablehlo.convolution.*-> tensor<(\S+)>", text)
+  assert products and all(found.endswith("bf16") for found in products)
