@@ -78,6 +78,7 @@ class Summary:
     has_instances: whether there are instance maps.
     contents: per split a sum of what its files hold, in their order.
     notes: what is not wrong but worth a line before a training.
+    ids: lowest and highest object id, as int32; None if nobody looked.
   """
 
   counts: dict[str, int]
@@ -87,6 +88,7 @@ class Summary:
   has_instances: bool
   contents: dict[str, str] = dataclasses.field(default_factory=dict)
   notes: list[str] = dataclasses.field(default_factory=list)
+  ids: list[int] | None = None
 
 
 def check(
@@ -150,6 +152,7 @@ def check(
     has_instances=told.has_instances,
     contents=contents,
     notes=told.notes(),
+    ids=told.ids,
   )
 
 
@@ -187,6 +190,7 @@ class _Total:
     self.unknown = NotInTables()
     self.sizes: Counter[str] = Counter()
     self.max_objects, self.has_instances = 0, False
+    self.ids: list[int] | None = None
     self._kinds: dict[str, dict[str, list[Any]]] = {"label": {}, "image": {}}
     spec = rules.pictures
     self.ranges = {
@@ -206,6 +210,9 @@ class _Total:
     self.sizes[f"{one.size[0]}x{one.size[1]}"] += 1
     self.max_objects = max(self.max_objects, one.objects)
     self.has_instances |= example.instance is not None
+    if one.pairs is not None:
+      ids = [*one.pairs[:, 1].tolist(), *(self.ids or [])]
+      self.ids = [min(ids), max(ids)]
     for role, kind in one.kinds.items():
       name = example.parts()[role].name
       self._kinds[role].setdefault(kind, [0, name])[0] += 1

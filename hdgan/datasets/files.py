@@ -292,6 +292,33 @@ def as_int32(ids: np.ndarray, name: str = "") -> np.ndarray:
   return ids.astype(np.int32)
 
 
+def as_type(ids: np.ndarray, dtype: np.dtype, name: str = "") -> np.ndarray:
+  """Brings ids to the type in which those of a data set travel.
+
+  Args:
+    ids: [H, W] integers.
+    dtype: int32 as by `as_int32`, or one that the ids of the data fit into.
+    name: how errors call the file.
+
+  Returns:
+    [H, W] of that type; not copied where it has it.
+
+  Raises:
+    InputError: ids that do not fit: they are not those that were checked.
+  """
+  if dtype == np.int32:
+    return as_int32(ids, name)
+  if not np.can_cast(ids.dtype, dtype):
+    low, high = int(ids.min()), int(ids.max())
+    if low < 0 or high > np.iinfo(dtype).max:
+      raise InputError(
+        f"{name}: holds ids {low}..{high}, and the check of the data found "
+        f"none beyond 0..{np.iinfo(dtype).max}; have it checked anew by "
+        "--config.data.prepared_dir=FOLDER, another one"
+      )
+  return ids.astype(dtype, copy=False)
+
+
 def fetch(path: str | os.PathLike, name: str = "") -> bytes:
   """Reads an encoded file and checks what its decoder does not.
 

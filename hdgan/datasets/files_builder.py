@@ -377,8 +377,9 @@ def _summary_of(record: Mapping[str, Any]) -> Summary | None:
     facts["classes"] = {int(k): n for k, n in facts["classes"].items()}
     found = Summary(**facts)
     sizes = [size_of(size) for size in found.sizes]
-    known = sizes and type(found.max_objects) is int and found.contents["train"]
-    return found if known else None
+    low, high = found.ids or (0, 0)  # Older records tell of none.
+    whole = {type(x) for x in (found.max_objects, low, high)} == {int}
+    return found if sizes and whole and found.contents["train"] else None
   except (AttributeError, KeyError, TypeError, ValueError):
     return None
 
@@ -441,4 +442,5 @@ def _prepare_config(make: type[FilesBuilder], config: ConfigDict) -> Prepared:
     reading=reading_of(config),
     sizes=summary.sizes,
     contents=summary.contents["train"],
+    ids=(summary.ids[0], summary.ids[1]) if summary.ids else None,
   )

@@ -84,7 +84,8 @@ def pixels(image: ImageFile.ImageFile, name: str, mode: str = "") -> np.ndarray:
   try:
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")
-      array = np.array(image.convert(mode) if mode else image)
+      # Not copied from what Pillow gives, and so not to be written into.
+      array = np.asarray(image.convert(mode) if mode else image)
   except Exception as error:
     raise unreadable(b"", name, error) from error
   if image.format != "TIFF":  # Pillow turns these when it decodes them.

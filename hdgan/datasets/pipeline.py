@@ -165,10 +165,11 @@ def batches(
     objects: whether to number the objects for the encoder.
 
   Returns:
-    Batches of label [B, H, W] int32 (or a picture [B, H, W, C]), instance
-    [B, H, W] int32, image [B, H, W, C] in the photos' dtype and, if asked,
-    objects [B, H, W] int32 in 0..N-1; with data.warp_labels also bent_label
-    and so on, the maps that G sees.
+    Batches of label [B, H, W] (or a picture [B, H, W, C]), instance [B, H, W],
+    image [B, H, W, C] in the photos' dtype and, if asked, objects [B, H, W] in
+    0..N-1; with data.warp_labels also bent_label and so on, the maps that G
+    sees. Ids have the types of `source.types`. At most B and one more example
+    for each worker are read ahead.
 
   Raises:
     InputError: a batch that the processes do not divide.
@@ -179,13 +180,13 @@ def batches(
       f"processes; say --config.batch_size="
       f"{-(-batch_size // process_count) * process_count}"
     )
-  geometry = source.reading.geometry(stage_size)
+  geometry, types = source.reading.geometry(stage_size), source.types
 
   def load(encoded: Encoded, rng: np.random.Generator) -> Batch:
     """One example in a window that is drawn: arrays [H, W] and [H, W, C]."""
-    arrays = decode(encoded, source.reading)
-    size = arrays["image"].shape[:2]
-    placed = place(arrays, random_placement(size, geometry, rng), objects)
+    arrays = decode(encoded, source.reading, types)
+    placement = random_placement(arrays["image"].shape[:2], geometry, rng)
+    placed = place(arrays, placement, objects, types)
     # Drawn last: what is placed where is the same without it.
     if source.reading.warp_labels:
       placed |= bend_maps(placed, source.reading.warp_labels, rng)
@@ -194,16 +195,27 @@ def batches(
   # Shuffled and drawn before it is cut, or the draws would depend on the cut.
   stream = _shuffled(source.sources[split], seed).random_map(load)
   stream = stream[process_index::process_count]
-  # Nothing is dropped: a stream without an end leaves no remainder.
-  stream = stream.batch(batch_size // process_count, drop_remainder=True)
-  workers = source.reading.workers
+  share, workers = batch_size // process_count, source.reading.workers
+  # Examples are read ahead, not batches: their number bounds the memory.
   options = grain.ReadOptions(
-    num_threads=workers, prefetch_buffer_size=2 * workers
+    num_threads=workers, prefetch_buffer_size=share + workers
   )
-  iterator = iter(stream.to_iter_dataset(options))
+  # Nothing is dropped: a stream without an end leaves no remainder.
+  iterator = iter(
+    stream.to_iter_dataset(options).batch(
+      share, drop_remainder=True, batch_fn=_stacked
+    )
+  )
   # A batch follows from its number alone: nothing is read to get there.
-  iterator.set_state({"next_index": start})
+  iterator.set_state({"next_index": start * share})
   return iterator
+
+
+def _stacked(examples: Sequence[Batch]) -> Batch:
+  """Arrays [B, ...] of B examples; of one they are not copied."""
+  if len(examples) == 1:
+    return {key: array[None] for key, array in examples[0].items()}
+  return {key: np.stack([one[key] for one in examples]) for key in examples[0]}
 
 
 def batch_names(
@@ -257,7 +269,7 @@ def fixed_examples(
     objects: whether to number the objects for the encoder.
 
   Returns:
-    One batch as from `batches`.
+    One batch as from `batches`, but ids are int32.
   """
   geometry = source.reading.geometry(stage_size)
   loaded = []
@@ -265,7 +277,7 @@ def fixed_examples(
     arrays = decode(source.sources[split][i], source.reading)
     placement = centre_placement(arrays["image"].shape[:2], geometry)
     loaded.append(place(arrays, placement, objects))
-  return {key: np.stack([one[key] for one in loaded]) for key in loaded[0]}
+  return _stacked(loaded)
 
 
 def synthesis_inputs(

@@ -27,6 +27,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 
+from hdgan.datasets.id_types import IdTypes, id_types
 from hdgan.datasets.reading import Encoded, Reading
 from hdgan.errors import InputError, machine_fault
 from hdgan.outside import read_json
@@ -49,6 +50,8 @@ class Prepared:
     sizes: examples of each (height)x(width); empty where all fit by design.
     contents: sum of what the files of the split 'train' hold; '' where they
       follow from the config.
+    ids: lowest and highest object id of all splits; None where they are not
+      known.
   """
 
   sources: Mapping[str, Sequence[Encoded]]
@@ -59,6 +62,12 @@ class Prepared:
   reading: Reading
   sizes: Mapping[str, int] = dataclasses.field(default_factory=dict)
   contents: str = ""
+  ids: tuple[int, int] | None = None
+
+  @property
+  def types(self) -> IdTypes:
+    """The types of ids in all batches."""
+    return id_types(self.reading.pictures, self.max_instances, self.ids)
 
   @property
   def num_train(self) -> int:

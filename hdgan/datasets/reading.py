@@ -8,6 +8,7 @@ import ml_collections
 import numpy as np
 
 from hdgan.datasets import files
+from hdgan.datasets.id_types import ANY_IDS, IdTypes
 from hdgan.datasets.transforms import (
   Geometry,
   Placement,
@@ -62,65 +63,78 @@ def reading_of(config: ml_collections.ConfigDict) -> Reading:
   )
 
 
-def decode(encoded: Encoded, reading: Reading) -> Batch:
+def decode(
+  encoded: Encoded, reading: Reading, types: IdTypes = ANY_IDS
+) -> Batch:
   """Decodes an example's files, at their own size.
 
   Args:
     encoded: name, label, instance and image as a prepared copy holds them.
     reading: how.
+    types: of the ids.
 
   Returns:
-    label, instance and image, [H, W] or [H, W, C].
+    label, instance and image, [H, W] or [H, W, C]; not to be written into.
   """
   name = encoded["name"]
   name = name.decode() if isinstance(name, bytes) else str(name)
   image = encoded["image"]
-  return decode_maps(encoded, reading, name) | {
+  return decode_maps(encoded, reading, name, types) | {
     "image": files.read_picture(image, reading.pictures.image_channels, name)
   }
 
 
-def decode_maps(encoded: Encoded, reading: Reading, name: str) -> Batch:
+def decode_maps(
+  encoded: Encoded, reading: Reading, name: str, types: IdTypes = ANY_IDS
+) -> Batch:
   """Decodes label and instance of an example.
 
   Args:
     encoded: label and instance, each a path or bytes; instance may be empty.
     reading: how.
     name: how errors call the example.
+    types: of the ids.
 
   Returns:
-    label [H, W] int32, or [H, W, C] where it is a picture, and instance
-    [H, W] int32: the label itself, or zeros, where there is none.
+    label [H, W], or [H, W, C] where it is a picture, and instance [H, W]: the
+    label itself, or zeros, where there is none. Not to be written into.
   """
   spec = reading.pictures
   if spec.num_classes:
-    label = files.as_int32(files.read_map(encoded["label"], name), name)
-    ids = label
+    ids = files.read_map(encoded["label"], name)
+    label = files.as_type(ids, types.label, name)
   else:
     label = files.read_picture(
       encoded["label"], spec.label_channels, name, role="label"
     )
-    ids = np.zeros(label.shape[:2], np.int32)
+    ids = np.zeros(label.shape[:2], types.instance)
   if encoded["instance"]:
-    ids = files.as_int32(files.read_map(encoded["instance"], name), name)
-  return {"label": label, "instance": ids}
+    ids = files.read_map(encoded["instance"], name)
+  return {"label": label, "instance": files.as_type(ids, types.instance, name)}
 
 
-def place(arrays: Batch, placement: Placement, objects: bool) -> Batch:
+def place(
+  arrays: Batch,
+  placement: Placement,
+  objects: bool,
+  types: IdTypes = ANY_IDS,
+) -> Batch:
   """Brings all arrays of an example to one window.
 
   Args:
     arrays: from `decode`, [H, W] or [H, W, C] each.
     placement: the window.
     objects: whether to number the objects that can be seen in it.
+    types: of the ids.
 
   Returns:
-    The same keys at the window's size; with objects [H, W] int32 if asked.
+    The same keys at the window's size; with objects [H, W] if asked.
   """
   placed = {
     key: (place_map if array.ndim == 2 else place_picture)(array, placement)
     for key, array in arrays.items()
   }
   if objects:
-    placed["objects"] = dense_objects(placed["label"], placed["instance"])[0]
+    maps = placed["label"], placed["instance"]
+    placed["objects"] = dense_objects(*maps, types.objects)[0]
   return placed

@@ -89,7 +89,7 @@ def place_map(ids: np.ndarray, placement: Placement) -> np.ndarray:
   columns = columns[placement.left : placement.left + placement.size[1]]
   if placement.flip:
     columns = columns[::-1]
-  return ids[rows][:, columns]
+  return _taken(_taken(ids, rows, axis=0), columns, axis=1).copy()
 
 
 def place_picture(picture: np.ndarray, placement: Placement) -> np.ndarray:
@@ -101,13 +101,34 @@ def place_picture(picture: np.ndarray, placement: Placement) -> np.ndarray:
     placement.left : placement.left + placement.size[1],
   ]
   if placement.flip:
-    window = window[:, ::-1]
+    return _mirrored(window)
   return np.ascontiguousarray(window)
 
 
 def _nearest(source: int, target: int) -> np.ndarray:
   """[target] indices: for each pixel centre, the source pixel that holds it."""
   return (2 * np.arange(target) + 1) * source // (2 * target)
+
+
+def _taken(array: np.ndarray, indices: np.ndarray, axis: int) -> np.ndarray:
+  """Takes rows (axis 0) or columns (1) of [H, W]; a view where that will do."""
+  steps = np.diff(indices)
+  step = int(steps[0]) if steps.size else 1
+  # As where nothing is scaled, or to a half: there no index is looked up.
+  if step and (steps == step).all():
+    last = int(indices[-1]) + step
+    places = slice(int(indices[0]), last if last >= 0 else None, step)
+    return array[places] if axis == 0 else array[:, places]
+  return array.take(indices, axis=axis)
+
+
+def _mirrored(picture: np.ndarray) -> np.ndarray:
+  """An [H, W, C] picture with left and right exchanged."""
+  mirrored = np.empty_like(picture, order="C")
+  # Numpy copies one channel at a time five times as fast as pixels of several.
+  for i in range(picture.shape[-1]):
+    mirrored[..., i] = picture[:, ::-1, i]
+  return mirrored
 
 
 def _bicubic(picture: np.ndarray, size: Size) -> np.ndarray:
@@ -140,22 +161,23 @@ def label_plane(label: np.ndarray, instance: np.ndarray) -> np.ndarray:
 
 
 def dense_objects(
-  label: np.ndarray, instance: np.ndarray
+  label: np.ndarray, instance: np.ndarray, dtype: np.dtype | type = np.int32
 ) -> tuple[np.ndarray, np.ndarray]:
   """Numbers the objects, the distinct (label, instance) pairs, densely.
 
   Args:
     label: [H, W] integers, or a picture [H, W, C], which has no classes.
     instance: [H, W] integers that fit int32, see `files.as_int32`.
+    dtype: of the numbers; it must hold N-1.
 
   Returns:
-    [H, W] int32 numbers 0..N-1 in the order of the pairs, and the pairs,
-    [N, 2] int64 of label and original instance id.
+    [H, W] numbers 0..N-1 in the order of the pairs, and the pairs, [N, 2] int64
+    of label and original instance id.
   """
   keys, starts = _runs(label, instance)
   found, numbers = np.unique(keys, return_inverse=True)
   lengths = np.diff(starts, append=instance.size)
-  objects = np.repeat(numbers.astype(np.int32), lengths)
+  objects = np.repeat(numbers.astype(dtype), lengths)
   return objects.reshape(instance.shape), _pairs(found)
 
 
@@ -176,17 +198,19 @@ def _runs(
 ) -> tuple[np.ndarray, np.ndarray]:
   """Keys of the objects by runs of pixels, and where these start.
 
-  Maps are made of runs: sorting one key per run is ten times quicker. Keys of
-  64 bits are made of a part of the pixels at a time, or they would take many
-  times the memory of the maps.
+  Maps are made of runs: keys of 64 bits are made and sorted for these alone.
+  Pixels are compared a part at a time, or they would take the memory of
+  further maps.
   """
   classes, ids = label_plane(label, instance).ravel(), instance.ravel()
-  keys, starts = [], []
+  parts = []
   for at in range(0, max(1, ids.size), _PIXELS):
     part = slice(at, at + _PIXELS)
-    # Added, not or-ed: ids may be negative.
-    key = (classes[part].astype(np.int64) << 32) + ids[part].astype(np.int64)
-    start = np.flatnonzero(np.diff(key, prepend=key[:1] - 1))
-    keys.append(key[start])
-    starts.append(start + at)
-  return np.concatenate(keys), np.concatenate(starts)
+    new = np.ones(ids[part].size, bool)
+    np.not_equal(ids[part][1:], ids[part][:-1], out=new[1:])
+    new[1:] |= classes[part][1:] != classes[part][:-1]
+    parts.append(np.flatnonzero(new) + at)
+  starts = np.concatenate(parts)
+  # Added, not or-ed: ids may be negative.
+  keys = classes[starts].astype(np.int64) << 32
+  return keys + ids[starts].astype(np.int64), starts

@@ -98,7 +98,7 @@ def numbered(label: np.ndarray, classes: Sequence[int]) -> np.ndarray:
   table[list(classes)] = np.arange(len(classes))
   # Beyond the table, on either side, its last entry, which is no class.
   known = (label >= 0) & (label < len(table))
-  return table[np.where(known, label, len(table) - 1)]
+  return table[np.where(known, label.astype(np.int32), len(table) - 1)]
 
 
 def changed(

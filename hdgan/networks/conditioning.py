@@ -2,13 +2,13 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Float, Integer, Num
 
 from hdgan.picture_spec import PictureSpec
 
 
 def one_hot(
-  label: Int[Array, "b h w"], num_classes: int, ignore_label: int = -1
+  label: Integer[Array, "b h w"], num_classes: int, ignore_label: int = -1
 ) -> Float[Array, "b h w {num_classes}"]:
   """One-hot vectors; ignored and unknown labels get all zeros.
 
@@ -21,11 +21,12 @@ def one_hot(
     [B, H, W, C_label] float32.
   """
   # one_hot gives zeros for every id outside 0..num_classes-1.
+  label = label.astype(jnp.int32)
   label = jnp.where(label == ignore_label, -1, label)
   return jax.nn.one_hot(label, num_classes, dtype=jnp.float32)
 
 
-def boundary_map(instance: Int[Array, "b h w"]) -> Float[Array, "b h w"]:
+def boundary_map(instance: Integer[Array, "b h w"]) -> Float[Array, "b h w"]:
   """Marks pixels with another instance id among their 4 neighbours.
 
   Args:
@@ -53,8 +54,8 @@ def to_unit_range(
 
 
 def condition(
-  label: Int[Array, "b h w"] | Num[Array, "b h w c"],
-  instance: Int[Array, "b h w"] | None,
+  label: Integer[Array, "b h w"] | Num[Array, "b h w c"],
+  instance: Integer[Array, "b h w"] | None,
   *,
   spec: PictureSpec,
 ) -> Float[Array, "b h w _"]:

@@ -7,7 +7,7 @@ each object, tell G how the object is to look.
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Integer
 
 from hdgan.networks.layers import Conv, Dtype, norm_relu, reflect_pad
 
@@ -75,7 +75,8 @@ def segment_means(
 
 
 def broadcast(
-  table: Float[Array, "b n c"], ids: Int[Array, "b *pixels"]
+  table: Float[Array, "b n c"], ids: Integer[Array, "b *pixels"]
 ) -> Float[Array, "b *pixels c"]:
   """Paints [B, N, C] rows over ids, such as [B, H, W]: [B, H, W, C]."""
+  ids = ids.astype(jnp.int32)
   return jax.vmap(lambda rows, index: rows[index])(table, ids)

@@ -7,14 +7,16 @@ last.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Integer
 
 from hdgan.networks.conditioning import one_hot
 from hdgan.networks.losses import Scalar
 
 
 def class_loss(
-  scores: Float[Array, "b h w n"], label: Int[Array, "b h w"], ignore: int = -1
+  scores: Float[Array, "b h w n"],
+  label: Integer[Array, "b h w"],
+  ignore: int = -1,
 ) -> Scalar:
   """Cross-entropy of scores to the labels, every class counted alike.
 
@@ -48,7 +50,7 @@ def made_loss(scores: Float[Array, "b h w n"]) -> Scalar:
 
 def label_mask(
   key: jax.Array,
-  label: Int[Array, "b h w"],
+  label: Integer[Array, "b h w"],
   classes: int,
   ignore: int = -1,
 ) -> Bool[Array, "b h w"]:
@@ -63,6 +65,7 @@ def label_mask(
   Returns:
     [B, H, W] bool, true where the photo is taken.
   """
+  label = label.astype(jnp.int32)
   known = (label >= 0) & (label < classes) & (label != ignore)
   rows = jnp.where(known, label, classes).reshape(len(label), -1)
   coins = jax.random.bernoulli(key, shape=(len(label), classes + 1))

@@ -118,7 +118,7 @@ class Model:
     """
     if self.encoder is None:
       return None
-    n, objects = self.max_instances, batch["objects"]
+    n, objects = self.max_instances, batch["objects"].astype(jnp.int32)
     spec = self.pictures
     photo = _scale(self.image(batch), self.encoder_size, "cubic")
     # Cubic scaling overshoots at edges.
@@ -127,7 +127,7 @@ class Model:
     means, pixels = encoder.segment_means(raw, small, n)
     # At stage one's own size no object is lost.
     if self.encoder_size != self.size and spec.num_classes:
-      label, unknown = batch["label"], spec.num_classes
+      label, unknown = batch["label"].astype(jnp.int32), spec.num_classes
       known = (label >= 0) & (label < unknown) & (label != spec.ignore_label)
       # Pixels without a class are one of their own: no class's mean has them.
       label = jnp.where(known, label, unknown)

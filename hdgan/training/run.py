@@ -109,7 +109,8 @@ class Run:
     processes.require_same(
       "data",
       f"{counted(data.num_train, 'training image')}, at most "
-      f"{counted(data.max_instances, 'object')} each, sum "
+      f"{counted(data.max_instances, 'object')} each, ids of "
+      f"{', '.join(map(str, data.types))}, sum "
       f"{data.contents or 'of drawn ones'}",
       "give all the same data",
     )

@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from hdgan.datasets.id_types import id_types
 from hdgan.devices import mesh as meshes
 from hdgan.networks import vgg
 from hdgan.networks.model import Model
@@ -139,6 +140,8 @@ def batch_shapes(
 ) -> dict[str, jax.ShapeDtypeStruct]:
   """Shapes and dtypes of a batch as the data gives it.
 
+  Of `instance` the data decides whether it is smaller than int32.
+
   Args:
     model: of the stage.
     batch_size: B, global.
@@ -148,17 +151,17 @@ def batch_shapes(
     `image` [B, H, W, C], and `objects` [B, H, W] for models with E.
   """
   pixels, spec = (batch_size, *model.size), model.pictures
-  ids = jax.ShapeDtypeStruct(pixels, np.int32)
-  label = ids
+  types = id_types(spec, model.max_instances)
+  label, instance, objects = (jax.ShapeDtypeStruct(pixels, t) for t in types)
   if not spec.num_classes:
     label = jax.ShapeDtypeStruct((*pixels, spec.label_channels), np.uint8)
   channels = model.generator.channels
   found = {
     "label": label,
-    "instance": ids,
+    "instance": instance,
     "image": jax.ShapeDtypeStruct((*pixels, channels), np.uint8),
   }
-  return found | ({"objects": ids} if model.encoder else {})
+  return found | ({"objects": objects} if model.encoder else {})
 
 
 def _sharded(shapes: Any, where: Any) -> Any:

@@ -55,12 +55,22 @@ def test_summary_of_a_good_folder(root):
   assert summary.has_instances
   assert sum(summary.classes.values()) == 3 * 32 * 64
   assert set(summary.classes) <= set(range(8))
-  most = 0
+  most, found = 0, set()
   for path in (root / "train_label").iterdir():
     label = load(root, f"train_label/{path.name}").ravel().tolist()
     ids = load(root, f"train_inst/{path.name}").ravel().tolist()
     most = max(most, len(set(zip(label, ids, strict=True))))
+    found |= set(ids)
   assert summary.max_objects == most
+  assert summary.ids == [min(found), max(found)]
+
+
+def test_object_ids_without_instance_maps_are_the_labels(root):
+  examples = [
+    dataclasses.replace(one, instance=None) for one in scan(root, "train")
+  ]
+  summary = check({"train": examples}, RULES)
+  assert summary.ids == [min(summary.classes), max(summary.classes)]
 
 
 def test_the_sum_of_a_split_is_over_its_files_in_their_order(root):

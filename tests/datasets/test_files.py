@@ -95,6 +95,21 @@ def test_maps_of_every_depth_survive(tmp_path, kind, dtype, factor):
   np.testing.assert_array_equal(as_int.view(np.uint32), ids.astype(np.uint32))
 
 
+def test_ids_take_the_type_of_their_data():
+  small = np.array([[0, 255]], np.uint8)
+  assert files.as_type(small, np.dtype(np.uint8)) is small
+  for dtype in (np.uint16, np.int32, np.int64):
+    read = files.as_type(small.astype(dtype), np.dtype(np.uint8))
+    assert read.dtype == np.uint8 and read.tolist() == [[0, 255]]
+  large = np.array([[2**32 - 1, 7]], np.uint32)
+  assert files.as_type(large, np.dtype(np.int32)).tolist() == [[-1, 7]]
+  for ids in ([[0, 256]], [[-1, 3]]):
+    with pytest.raises(
+      InputError, match=r"x: holds ids .*--config\.data\.prep"
+    ):
+      files.as_type(np.array(ids), np.dtype(np.uint8), "x")
+
+
 @pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
 def test_grey_png_is_read_as_samples_not_as_brightness(bits):
   ids = np.random.default_rng(bits).integers(0, 2**bits, (5, 9, 1))

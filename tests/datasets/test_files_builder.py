@@ -1,7 +1,9 @@
 """Prepared copies: whole, once, again when the folder has changed."""
 
 import contextlib
+import dataclasses
 import gc
+import json
 import os
 import pathlib
 import shutil
@@ -434,6 +436,17 @@ def test_contents_are_of_the_bytes_alone(root, tmp_path):
   two.write_bytes(data[0])
   after = contents("c")
   assert after["train"] != first["train"] and after["val"] == first["val"]
+
+
+def test_a_record_that_tells_of_no_ids_still_serves(root, tmp_path):
+  """As those of version 1.1: then ids take 32 bits."""
+  _, summary = prepare(root, tmp_path / "copies")
+  (path,) = (tmp_path / "copies").rglob("check.json")
+  record = json.loads(path.read_text())
+  assert record["summary"].pop("ids") == summary.ids
+  path.write_text(json.dumps(record))
+  _, again = prepare(root, tmp_path / "copies")
+  assert again == dataclasses.replace(summary, ids=None)
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"rules": 3}', "\xff", "[" * 9999])

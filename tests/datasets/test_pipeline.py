@@ -1,8 +1,10 @@
 """The stream: deterministic, the same for any process count, resumable."""
 
+import dataclasses
 import pathlib
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import ml_collections
 import numpy as np
@@ -67,13 +69,19 @@ def test_names_are_those_that_the_copies_hold(config, name):
 
 
 def test_shapes_and_types(config):
-  batch = next(stream_of(pipeline.prepare(config), objects=True))
+  prepared = pipeline.prepare(config)
+  batch = next(stream_of(prepared, objects=True))
+  # Ids of streets are above 255, and no street has more than 64 objects.
   assert {k: (v.shape, v.dtype) for k, v in batch.items()} == {
-    "label": ((4, 16, 32), np.int32),
-    "instance": ((4, 16, 32), np.int32),
-    "objects": ((4, 16, 32), np.int32),
+    "label": ((4, 16, 32), np.uint8),
+    "instance": ((4, 16, 32), np.uint16),
+    "objects": ((4, 16, 32), np.uint8),
     "image": ((4, 16, 32, 3), np.uint8),
   }
+  fixed = pipeline.fixed_examples(
+    prepared, "train", [0], stage_size=(16, 32), objects=True
+  )
+  assert all(fixed[k].dtype == np.int32 for k in fixed if k != "image")
   for label, instance, objects in zip(
     batch["label"], batch["instance"], batch["objects"], strict=True
   ):
@@ -91,6 +99,79 @@ def test_same_seed_same_batches(config):
   for seed in ((1, 0), (0, 1)):
     first = next(stream_of(prepared, seed=seed))
     assert (first["image"] != next(stream_of(prepared))["image"]).any()
+
+
+@pytest.mark.parametrize("size", [(32, 64), (16, 32), (24, 40)])
+@pytest.mark.parametrize("large", [0, 300, 70_000, 2**32 - 10_000])
+def test_batches_against_files_read_by_hand(config, size, large):
+  """Of no class and of any depth of ids, placed by an index for each pixel."""
+  folder = pathlib.Path(config.data.root)
+  if large:
+    for path in (folder / "train_inst").iterdir():
+      ids = np.array(Image.open(path)).astype(np.int64)
+      np.save(path.with_suffix(".npy"), (ids % 50 + large).astype(np.uint32))
+      path.unlink()
+  rows, columns = (
+    (2 * np.arange(n) + 1) * of // (2 * n)
+    for n, of in zip(size, (32, 64), strict=True)
+  )
+  config.stages[0].size = size
+  prepared, want = pipeline.prepare(config), {}
+  for name in prepared.names["train"]:
+    label = np.array(Image.open(folder / f"train_label/{name}.png"))
+    path = next((folder / "train_inst").glob(f"{name}.*"))
+    ids = np.load(path) if large else np.array(Image.open(path))
+    for step in (1, -1):
+      maps = [x[rows][:, columns][:, ::step] for x in (label, ids)]
+      photo = Image.open(folder / f"train_img/{name}.png")
+      photo = np.array(photo.resize(size[::-1], Image.Resampling.BICUBIC))
+      want[photo[:, ::step].tobytes()] = maps
+  found = set()
+  for batch in take(stream_of(prepared, stage_size=size, objects=True), 7):
+    for label, ids, objects, photo in zip(
+      *(batch[k] for k in ("label", "instance", "objects", "image")),
+      strict=True,
+    ):
+      true_label, true_ids = want[photo.tobytes()]
+      np.testing.assert_array_equal(label, true_label)
+      # Of 32 bits the sign is one of them.
+      wide = ids.view(np.uint32) if ids.dtype == np.int32 else ids
+      np.testing.assert_array_equal(wide, true_ids)
+      pairs = sorted(set(zip(label.flat, ids.flat, strict=True)))
+      for y, x in ((0, 0), (3, 7), (size[0] - 1, size[1] - 1)):
+        assert pairs[objects[y, x]] == (label[y, x], ids[y, x])
+      found.add(photo.tobytes())
+  assert len(found) > 7  # Some of them mirrored.
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2, 5])
+@pytest.mark.parametrize("batch_size", [1, 4])
+def test_few_examples_are_read_ahead(config, workers, batch_size):
+  """One batch and one example for each thread, whichever is how large."""
+  prepared = pipeline.prepare(config)
+  source, read = prepared.sources["train"], []
+
+  class Counting(Sequence):
+    """Notes what is read."""
+
+    def __len__(self):
+      return len(source)
+
+    def __getitem__(self, i):
+      read.append(i)
+      return source[i]
+
+  prepared = dataclasses.replace(
+    prepared, sources={"train": Counting()},
+    reading=dataclasses.replace(prepared.reading, workers=workers),
+  )  # fmt: skip
+  stream = stream_of(prepared, batch_size=batch_size)
+  ahead = []
+  for i in range(1, 9):
+    next(stream)
+    ahead.append(len(read) - i * batch_size)
+  most = batch_size + workers if workers else 0
+  assert min(ahead) >= 0 and max(ahead) <= most
 
 
 @pytest.mark.parametrize("transform", ["resize", "crop"])

@@ -41,6 +41,52 @@ def test_window_and_mirror_by_hand():
   np.testing.assert_array_equal(cut[..., 0], expected)
 
 
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize(
+  ("size", "scaled", "top", "left", "window"),
+  [
+    ((6, 10), (6, 10), 0, 0, (6, 10)),  # As it is.
+    ((6, 10), (6, 10), 2, 3, (4, 5)),  # Cut.
+    ((6, 10), (3, 5), 0, 0, (3, 5)),  # To a half, whose steps are even,
+    ((9, 12), (3, 4), 1, 1, (2, 3)),  # to a third,
+    ((6, 10), (5, 7), 1, 2, (3, 4)),  # to what has uneven steps,
+    ((6, 10), (12, 20), 3, 4, (7, 11)),  # to twice,
+    ((1, 1), (3, 4), 0, 0, (3, 4)),  # and of a single pixel.
+    ((6, 10), (6, 10), 5, 9, (1, 1)),
+  ],
+)
+def test_maps_against_an_index_for_each_pixel(
+  size, scaled, top, left, window, flip
+):
+  ids = np.arange(size[0] * size[1], dtype=np.uint16).reshape(size)
+  placement = Placement(scaled, top=top, left=left, size=window, flip=flip)
+  want = np.zeros(window, np.uint16)
+  for y in range(window[0]):
+    for x in range(window[1]):
+      column = window[1] - 1 - x if flip else x
+      # The source pixel that holds the centre, in halves of a pixel.
+      row = (2 * (top + y) + 1) * size[0] // (2 * scaled[0])
+      want[y, x] = ids[
+        row, (2 * (left + column) + 1) * size[1] // (2 * scaled[1])
+      ]
+  got = transforms.place_map(ids, placement)
+  np.testing.assert_array_equal(got, want)
+  assert got.dtype == ids.dtype and got.flags.c_contiguous
+  # Label and instance may be one array: what is placed is not.
+  assert not np.shares_memory(got, ids)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_mirrored_pictures_by_their_pixels(channels):
+  picture = np.random.default_rng(0).random((4, 6, channels), np.float32)
+  placement = Placement((4, 6), top=1, left=2, size=(3, 4), flip=True)
+  got = transforms.place_picture(picture, placement)
+  for y in range(3):
+    for x in range(4):
+      assert got[y, x].tolist() == picture[1 + y, 2 + 3 - x].tolist()
+  assert got.flags.c_contiguous
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_pictures_keep_type_and_constant_value(dtype, channels):
@@ -112,6 +158,20 @@ def test_dense_objects_against_a_slow_twin():
     for x in range(9):
       pair = (int(label[y, x]), int(instance[y, x]))
       assert expected[objects[y, x]] == pair
+
+
+@pytest.mark.parametrize(
+  "types", [(np.uint8, np.uint16), (np.uint16, np.uint8)]
+)
+def test_objects_of_small_types_are_those_of_large_ones(types):
+  rng = np.random.default_rng(1)
+  label, instance = (rng.integers(0, 200, (5, 8)).astype(t) for t in types)
+  wide = label.astype(np.int64), instance.astype(np.int32)
+  objects, pairs = transforms.dense_objects(label, instance, np.uint8)
+  expected, same = transforms.dense_objects(*wide)
+  assert objects.dtype == np.uint8
+  np.testing.assert_array_equal(objects, expected)
+  np.testing.assert_array_equal(pairs, same)
 
 
 @pytest.mark.parametrize("part", [1, 5, 9, 54, 100])

@@ -35,6 +35,10 @@ def test_classes_are_numbered_and_all_else_is_void():
   label = np.array([[0, 1, 2, 3], [4, 255, -1, 10**6]], np.int32)
   got = segmenter_training.numbered(label, [1, 3])
   assert got.tolist() == [[-1, 0, -1, 1], [-1, -1, -1, -1]]
+  got = segmenter_training.numbered(np.array([0, 254, 255], np.uint8), [254])
+  assert got.tolist() == [-1, 0, -1]
+  got = segmenter_training.numbered(np.array([0, 255], np.uint8), [0, 255])
+  assert got.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize(

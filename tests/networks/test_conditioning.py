@@ -53,6 +53,19 @@ def test_one_hot_by_hand():
   np.testing.assert_array_equal(conditioning.one_hot(label, 3, 1)[0, 0], want)
 
 
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.uint16])
+def test_ids_of_every_type_give_the_same(dtype):
+  """255 is no class of 256, and -1 ignores none of them."""
+  label = np.random.default_rng(0).integers(0, 256, (1, 6, 9))
+  for classes, ignore in ((256, -1), (256, 255), (8, 255), (9, 300)):
+    spec = PictureSpec(classes, ignore)
+    small, wide = (
+      conditioning.condition(*[jnp.asarray(label, t)] * 2, spec=spec)
+      for t in (dtype, jnp.int32)
+    )
+    np.testing.assert_array_equal(small, wide)
+
+
 def test_unit_range_takes_the_declared_ends():
   x = np.array([0, 128, 255], np.uint8).reshape(1, 1, 3, 1)
   got = np.ravel(conditioning.to_unit_range(jnp.asarray(x), 0.0, 255.0))

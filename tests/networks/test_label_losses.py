@@ -73,6 +73,23 @@ def test_a_mask_follows_the_classes_of_each_picture():
   assert (np.asarray(other) != mask).any()
 
 
+def test_ids_of_8_bits_give_the_same():
+  rng = np.random.default_rng(0)
+  label = rng.choice([0, 1, 7, 254, 255], (2, 4, 6))
+  small, wide = jnp.asarray(label, jnp.uint8), jnp.asarray(label, jnp.int32)
+  # The place of those without a class is the one behind 256.
+  for classes, ignore in ((256, -1), (255, 255), (8, -1)):
+    key = jax.random.key(0)
+    np.testing.assert_array_equal(
+      label_losses.label_mask(key, small, classes, ignore),
+      label_losses.label_mask(key, wide, classes, ignore),
+    )
+    scores = jnp.asarray(rng.normal(size=(2, 4, 6, classes + 1)), jnp.float32)
+    assert label_losses.class_loss(scores, small, ignore) == (
+      label_losses.class_loss(scores, wide, ignore)
+    )
+
+
 def test_label_mix_by_hand():
   mask = jnp.asarray([[[True, False]]])
   real, fake = jnp.asarray([[[[1.0, 2], [3, 4]]]]), jnp.full((1, 1, 2, 2), 9.0)

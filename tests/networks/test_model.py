@@ -130,6 +130,32 @@ def test_ignored_pixels_count_in_no_class_mean():
   np.testing.assert_allclose(got, want[objects], rtol=1e-6)
 
 
+def test_features_of_ids_of_8_bits():
+  """256 classes, of which none is that of pixels without one; 256 objects."""
+  rng = np.random.default_rng(0)
+  model = dataclasses.replace(
+    small_model(rng.normal(size=(2, 8, 16)), 256, 3, size=(16, 32)),
+    max_instances=256,
+  )
+  label = rng.choice([0, 3, 254, 255], (2, 16, 32))
+  # In each picture all numbers, and some only where E does not look.
+  objects = np.stack([rng.permutation(512) % 256 for _ in range(2)])
+  objects = objects.reshape(2, 16, 32)
+  batch = {
+    "label": label, "instance": objects, "objects": objects,
+    "image": np.zeros((2, 16, 32, 3)),
+  }  # fmt: skip
+  for dtype in (jnp.uint8, jnp.uint16):
+    small, wide = (
+      model.features(
+        {"E": {}}, {k: jnp.asarray(v, t) for k, v in batch.items()}
+      )
+      for t in (dtype, jnp.int32)
+    )
+    np.testing.assert_array_equal(small, wide)
+  assert len(np.unique(np.asarray(small))) > 200
+
+
 def test_without_classes_a_lost_object_gets_zeros():
   label = np.zeros((1, 4, 8, 3), np.int32)
   got = features_of(small_model(RAW, num_classes=0), label, OBJECTS)

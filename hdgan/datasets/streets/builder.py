@@ -162,6 +162,7 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
     max_instances=config.max_instances or bound,
     classes=CLASSES,
     reading=reading_of(config),
+    ids=(0, 2**16 - 1),  # They are kept in PNGs.
   )
 
 
