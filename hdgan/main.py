@@ -242,6 +242,25 @@ flags.DEFINE_enum(
 )  # fmt: skip
 flags.DEFINE_integer("stage", None, "Index in config.stages.")
 flags.DEFINE_integer("repeats", 10, "Timed runs.")
+flags.DEFINE_string(
+  "target", "here", "The machine to plan for: here, cpu:8, h100:4, v5e:2x2."
+)
+flags.DEFINE_string(
+  "flops_per_s", "", "What one device does, for a forecast: a number, or a "
+  "file that the benchmark printed.",
+)  # fmt: skip
+flags.DEFINE_float(
+  "efficiency", None, "The same, as a share of the chip's peak."
+)
+flags.DEFINE_float(
+  "price_per_hour", None, "Of all devices together, in any currency."
+)
+flags.DEFINE_integer(
+  "images", None, "Training images; those of the config's data if unset."
+)
+flags.DEFINE_bool("search", False, "Plan what would need less memory, too.")
+flags.DEFINE_bool("fresh", False, "Compile what was planned before, too.")
+flags.DEFINE_bool("json", False, "Print JSON.")
 _define_path("trace", "A folder for a profile of what is timed.")
 flags.DEFINE_string(
   "compile_cache", "", "Where what is compiled is kept for the next start, or "
@@ -388,6 +407,24 @@ MODES = {
     "benchmark",
     needs=("config",),
     may=("workdir", "work", "stage", "repeats", "trace"),
+  ),
+  "plan": Mode(
+    "plan",
+    needs=("config",),
+    may=(
+      "workdir",
+      "target",
+      "stage",
+      "flops_per_s",
+      "efficiency",
+      "price_per_hour",
+      "images",
+      "search",
+      "fresh",
+      "json",
+      "output",
+      "overwrite",
+    ),  # fmt: skip
   ),
 }
 

@@ -275,19 +275,19 @@ def as_text(report: CheckReport, found: Found, width: int = 80) -> str:
   lines = [visible(report.title), report.verdict, ""]
   space = max(map(len, report.facts)) + 2
   for head, text in report.facts.items():
-    lines += _wrapped(text, width, f"{head:{space}}", " " * space)
+    lines += wrapped(text, width, f"{head:{space}}", " " * space)
   if report.classes:
-    lines += ["", *_table_text(class_table(report), width)]
+    lines += ["", *table_text(class_table(report), width)]
     missing = unseen(report, found)
     if missing:
       text = f"{counted(len(missing), 'class is', 'classes are')} in no picture"
-      lines += _wrapped(f"{text}: {shortened(missing, 12)}", width, "  ", "  ")
+      lines += wrapped(f"{text}: {shortened(missing, 12)}", width, "  ", "  ")
   if report.sizes.rows:
-    lines += ["", *_table_text(report.sizes, width)]
+    lines += ["", *table_text(report.sizes, width)]
   if report.notes:
     lines += ["", "Notes"]
     for note in report.notes:
-      lines += _wrapped(note, width, "  - ", "    ")
+      lines += wrapped(note, width, "  - ", "    ")
   if report.command:
     lines += ["", "Train on it with", "", command_text(report.command, width)]
   return "\n".join(lines)
@@ -325,7 +325,7 @@ def command_text(command: Sequence[str], width: int = 80) -> str:
   return "\n".join([*lines, line])
 
 
-def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
+def wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
   """A text in lines; names and flags stay whole."""
   return textwrap.wrap(
     visible(text), max(width, len(first) + 24), initial_indent=first,
@@ -333,7 +333,7 @@ def _wrapped(text: str, width: int, first: str, rest: str) -> list[str]:
   )  # fmt: skip
 
 
-def _table_text(table: Table, width: int) -> list[str]:
+def table_text(table: Table, width: int) -> list[str]:
   """A table in lines; names that are too long lose their middle."""
   rows = [table.heads, *table.rows]
   widths = [max(len(row[k]) for row in rows) for k in range(len(table.heads))]
