@@ -33,6 +33,7 @@ def get_config() -> ConfigDict:
       "label_map": "",
       "instances": "folder",
       "store_size": 0,
+      "store": "files",
       "prepared_dir": "",
       "suffixes": {"label": "", "instance": "", "image": ""},
       "transform": "resize",

@@ -98,6 +98,8 @@ FIELDS = (
         meaning="where object ids come from"),
   Field("data.store_size", int, 0, least=0,
         meaning="longer side at which copies keep pictures; 0: as they are"),
+  Field("data.store", str, "files", choices=("files", "pixels"), free=True,
+        meaning="what copies hold: the files, or pixels, read far quicker"),
   Field("data.prepared_dir", str, "", free=True, local=True,
         meaning="where prepared copies go; '': the user's cache folder"),
   Field("data.suffixes.label", str, "",

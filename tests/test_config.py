@@ -65,7 +65,8 @@ def test_the_readme_of_configs_has_the_table():
 
 def test_what_a_resumed_run_may_change():
   assert {f.name for f in config_lib.FIELDS if f.free} == {
-    "data.root", "data.label_map", "data.prepared_dir", "data.workers",
+    "data.root", "data.label_map", "data.prepared_dir", "data.store",
+    "data.workers",
     "mesh.data", "mesh.space", "remat", "accumulate", "max_skipped",
     "log_every", "sample_every", "checkpoint_every", "keep",
     "evaluate_every", "evaluate_features", "keep_best",

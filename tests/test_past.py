@@ -31,6 +31,7 @@ YOUNGER = {
   "mesh.space": 1, "accumulate": 1, "max_skipped": 5,
   "data.variant": "", "data.split": "",
   "data.label_map": "", "data.instances": "folder", "data.store_size": 0,
+  "data.store": "files",
   "generator.kind": "global", "discriminator.kind": "multiscale",
   "evaluate_every": 0, "evaluate_features": "", "keep_best": False,
   "generator.dropout": 0.0, "loss.l1": 0.0,

@@ -12,6 +12,7 @@ read; if they hold the same, so does the copy.
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import os
 import pathlib
@@ -22,7 +23,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from hdgan.datasets import prepared, reduced
+from hdgan.datasets import pixels, prepared, reduced
 from hdgan.datasets.check import Rules, Summary, check, rules_of
 from hdgan.datasets.distortion import size_of
 from hdgan.datasets.examples import ExampleFiles, FilePart, Found, Part
@@ -30,6 +31,7 @@ from hdgan.datasets.prepared import Prepared
 from hdgan.datasets.reading import reading_of
 from hdgan.datasets.shards import Shard, Shards, split_info
 from hdgan.errors import InputError
+from hdgan.picture_spec import picture_spec
 
 
 @dataclasses.dataclass(eq=False)
@@ -180,6 +182,7 @@ def prepare(
   *,
   folder: pathlib.Path,
   settings: str = "",
+  as_pixels: bool = False,
 ) -> tuple[dict[str, Sequence[dict[str, Any]]], Summary]:
   """Checks the files and prepares a copy, each only if it has not been done.
 
@@ -190,6 +193,7 @@ def prepare(
     rules: what the files must keep to.
     folder: where prepared copies are kept.
     settings: tell what else of one root is another place for data.
+    as_pixels: whether the copy holds pixels in the place of files.
 
   Returns:
     Per split a random-access sequence of encoded examples, and the Summary.
@@ -198,7 +202,7 @@ def prepare(
     InputError: all faults of the files, or a folder that cannot be written.
   """
   place = _Place(folder / make.name, _absolute(root), settings)
-  work = _Work(make, place, found, rules)
+  work = _Work(make, place, found, rules, as_pixels)
   done = work.found_again()
   if done is not None:
     return done
@@ -226,9 +230,15 @@ class _Work:
   """The way from files to a copy of them."""
 
   def __init__(
-    self, make: type[FilesBuilder], place: _Place, found: Found, rules: Rules
+    self,
+    make: type[FilesBuilder],
+    place: _Place,
+    found: Found,
+    rules: Rules,
+    as_pixels: bool,
   ):
     self._make, self._place, self._found = make, place, found
+    self._as_pixels = as_pixels
     self._rules, self._splits = rules, found.splits
     # The copy depends on the files alone, the check on the rules as well, and
     # on what it looks at: damaged PNGs are found since the second edition,
@@ -266,9 +276,10 @@ class _Work:
     fill = may_write and not there and not self._found.faults
     summary = self._check(fill)
     self._contents = summary.contents
-    name = _content_name(self._splits, summary)
+    kept = pixels.depends_on(self._rules.pictures) if self._as_pixels else ""
+    name = _content_name(self._splits, summary, kept)
     folder, known = home / name, home / name / prepared.VERSION
-    if may_write and not folder.exists():
+    if may_write and not kept and not folder.exists():
       _take_over(home / older, folder, summary)
     made = not known.exists()
     if made and name == last:
@@ -321,7 +332,11 @@ class _Work:
       for path in unfinished.glob("*"):
         if path.name != self._listing:
           shutil.rmtree(path, ignore_errors=True)
-      shards = Shards(unfinished / self._listing, self._told, workers)
+      keep = functools.partial(pixels.decoded, spec=self._rules.pictures)
+      shards = Shards(
+        unfinished / self._listing, self._told, workers,
+        keep=keep if self._as_pixels else dict,
+      )  # fmt: skip
       copy = shards.look
     what = "preparing" if fill else "checking"
     try:
@@ -358,10 +373,19 @@ def _take_over(old: pathlib.Path, new: pathlib.Path, summary: Summary) -> None:
 
 
 def _content_name(
-  splits: Mapping[str, Sequence[ExampleFiles]], summary: Summary
+  splits: Mapping[str, Sequence[ExampleFiles]], summary: Summary, kept: str
 ) -> str:
-  """Hashes how examples are named, which files they have, what these hold."""
-  digest = hashlib.sha256()
+  """Hashes how examples are named, which files they have, what these hold.
+
+  Args:
+    splits: the examples.
+    summary: of the check.
+    kept: what else the copy depends on.
+
+  Returns:
+    20 letters and digits.
+  """
+  digest = hashlib.sha256(kept.encode())
   for split, examples in splits.items():
     digest.update(f"{split}\0{summary.contents[split]}\0".encode())
     for example in examples:
@@ -409,10 +433,12 @@ preparing = Preparing  # As the rows of the table call it.
 def _settings(config: ConfigDict) -> str:
   """The fields by which one folder is read as several data sets."""
   data = config.data
-  fields = (
+  fields: tuple[Any, ...] = (
     data.variant, data.split, data.label_map, data.instances, data.store_size,
     dict(data.suffixes),
   )  # fmt: skip
+  if data.store == "pixels":
+    fields += (pixels.depends_on(picture_spec(config)),)
   return repr(fields)
 
 
@@ -425,6 +451,7 @@ def _prepare_config(make: type[FilesBuilder], config: ConfigDict) -> Prepared:
     rules_of(config),
     folder=prepared.copies_folder(config.data.prepared_dir),
     settings=_settings(config),
+    as_pixels=config.data.store == "pixels",
   )
   for note in [*found.notes, *summary.notes]:
     prepared.say(note)

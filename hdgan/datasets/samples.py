@@ -1,6 +1,7 @@
 """Decodes a picture of any kind: all its samples with all their bits."""
 
 import io
+import math
 
 import numpy as np
 from PIL import Image, ImageFile
@@ -14,13 +15,27 @@ NPY = b"\x93NUMPY"
 def load_npy(data: bytes, name: str) -> np.ndarray:
   """Loads an array of numbers; never unpickles."""
   try:
-    array = np.load(io.BytesIO(data), allow_pickle=False)
+    array = _uncopied(data)
+    if array is None:
+      array = np.load(io.BytesIO(data), allow_pickle=False)
   except Exception as error:
     raise image_file.unreadable(data, name, error) from error
   # Of an archive, which begins otherwise, it would be something else.
   if not isinstance(array, np.ndarray) or array.dtype.fields:
     raise InputError(f"{name}: holds no plain array; save one with numpy.save")
   return array
+
+
+def _uncopied(data: bytes) -> np.ndarray | None:
+  """The array of a .npy of format 1.0, in the memory of its bytes, or None."""
+  file = io.BytesIO(data)
+  if np.lib.format.read_magic(file) != (1, 0):
+    return None
+  shape, by_columns, dtype = np.lib.format.read_array_header_1_0(file)
+  if by_columns or dtype.hasobject or not math.prod(shape):
+    return None
+  array = np.frombuffer(data, dtype, count=math.prod(shape), offset=file.tell())
+  return array.reshape(shape)
 
 
 def open_tiff(data: bytes, page: tiff.Page, name: str) -> ImageFile.ImageFile:

@@ -63,15 +63,23 @@ class Shards:
     done: the finished ones of each split, in order.
   """
 
-  def __init__(self, folder: pathlib.Path, rules: str, workers: int):
+  def __init__(
+    self,
+    folder: pathlib.Path,
+    rules: str,
+    workers: int,
+    keep: Callable[[dict[str, Any]], dict[str, Any]] = dict,
+  ):
     """Finds what an earlier start has left.
 
     Args:
       folder: made if it is not there; nobody else writes to it.
       rules: of the check; what was found by others is found anew.
       workers: threads that read.
+      keep: from an example as it was read to what is kept of it.
     """
     self.folder, self._rules, self._workers = folder, rules, workers
+    self._keep = keep
     self.done: dict[str, list[Shard]] = {}
     self._features = prepared.example_features()
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +111,9 @@ class Shards:
       one = look(held)
       # Of what cannot be used nothing is copied.
       good = not one.faults and one.unknown is None
-      return one, self._features.serialize_example(held.read()) if good else b""
+      if not good:
+        return one, b""
+      return one, self._features.serialize_example(self._keep(held.read()))
 
     found: list[Look] = []
     writer: _Writer | None = None

@@ -161,6 +161,19 @@ def test_bad_maps_are_refused_in_one_line(data, words):
     assert word in message
 
 
+@pytest.mark.parametrize("version", [(1, 0), (2, 0)])
+def test_npy_of_every_form(version):
+  for array in (RGB, np.asfortranarray(RGB), RGB[::-1], RGB.astype(">u2")):
+    out = io.BytesIO()
+    np.lib.format.write_array(out, array, version)
+    data = out.getvalue()
+    # What follows is no part of it.
+    for whole in (data, data + b"more"):
+      np.testing.assert_array_equal(files.read_picture(whole, 3), array)
+    with pytest.raises(InputError, match="x: damaged or unreadable"):
+      files.read_picture(data[:-1], 3, "x")
+
+
 def test_pickles_are_never_loaded():
   data = encode(np.array([{}], dtype=object), "NPY")
   with pytest.raises(InputError, match="damaged or unreadable"):

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from hdgan.datasets import classes, files, prepared
+from hdgan.datasets import classes, files, pixels, prepared
 from hdgan.datasets.check import rules_of, size_faults
 from hdgan.datasets.classes import class_entry
 from hdgan.datasets.reading import reading_of
@@ -48,6 +48,7 @@ class SyntheticStreetsConfig(tfds.core.BuilderConfig):
     num_train: streets of the split 'train'.
     num_val: streets of the split 'val'; none of them is in 'train'.
     seed: of all streets.
+    encode: from an array to what is kept of it.
     progress: called with examples done and their total.
   """
 
@@ -55,6 +56,7 @@ class SyntheticStreetsConfig(tfds.core.BuilderConfig):
   num_train: int = 64
   num_val: int = 8
   seed: int = 0
+  encode: Callable[[np.ndarray], bytes] = files.encode_png
   progress: Callable[[int, int], None] = lambda done, total: None
 
 
@@ -90,9 +92,9 @@ class SyntheticStreets(tfds.core.GeneratorBasedBuilder):
         i,
         {
           "name": street_name(i),
-          "label": files.encode_png(street.label),
-          "instance": files.encode_png(street.instance),
-          "image": files.encode_png(street.image),
+          "label": config.encode(street.label),
+          "instance": config.encode(street.instance),
+          "image": config.encode(street.image),
           "styles": [{"object": o, "style": s} for o, s in street.styles],
         },
       )
@@ -144,6 +146,7 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
     num_val=data.num_val,
     seed=config.seed,
     folder=prepared.copies_folder(data.prepared_dir),
+    as_pixels=data.store == "pixels",
   )
   bound = prepared.bound_instances(most)
   if 0 < config.max_instances < most:
@@ -162,7 +165,7 @@ def prepare_config(config: ConfigDict) -> prepared.Prepared:
     max_instances=config.max_instances or bound,
     classes=CLASSES,
     reading=reading_of(config),
-    ids=(0, 2**16 - 1),  # They are kept in PNGs.
+    ids=(0, 2**16 - 1),  # They are kept in 16 bits.
   )
 
 
@@ -173,6 +176,7 @@ def prepare(
   num_val: int,
   seed: int,
   folder: pathlib.Path,
+  as_pixels: bool = False,
 ) -> tuple[dict[str, Sequence[dict[str, Any]]], int]:
   """Draws and stores the streets, or finds them drawn.
 
@@ -182,6 +186,7 @@ def prepare(
     num_val: streets of the split 'val'; 0 leaves the split out.
     seed: of all streets.
     folder: where prepared copies are kept.
+    as_pixels: whether these hold arrays in the place of PNGs.
 
   Returns:
     Per split a random-access sequence of encoded examples, and the most
@@ -191,12 +196,14 @@ def prepare(
     InputError: a folder that cannot be written.
   """
   name = f"{size[0]}x{size[1]}_{num_train}_{num_val}_seed{seed}"
+  name += "_pixels" * as_pixels
   config = SyntheticStreetsConfig(
     name=name,
     size=size,
     num_train=num_train,
     num_val=num_val,
     seed=seed,
+    encode=_encode_pixels if as_pixels else files.encode_png,
     progress=prepared.progress_line("drawing streets"),
   )
   sources = prepared.prepare(
@@ -216,6 +223,11 @@ def prepare(
     )
     prepared.save_record(record_file, {"max_objects": most})
   return sources, most
+
+
+def _encode_pixels(array: np.ndarray) -> bytes:
+  """Ids or a photo as a .npy, ids in the type that they would have in a PNG."""
+  return pixels.encode(array.astype(np.min_scalar_type(array.max())))
 
 
 def write_folder(
