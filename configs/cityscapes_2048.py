@@ -19,5 +19,5 @@ def get_config() -> ConfigDict:
   config = cityscapes_1024.get_config()
   with config.unlocked():
     config.stages += cityscapes_1024.enhancer_stages(2, (2048, 4096), 4)
-    config.remat = True
+    config.remat = "norms"
   return config.lock()

@@ -110,7 +110,8 @@ def get_config() -> ConfigDict:
   )
   config.precision = "float32"
   config.mesh = ConfigDict({"data": 0, "space": 1})
-  config.remat = False
+  config.remat = "none"
+  config.shard_optimizer = False
   config.accumulate = 1
   config.max_skipped = 5
   config.init_from = ""

@@ -39,6 +39,8 @@ class Field:
     local: whether it names a place on the machine, which is not published.
     shapes: whether it decides which arrays the networks have: another run's
       weights fit only where it is the same.
+    once: values of before, also as a command line types them, each with what
+      it is called now.
   """
 
   name: str
@@ -52,6 +54,7 @@ class Field:
   free: bool = False
   local: bool = False
   shapes: bool = False
+  once: tuple[tuple[Any, Any], ...] = ()
 
 
 class Typed(NamedTuple):
@@ -191,8 +194,13 @@ FIELDS = (
         meaning="devices that share a batch; 0: most that divide it"),
   Field("mesh.space", int, 1, least=1, free=True,
         meaning="devices that share each picture, cut along its height"),
-  Field("remat", bool, False, free=True,
-        meaning="recompute in the backward pass to save memory"),
+  Field("remat", str, "none", choices=("none", "norms", "networks"), free=True,
+        once=((True, "norms"), (False, "none"), ("True", "norms"),
+              ("False", "none")),
+        meaning="what the backward pass computes anew to save memory: nothing; "
+        "all but convolutions; each network too"),
+  Field("shard_optimizer", bool, False, free=True,
+        meaning="cut Adam's moments over the devices of mesh.data"),
   Field("accumulate", int, 1, least=1, free=True,
         meaning="parts of a batch that are worked on one after the other"),
   Field("max_skipped", int, 5, least=1, free=True,
@@ -269,6 +277,20 @@ def _fill(config: Any, fields: Iterable[Field]) -> None:
   for field in fields:
     if not has_field(config, field.name):
       set_field(config, field.name, field.default)
+    elif field.once:
+      _rename(config, field)
+
+
+def _rename(config: Any, field: Field) -> None:
+  """Calls a value of before what it is called now."""
+  value = get(config, field.name)
+  for old, new in field.once:
+    # Not by ==: 1 is True in Python.
+    if type(value) is type(old) and value == old:
+      *above, last = field.name.split(".")
+      within = get(config, ".".join(above)) if above else config
+      del within[last]  # It may have had another type.
+      within[last] = new
 
 
 def defaults() -> ConfigDict:

@@ -81,12 +81,29 @@ def ending(error: BaseException, where: str = "") -> tuple[str, int] | None:
     return "stopped by Ctrl-C; files that are there are whole", 130
   if isinstance(error, Terminated):
     return "stopped by SIGTERM; files that are there are whole", 143
+  if out_of_memory(error):
+    said = " ".join(visible(str(error)).split())[:SHOWN_CHARACTERS]
+    return (
+      f"error: out of memory ({said or type(error).__name__}); close what else "
+      "uses this machine, or take smaller pictures or fewer at once", 2,
+    )  # fmt: skip
   fault = machine_fault(error)
   if fault is None:
     return None
   path = fault.path or where or "what is written to"
   line = f"{path}: {fault.why}; {fault.way}, then run the same command again"
   return f"error: {' '.join(visible(line).split())}", 2
+
+
+def out_of_memory(error: BaseException) -> bool:
+  """Whether the host's memory, or a device's, was not enough.
+
+  XLA says so by the name of a status, whether it compiles, places or runs.
+  """
+  return any(
+    isinstance(one, MemoryError) or "RESOURCE_EXHAUSTED" in str(one)
+    for one in _chain(error)
+  )
 
 
 def machine_fault(error: BaseException) -> Fault | None:

@@ -28,8 +28,8 @@ from hdgan.runs import directory, lock
 from hdgan.runs.checkpoint import not_finite
 from hdgan.styles import bank as style_bank
 from hdgan.styles.clusters import Styles
+from hdgan.training import memory_estimate, sampling, schedule, train_step
 from hdgan.training import replay as replays
-from hdgan.training import sampling, schedule, train_step
 from hdgan.training.guard import Guard
 from hdgan.training.run import Run
 from hdgan.training.stage_program import StageProgram
@@ -128,10 +128,12 @@ def train_stages(job: Run) -> int:
   with StopRequest() as stop, job.checkpoints, job.log:
     state, step = None, job.start
     for plan in job.plans[job.first_stage :]:
-      with job.progress.paused():
-        state = job.start_stage(plan, state)
-      state = run_stage(job, plan, state, stop)
-      step = int(state.step)
+      begun = bool(plan.first or job.start)
+      with memory_estimate.told(job.config, plan, job.mesh, begun):
+        with job.progress.paused():
+          state = job.start_stage(plan, state)
+        state = run_stage(job, plan, state, stop)
+        step = int(state.step)
       if step < plan.end or processes.anyone("stop", stop.asked):
         break
     job.progress.close()

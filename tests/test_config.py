@@ -1,5 +1,6 @@
 """The table of fields, and a config's text forms."""
 
+import json
 import pathlib
 
 import jax
@@ -66,8 +67,8 @@ def test_the_readme_of_configs_has_the_table():
 def test_what_a_resumed_run_may_change():
   assert {f.name for f in config_lib.FIELDS if f.free} == {
     "data.root", "data.label_map", "data.prepared_dir", "data.store",
-    "data.workers",
-    "mesh.data", "mesh.space", "remat", "accumulate", "max_skipped",
+    "data.workers", "mesh.data", "mesh.space", "remat", "shard_optimizer",
+    "accumulate", "max_skipped",
     "log_every", "sample_every", "checkpoint_every", "keep",
     "evaluate_every", "evaluate_features", "keep_best",
   }  # fmt: skip
@@ -80,6 +81,21 @@ def test_what_is_published_names_no_place():
   named = config_lib.public(config, keep_names=True)
   assert named["data"]["root"] == "photos" and named["init_from"] == "y"
   assert bare["seed"] == config.seed and config.init_from == "/x/y"
+
+
+@pytest.mark.parametrize(
+  "value, now",
+  [(True, "norms"), (False, "none"), ("True", "norms"), ("networks",) * 2],
+)
+def test_what_remat_was_called_once(value, now):
+  """In a run's config.json, in a file of one's own, on a command line."""
+  plain = config_lib.plain(cityscapes_512.get_config())
+  old = config_lib.from_json(json.dumps({**plain, "remat": value}))
+  assert old.remat == now
+  typed = cityscapes_512.get_config().unlock()
+  del typed.remat
+  typed.remat = value
+  assert validate(typed, files=False).remat == now
 
 
 def test_differences_by_hand():
@@ -188,7 +204,7 @@ def test_fields_that_shape_networks():
     "data.image_range": (0.0, 1.0), "loss.gan": "bce",
     "loss.feature_matching": 0.0, "loss.l1": 1.0, "loss.vgg_form": "crn",
     "optimizer.beta1": 0.0,
-    "ema": 0.0, "precision": "bf16", "remat": True, "data.warp_labels": 0.1,
+    "ema": 0.0, "precision": "bf16", "remat": "norms", "data.warp_labels": 0.1,
   }  # fmt: skip
   for field, value in others.items():
     assert arrays(**{field: value}) == plain, field

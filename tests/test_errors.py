@@ -163,3 +163,17 @@ def test_lines_that_are_printed():
   assert one == "a: \\x1b[31mred"
   assert len(two) == 1200 + 5 + 300
   assert two.startswith("b: xxx") and two.endswith("xxx; name another")
+
+
+@pytest.mark.parametrize(
+  "error",
+  [
+    MemoryError(), RuntimeError("RESOURCE_EXHAUSTED: Out of memory"),
+    ExceptionGroup("two", [ValueError("a"), MemoryError("Unable")]),
+  ],
+  ids=["host", "device", "in a group"],
+)  # fmt: skip
+def test_a_machine_without_memory_is_told_in_a_line(error):
+  line, status = ending(error)
+  assert status == 2 and line.startswith("error: out of memory (")
+  assert "\n" not in line

@@ -28,7 +28,7 @@ ZIP = pathlib.Path(__file__).parent / "goldens" / "past.zip"
 ADDED = Field("generator.manner", str, "plain", meaning="added by a test")
 # Fields that came since, with what runs did before.
 YOUNGER = {
-  "mesh.space": 1, "accumulate": 1, "max_skipped": 5,
+  "mesh.space": 1, "shard_optimizer": False, "accumulate": 1, "max_skipped": 5,
   "data.variant": "", "data.split": "",
   "data.label_map": "", "data.instances": "folder", "data.store_size": 0,
   "data.store": "files",
@@ -83,6 +83,7 @@ def test_what_an_old_config_lacks_is_filled_in(past):
   now, plain = config_lib.flatten(now), config_lib.flatten(plain)
   manner = now.pop("generator.manner", "plain")
   assert {name: now.pop(name) for name in YOUNGER} == YOUNGER
+  assert plain.pop("remat") is False and now.pop("remat") == "none"
   assert manner == "plain" and now == plain
 
 

@@ -185,6 +185,16 @@ def split(mesh: Mesh) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec(DATA, SPACE))
 
 
+def longest_cut(mesh: Mesh, shape: Sequence[int]) -> NamedSharding:
+  """An array's longest axis that "data" divides, cut over it; else a copy."""
+  devices = mesh.shape[DATA]
+  fits = [n if devices > 1 and n % devices == 0 else 0 for n in shape]
+  if not any(fits):
+    return replicated(mesh)
+  axis = fits.index(max(fits))
+  return NamedSharding(mesh, PartitionSpec(*[None] * axis, DATA))
+
+
 def every_device(mesh: Mesh) -> NamedSharding:
   """The first axis, of one number a device, cut over all of them."""
   return NamedSharding(mesh, PartitionSpec((DATA, SPACE)))

@@ -9,6 +9,7 @@ import shlex
 import jax
 
 from hdgan.datasets import pipeline
+from hdgan.devices import mesh as meshes
 from hdgan.devices import processes
 from hdgan.errors import InputError, counted, shortened
 from hdgan.training import replay, schedule, train_step
@@ -79,6 +80,8 @@ class Guard:
       f"`python -m hdgan.main --workdir={workdir} --replay={file}` makes step "
       f"{step} again and tells what is not finite"
     )
+    # What is cut over the devices of several processes no process has whole.
+    state = meshes.put(state, meshes.replicated(run.mesh))
     if processes.first():
       try:
         replay.write(run, self._plan, step=step, state=state, names=names)

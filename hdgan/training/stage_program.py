@@ -129,10 +129,19 @@ def state_shardings(
     mesh: of the run.
 
   Returns:
-    A sharding for each array: a copy on every device.
+    A sharding for each array: a copy on every device; with
+    `config.shard_optimizer` Adam's moments cut over "data", each along its
+    longest axis that the devices divide. A step then updates on each device
+    what it holds the moments of, and gathers the parameters.
   """
-  del config
-  return jax.tree.map(lambda _: meshes.replicated(mesh), shapes)
+  where = jax.tree.map(lambda _: meshes.replicated(mesh), shapes)
+  if not config.shard_optimizer:
+    return where
+  g_optimizer, d_optimizer = jax.tree.map(
+    lambda x: meshes.longest_cut(mesh, x.shape),
+    (shapes.g_optimizer, shapes.d_optimizer),
+  )
+  return where.replace(g_optimizer=g_optimizer, d_optimizer=d_optimizer)
 
 
 def batch_shapes(

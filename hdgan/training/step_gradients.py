@@ -25,7 +25,7 @@ def gradients(
   model: Model,
   trainable: tuple[str, ...],
   loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
-  remat: bool = False,
+  remat: str = "none",
 ) -> tuple[Params, Params, Metrics]:
   """Takes all gradients from one forward pass of G.
 
@@ -39,7 +39,9 @@ def gradients(
     model: the stage's networks.
     trainable: names of the networks that G's optimizer moves.
     loss: `stage_losses`, its settings bound.
-    remat: recompute all but convolutions in the backward pass.
+    remat: what the backward pass computes anew. "none": nothing. "norms": all
+      but the convolutions of G, D and E. "networks": G too, once D's and the
+      losses' backward pass is over, and in it all but its convolutions.
 
   Returns:
     The gradient of G's loss to what it trains, that of D's to D, and the
@@ -65,10 +67,12 @@ def gradients(
     )
     return (g, d), metrics
 
-  if remat:
+  if remat != "none":
     keep = jax.checkpoint_policies.save_only_these_names(layers.SAVED)
     generate = jax.checkpoint(generate, policy=keep)
     both_losses = jax.checkpoint(both_losses, policy=keep)
+  if remat == "networks":
+    generate = jax.checkpoint(generate)
 
   moving = {name: params[name] for name in trainable}
   fake, pull_generator = jax.vjp(generate, moving)

@@ -113,7 +113,7 @@ def attempt(
   rate: Callable[[jax.Array], jax.Array],
   loss: Callable[..., tuple[jax.Array, jax.Array, Metrics]],
   ema: float = 0.0,
-  remat: bool = False,
+  remat: str = "none",
   accumulate: int = 1,
   seed: int = 0,
 ) -> tuple[TrainState, Metrics, dict[str, Params]]:
@@ -129,7 +129,7 @@ def attempt(
     rate: from the step's number to the learning rate.
     loss: `stage_losses`, its settings bound.
     ema: decay of G's moving average; 0 is off.
-    remat: recompute all but convolutions in the backward pass.
+    remat: `config.remat`, as for `step_gradients.gradients`.
     accumulate: parts of the batch that are worked on one after the other.
     seed: of the run, from which networks that draw get their numbers.
 

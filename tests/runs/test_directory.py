@@ -416,7 +416,7 @@ def check(old, new, stage=0, epochs=1):
   "changes",
   [
     {"log_every": 5, "sample_every": 5, "checkpoint_every": 5, "keep": 1},
-    {"remat": True, "mesh.data": 1, "data.workers": 4},
+    {"remat": "norms", "mesh.data": 1, "data.workers": 4},
     {"data.root": "x", "data.prepared_dir": "y"},
     {"stages[1].constant": 5, "stages[2].decay": 5},  # later stages
     {"stages[0].constant": 2},  # an epoch that has not begun

@@ -308,9 +308,9 @@ def test_one_trace_for_all_steps(case):
   assert case.jitted._cache_size() == 1
 
 
-@pytest.mark.parametrize("way", ["4 devices", "remat", "2 parts"])
+@pytest.mark.parametrize("way", ["4 devices", "norms", "networks", "2 parts"])
 def test_same_numbers_another_way(first_stage, way):
-  changes = {**first_stage.changes, "remat": way == "remat"}
+  changes = {**first_stage.changes, "remat": way if way[0] == "n" else "none"}
   changes["accumulate"] = 2 if way == "2 parts" else 1
   _, state, batch, weights, step = make(validated(**changes), 0, 4)
   if way == "4 devices":
