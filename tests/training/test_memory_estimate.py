@@ -41,6 +41,7 @@ def test_published_stages_as_compiled_for_a_gpu(
   assert abs(found.total / GIB / want - 1) < 0.1
 
 
+@pytest.mark.slow
 def test_a_state_in_bytes():
   """Counted from the shapes: parameters, twice of what trains, the average."""
   config, plan = planned(validated(batch_size=4, shard_optimizer=True))
@@ -57,13 +58,30 @@ def test_a_state_in_bytes():
   assert found.batch <= 16 * 32 * (3 * 4 + 3)
 
 
+@pytest.fixture
+def rough(monkeypatch):
+  """An estimate that grows with what it should, without a trace."""
+
+  def estimate(config, plan, data=1, space=1):
+    height, width = plan.stage.size
+    pixels = height * width * config.batch_size // (data * space)
+    kept = {"none": 4, "norms": 3, "networks": 2}[config.remat]
+    kept *= 2 if plan.model.generator.dtype == jnp.float32 else 1
+    return memory_estimate.Estimate(
+      state=3000 - 2000 * (config.shard_optimizer and data > 1), batch=0,
+      temporaries=pixels * kept // config.accumulate,
+    )  # fmt: skip
+
+  monkeypatch.setattr(memory_estimate, "estimate", estimate)
+
+
 def flags(config, plan, data=1, space=1, **more):
   found = memory_estimate.cheapest_changes(config, plan, data, space, **more)
   assert all(change.saving > 0 for change in found)
   return [change.flag.replace("--config.", "") for change in found]
 
 
-def test_what_is_still_open():
+def test_what_is_still_open(rough):
   config, plan = planned(validated(batch_size=4))
   every = flags(config, plan, count=9)
   assert every[0] == "precision=bf16" and "accumulate=2" in every
@@ -78,7 +96,7 @@ def test_what_is_still_open():
   assert flags(*planned(done), 4, begun=True) == ["shard_optimizer=True"]
 
 
-def test_any_change_can_be_typed():
+def test_any_change_can_be_typed(rough):
   """And the estimate with it is smaller by what was said."""
   config, plan = planned(validated(batch_size=4))
   before = memory_estimate.estimate(config, plan).total
@@ -112,7 +130,7 @@ def test_other_errors_pass():
   assert not out_of_memory(ValueError("too large"))
 
 
-def test_one_line_says_what_helps():
+def test_one_line_says_what_helps(rough):
   config, plan = planned(validated())
   mesh = meshes.make_mesh(1, 1)
   with (
@@ -125,7 +143,7 @@ def test_one_line_says_what_helps():
   assert line.count("--config.") == 3 and line.count(" GiB less)") == 3
 
 
-def test_a_training_that_does_not_fit_ends_in_it(tmp_path, monkeypatch):
+def test_a_training_that_does_not_fit_ends_in_it(rough, tmp_path, monkeypatch):
   """Where the step is compiled; the folder is fit for the same command."""
   config = tiny_config(**{"data.prepared_dir": str(tmp_path / "copies")})
   (tmp_path / "c.json").write_text(config_lib.to_json(config))
