@@ -1,4 +1,4 @@
-"""Seconds of a forward pass, a training step, or a whole synthesis."""
+"""Seconds of a forward pass, a training step, its input, or a synthesis."""
 
 import dataclasses
 import json
@@ -6,9 +6,11 @@ import pathlib
 import sys
 from typing import Any
 
+import jax
 from ml_collections import ConfigDict
 
-from hdgan.devices import machine, trace
+from hdgan.datasets import input_speed, pipeline
+from hdgan.devices import chips, machine, trace
 from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
 from hdgan.rendering import timed_synthesis
@@ -18,11 +20,14 @@ from hdgan.training import schedule, timed_work, timing
 from hdgan.training.schedule import StagePlan
 from hdgan.validation import validate
 
-WORKS = ("forward", "step", "synthesize")
+WORKS = ("forward", "step", "input", "synthesize")
 # Those that are one program, which a profile can be of.
 PROGRAMS = ("forward", "step")
 # A bound on objects and a count of pictures, where no data tells them.
 OBJECTS, IMAGES = 64, 1000
+# Timed runs, and timed examples of an input, where nobody says how many: what
+# was read ahead must not count for much.
+REPEATS, EXAMPLES = 10, 32
 # Runs that a profile is of.
 TRACED = 3
 
@@ -32,7 +37,7 @@ def run(
   workdir: pathlib.Path | None,
   work: str,
   stage: int | None,
-  repeats: int,
+  repeats: int | None,
   trace: pathlib.Path | None,
 ) -> None:
   """Runs `--mode=benchmark`, its flags by name; prints JSON."""
@@ -46,7 +51,7 @@ def benchmark(
   config: ConfigDict,
   work: str,
   stage: int | None = None,
-  repeats: int = 10,
+  repeats: int | None = None,
   workdir: pathlib.Path | None = None,
   folder: pathlib.Path | None = None,
 ) -> dict[str, Any]:
@@ -57,11 +62,13 @@ def benchmark(
 
   Args:
     config: of the experiment; neither data nor VGG's file is needed.
-    work: "forward", G alone; "step", all of `train_step`; "synthesize", from
-      the bytes of one map to the file of its picture.
+    work: "forward", G alone; "step", all of `train_step`, and how long it
+      waits for data; "input", that data alone; "synthesize", from the bytes of
+      one map to the file of its picture.
     stage: index in `config.stages`; None for the first, or the one that the
       workdir's newest checkpoint is of.
-    repeats: timed runs, after two that are not.
+    repeats: timed runs, after two that are not, or timed examples; None for
+      `REPEATS` or `EXAMPLES`.
     workdir: of a run whose weights "synthesize" takes; random ones without.
     folder: for a profile, or None.
 
@@ -74,6 +81,8 @@ def benchmark(
       be.
   """
   config = validate(config, files=False)
+  if repeats is None:
+    repeats = EXAMPLES if work == "input" else REPEATS
   check_flags(config, work, stage, repeats)
   if folder is not None:
     check_trace(work, folder)
@@ -82,8 +91,16 @@ def benchmark(
     print(line, file=sys.stderr)
   if work == "synthesize":
     facts = time_synthesis(config, stage, repeats, workdir)
+  elif work == "input":
+    chosen = config.stages[stage or 0].name
+    measured = input_speed.measure(config, stage or 0, examples=repeats)
+    facts = {"stage": chosen, **measured}
+  elif work == "step":
+    facts = time_step(config, stage or 0, repeats, folder)
   else:
-    facts = time_program(config, work, plan_of(config, stage), repeats, folder)
+    plan, mesh = plan_of(config, stage), meshes.mesh_of(config)
+    forward = timed_work.forward(config, plan, mesh)
+    facts = time_program(config, plan, forward, repeats, folder)
   peak = machine.peak_memory()
   return {
     "framework": "jax",
@@ -139,10 +156,50 @@ def plan_of(config: ConfigDict, stage: int | None) -> StagePlan:
   return schedule.plan_stages(config, IMAGES, bound)[stage or 0]
 
 
+def time_step(
+  config: ConfigDict, index: int, repeats: int, folder: pathlib.Path | None
+) -> dict[str, Any]:
+  """Times a step on one batch, and fed by the data's own stream.
+
+  Args:
+    config: validated.
+    index: of the stage.
+    repeats: timed steps of both kinds.
+    folder: for a profile, or None.
+
+  Returns:
+    Its part of the JSON: that of `time_program`, "fed_s", the mean seconds of
+    a step that is fed, and "wait_share", the part of it by which it is longer.
+
+  Raises:
+    InputError: every fault of the data.
+  """
+  mesh = meshes.mesh_of(config)
+  with input_speed.opened(config, index) as data:
+    plans = schedule.plan_stages(config, data.num_train, data.max_instances)
+    plan, (process, count) = plans[index], meshes.reading_share(mesh)
+    stream = pipeline.batches(
+      data, "train", stage_size=plan.model.size, batch_size=config.batch_size,
+      seed=(config.seed, index), process_index=process, process_count=count,
+      objects=plan.model.encoder is not None,
+    )  # fmt: skip
+    work = timed_work.step(config, plan, mesh, next(stream))
+    facts = time_program(config, plan, work, repeats, folder)
+    # Those that were read ahead, while nothing waited for them.
+    for _ in range(1 + config.data.workers):
+      next(stream)
+    fed = timed_work.fed_seconds(work, stream, repeats)
+  return {
+    **facts,
+    "fed_s": fed,
+    "wait_share": max(0.0, 1 - timing.pace(facts) / fed),
+  }
+
+
 def time_program(
   config: ConfigDict,
-  name: str,
   plan: StagePlan,
+  work: timed_work.Work,
   repeats: int,
   folder: pathlib.Path | None,
 ) -> dict[str, Any]:
@@ -150,20 +207,19 @@ def time_program(
 
   Args:
     config: validated.
-    name: of the work.
     plan: of the stage.
+    work: compiled.
     repeats: timed runs.
     folder: for a profile, or None.
 
   Returns:
     Its part of the JSON.
   """
-  mesh = meshes.mesh_of(config)
-  make = {"forward": timed_work.forward, "step": timed_work.step}[name]
-  work = make(config, plan, mesh)
   times = timing.time_runs(work.run, repeats)
+  mesh = meshes.mesh_of(config)
   facts = {
-    **stage_facts(plan),
+    "stage": plan.stage.name,
+    "size": list(plan.stage.size),
     "batch_size": config.batch_size,
     "devices": mesh.size,
     "mesh": dict(mesh.shape),
@@ -177,7 +233,8 @@ def time_program(
   }
   if folder is not None:
     trace.record(folder, work.run, TRACED)
-    found = trace.dearest(folder, work.compiled.as_text() or "", TRACED)
+    text = work.compiled.as_text() or ""
+    found = trace.dearest(folder, text, TRACED)
     print(trace.table(found), file=sys.stderr)
     operations = [dataclasses.asdict(one) for one in found]
     facts["trace"] = {"folder": str(folder), "operations": operations}
@@ -227,13 +284,8 @@ def time_synthesis(
   }
 
 
-def stage_facts(plan: StagePlan) -> dict[str, Any]:
-  """Which stage was timed."""
-  return {"stage": plan.stage.name, "size": list(plan.stage.size)}
-
-
 def speed_facts(
-  flops: float | None, seconds: float, devices: int, precision: str
+  flops: float, seconds: float, devices: int, precision: str
 ) -> dict[str, Any]:
   """Operations a run and a second, and the share of what the chips can do.
 
@@ -244,12 +296,13 @@ def speed_facts(
     precision: of the config.
 
   Returns:
-    "flops", "flops_per_s" and "mfu", None where it is not known.
+    "flops", "flops_per_s", and of a device at most "peak_flops_per_s", of
+    which "mfu" is the share; None where it is not known, as of CPUs.
   """
-  peak = None
-  rate = flops / seconds if flops else None
+  peak = chips.peak_flops(jax.devices()[0].device_kind, precision)
   return {
     "flops": flops,
-    "flops_per_s": rate,
-    "mfu": rate / devices / peak if rate and peak else None,
+    "flops_per_s": flops / seconds,
+    "peak_flops_per_s": peak,
+    "mfu": flops / seconds / devices / peak if peak else None,
   }

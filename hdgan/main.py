@@ -237,11 +237,13 @@ _define_path("crop", "A file of boxes to which pictures are cut.")
 flags.DEFINE_string("outline", "", "A class whose objects are outlined.")
 flags.DEFINE_integer("width", 400, "Of a shown picture, in CSS pixels.")
 flags.DEFINE_enum(
-  "work", "step", ["forward", "step", "synthesize"],
+  "work", "step", ["forward", "step", "input", "synthesize"],
   help="What the benchmark times.",
 )  # fmt: skip
 flags.DEFINE_integer("stage", None, "Index in config.stages.")
-flags.DEFINE_integer("repeats", 10, "Timed runs.")
+flags.DEFINE_integer(
+  "repeats", None, "Timed runs, 10 if unset; of the input timed examples, 32."
+)
 flags.DEFINE_string(
   "target", "here", "The machine to plan for: here, cpu:8, h100:4, v5e:2x2."
 )

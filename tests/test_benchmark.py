@@ -15,8 +15,11 @@ TIMES = ("min_s", "p10_s", "median_s", "p90_s", "max_s")
 
 def quick(**changes):
   return tiny_config(
-    **{"encoder.enabled": False, "stages[0].trainable": ("G1",), **changes}
-  )
+    **{
+      "encoder.enabled": False, "stages[0].trainable": ("G1",),
+      "generator.blocks": 1, "stages[0].scales": 1, "mesh.data": 1, **changes,
+    }
+  )  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -56,18 +59,42 @@ def test_report(work, capsys, tmp_path, monkeypatch):
     "precision", "vgg", "repeats", "mfu",
   )} == {
     "framework": "jax", "work": work, "stage": "global", "size": [16, 32],
-    "batch_size": 2, "devices": 2, "mesh": {"data": 2, "space": 1},
+    "batch_size": 2, "devices": 1, "mesh": {"data": 1, "space": 1},
     "precision": "float32", "vgg": False, "repeats": 3, "mfu": None,
   }  # fmt: skip
   assert shown["flops_per_s"] == pytest.approx(
     shown["flops"] / shown["median_s"]
   )
   assert shown["memory"]["temporaries"] > 0
+  if work == "step":
+    wait = 1 - shown["median_s"] / shown["fed_s"]
+    assert shown["wait_share"] == pytest.approx(max(0, wait))
   operations = shown["trace"]["operations"]
   assert len(operations) == 10 and shown["trace"]["folder"] == str(folder)
   assert any("Generator" in one["source"] for one in operations)
   lines = said.splitlines()
-  assert lines[0] == "busy" and len(lines) == 12
+  assert lines[0] == "busy" and "calls" in lines[-11]
+
+
+def test_the_input_alone(capsys):
+  """The numbers are the data's; here it is the drawn streets'."""
+  shown, _ = measure("input", capsys, stage=1, repeats=None)
+  assert (shown["stage"], shown["size"]) == ("enhancer", [32, 64])
+  assert shown["data"] == "synthetic_streets"
+  assert shown["examples"] == shown["repeats"] == 32
+  assert shown["cpu_ms_per_example"] > 0 and shown["examples_per_s"] > 0
+
+
+def test_the_share_of_a_chip_s_peak(monkeypatch):
+  """An H100's 989.4 TFLOP/s in bf16, by two of them in half a second."""
+  unknown = benchmark.speed_facts(8e14, 0.5, 2, "bf16")
+  assert unknown == {
+    "flops": 8e14, "flops_per_s": 1.6e15, "peak_flops_per_s": None, "mfu": None
+  }  # fmt: skip
+  kind = type("Device", (), {"device_kind": "NVIDIA H100 80GB HBM3"})
+  monkeypatch.setattr(jax, "devices", lambda: [kind] * 2)
+  found = benchmark.speed_facts(8e14, 0.5, 2, "bf16")
+  assert found["mfu"] == pytest.approx(0.8e15 / 989.4e12)
 
 
 @pytest.mark.parametrize("styles", [False, True])

@@ -44,7 +44,10 @@ def compilation_cache():
 
 
 def test_every_file_has_its_test():
-  elsewhere = ("README.md", "colab.ipynb")  # test_readme.py, test_colab.py
+  # test_readme.py, test_colab.py, test_compare_with_original.py
+  elsewhere = (
+    "README.md", "colab.ipynb", "compare_with_original.py", "time_original.py",
+  )  # fmt: skip
   there = {path.name for path in LAUNCH.iterdir() if path.is_file()}
   assert there == {*SCRIPTS, *JOBS, *elsewhere}
 
@@ -52,12 +55,14 @@ def test_every_file_has_its_test():
 def test_the_readme_names_what_is_there():
   """Every file, the folder and files of a TPU host, extras that exist."""
   text = (LAUNCH / "README.md").read_text()
-  for name in (*SCRIPTS, *JOBS, "colab.ipynb"):
+  for name in (*SCRIPTS, *JOBS, "colab.ipynb", "compare_with_original.py"):
     assert f"{name}`" in text or f"launch/{name} " in text, name
   for name in re.findall(r"launch/([\w.]+)", text):
     assert (LAUNCH / name).is_file(), name
   lines = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
   told = [shlex.split(line) for line in "".join(lines).splitlines()]
+  # test_compare_with_original.py has those of the comparison.
+  told = [words for words in told if words[0] not in ("git", "python")]
   assert len(told) == 3
   for words in told:
     assert words[:4] == ["gcloud", "compute", "tpus", "tpu-vm"]

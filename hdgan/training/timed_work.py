@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from hdgan import config as config_lib
 from hdgan.devices import mesh as meshes
-from hdgan.training import made_up, timing, train_step
+from hdgan.training import made_up, stage_costs, timing, train_step
 from hdgan.training.schedule import StagePlan
 from hdgan.training.stage_program import StageProgram
 
@@ -20,7 +20,7 @@ Batch = Mapping[str, np.ndarray]
 # What a picture is made of.
 _MAPS = ("label", "instance")
 # Fields by which a program computes the same in other ways.
-_REPEATS = ("remat", "accumulate", "mesh.data", "mesh.space")
+_WAYS = ("remat", "accumulate", "mesh.data", "mesh.space")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Work:
   Attributes:
     run: sends it once; what it returns is to be waited for.
     compiled: the program.
-    flops: of one run, on all devices together; None if nobody counts them.
+    flops: of one run, on all devices together.
     facts: what its making took, for the JSON of a measurement.
     feed: the same on a batch of numpy arrays, this process's part; None for
       what is not fed.
@@ -38,7 +38,7 @@ class Work:
 
   run: Callable[[], Any]
   compiled: jax.stages.Compiled
-  flops: float | None
+  flops: float
   facts: dict[str, Any]
   feed: Callable[[Batch], Any] | None = None
 
@@ -51,30 +51,21 @@ def forward(config: ConfigDict, plan: StagePlan, mesh: Mesh) -> Work:
     plan: of the stage.
     mesh: of the run.
   """
-  model = plan.model
-
-  def lower(config: ConfigDict, mesh: Mesh) -> jax.stages.Lowered:
-    """G of [B, H, W] maps, before its compilation."""
-    program = StageProgram(config, plan, mesh)
-    shapes = program.batch()
-
-    def generate(params: dict, batch: dict) -> jax.Array:
-      """[B, H, W, C] pictures."""
-      features = model.no_features(batch)
-      return model.generate(params, model.condition(batch), features)
-
-    maps = {name: shapes[name] for name in _MAPS}
-    with jax.set_mesh(mesh):
-      return jax.jit(generate).lower(_levels(program.state().params), maps)
-
-  lowered, compiled, facts = _build(lower, config, mesh)
-  batch = _made_up_batch(StageProgram(config, plan, mesh))
+  program = StageProgram(config, plan, mesh)
+  compiled, facts = _build(lambda: _trace_forward(program), mesh)
+  batch = _made_up_batch(program)
   maps = meshes.put_batch({name: batch[name] for name in _MAPS}, mesh)
-  drawn = model.init((config.seed,))
-  params = meshes.put(_levels(drawn), meshes.replicated(mesh))
+  levels = train_step.generators(plan.model.init((config.seed,)))
+  params = meshes.put(levels, meshes.replicated(mesh))
+  alone = _alone(config)
+  one = meshes.mesh_of(alone, jax.devices("cpu")[:1])
+  with jax.set_mesh(one):
+    traced = _trace_forward(StageProgram(alone, plan, one))
+    # The forms of accelerators, as `step_flops` counts them.
+    costs: Any = traced.lower(lowering_platforms=("cuda",)).cost_analysis()
   return Work(
-    lambda: compiled(params, maps), compiled,
-    flops=_flops(lower, config, mesh, lowered), facts=facts,
+    lambda: compiled(params, maps), compiled, flops=float(costs["flops"]),
+    facts=facts,
   )  # fmt: skip
 
 
@@ -94,14 +85,8 @@ def step(
       made-up one.
   """
   program = StageProgram(config, plan, mesh)
-  own = batch or _made_up_batch(program)
-  there = meshes.put_batch(own, mesh)
-
-  def lower(config: ConfigDict, mesh: Mesh) -> jax.stages.Lowered:
-    """The step before its compilation."""
-    return StageProgram(config, plan, mesh).lower(there)
-
-  lowered, compiled, facts = _build(lower, config, mesh)
+  there = meshes.put_batch(batch or _made_up_batch(program), mesh)
+  compiled, facts = _build(lambda: program.trace(there), mesh)
   flag, weights = meshes.put_flag(False, mesh), {}
   if config.loss.vgg:
     weights = made_up.random_vgg(form=config.loss.vgg_form)
@@ -115,13 +100,13 @@ def step(
   del first
 
   def run(batch: Any) -> Any:
-    """Sends a step; what tells that it is done."""
+    """Sends a step; its metrics, of which the next step leaves the memory."""
     state[0], metrics, _ = compiled(state[0], batch, flag, vgg)
-    return metrics, state[0].step
+    return metrics
 
   return Work(
     lambda: run(there), compiled,
-    flops=_flops(lower, config, mesh, lowered), facts=facts,
+    flops=stage_costs.step_flops(_alone(config), plan), facts=facts,
     feed=lambda batch: run(meshes.put_batch(batch, mesh)),
   )  # fmt: skip
 
@@ -171,9 +156,18 @@ def memory_facts(compiled: jax.stages.Compiled) -> dict[str, int] | None:
   }
 
 
-def _levels(params: Any) -> Any:
-  """The parameters that a forward pass takes."""
-  return train_step.generators(params)
+def _trace_forward(program: StageProgram) -> jax.stages.Traced:
+  """G of the maps [B, H, W] of a program's batch."""
+  model, shapes = program.plan.model, program.batch()
+
+  def generate(params: dict, batch: dict) -> jax.Array:
+    """[B, H, W, C] pictures."""
+    features = model.no_features(batch)
+    return model.generate(params, model.condition(batch), features)
+
+  params = train_step.generators(program.state().params)
+  with jax.set_mesh(program.mesh):
+    return jax.jit(generate).trace(params, {k: shapes[k] for k in _MAPS})
 
 
 def _made_up_batch(program: StageProgram) -> dict[str, np.ndarray]:
@@ -185,39 +179,23 @@ def _made_up_batch(program: StageProgram) -> dict[str, np.ndarray]:
 
 
 def _build(
-  lower: Callable[[ConfigDict, Mesh], jax.stages.Lowered],
-  config: ConfigDict,
-  mesh: Mesh,
-) -> tuple[jax.stages.Lowered, jax.stages.Compiled, dict[str, Any]]:
-  """Lowers and compiles, each timed."""
+  trace: Callable[[], jax.stages.Traced], mesh: Mesh
+) -> tuple[jax.stages.Compiled, dict[str, Any]]:
+  """Traces and lowers a program, then compiles it, each timed."""
   start = time.perf_counter()
-  lowered = lower(config, mesh)
+  with jax.set_mesh(mesh):
+    lowered = trace().lower()
   facts: dict[str, Any] = {"lower_s": time.perf_counter() - start}
   with timing.watch_compilations() as seen:
     compiled = lowered.compile()
-  return lowered, compiled, facts | seen.facts()
+  return compiled, facts | seen.facts()
 
 
-def _flops(
-  lower: Callable[[ConfigDict, Mesh], jax.stages.Lowered],
-  config: ConfigDict,
-  mesh: Mesh,
-  lowered: jax.stages.Lowered,
-) -> float | None:
-  """Operations of the mathematics alone, by XLA's cost analysis.
-
-  What is computed twice to save memory does not count, nor does a loop's body
-  only once, nor a device's share for all: then the program is lowered anew,
-  for one device. Before XLA's optimisations, which hide convolutions in calls
-  of libraries that nobody counts.
-  """
+def _alone(config: ConfigDict) -> ConfigDict:
+  """The same mathematics on one device, nothing computed twice."""
   plain = config_lib.defaults()
-  alone = config_lib.from_json(config_lib.to_json(config))
-  with alone.unlocked():
-    for name in _REPEATS:
-      config_lib.set_field(alone, name, config_lib.get(plain, name))
-  if mesh.size > 1 or config_lib.differences(config, alone):
-    lowered = lower(alone, meshes.mesh_of(alone, [mesh.devices.flat[0]]))
-  found = lowered.cost_analysis()
-  flops = (found or {}).get("flops", 0.0)
-  return flops if flops > 0 else None
+  alone = config_lib.from_json(config_lib.to_json(config)).unlock()
+  for name in _WAYS:
+    config_lib.set_field(alone, name, config_lib.get(plain, name))
+  alone.mesh.data = 1
+  return alone

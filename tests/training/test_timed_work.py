@@ -78,14 +78,14 @@ def test_a_step_of_real_work_moves_on():
   config, plan = prepared(batch_size=2)
   mesh = meshes.mesh_of(config)
   work = timed_work.step(config, plan, mesh)
-  assert [int(work.run()[1]) for _ in range(3)] == [1, 2, 3]
+  losses = [float(work.run()["d"]) for _ in range(3)]
+  assert len(set(losses)) == 3
   batch = {
     name: np.zeros(shape.shape, shape.dtype)
     for name, shape in timed_work.StageProgram(config, plan, mesh)
     .batch().items()
   }  # fmt: skip
-  metrics, step = work.feed(batch)
-  assert int(step) == 4 and float(metrics["skipped"]) == 0
+  assert float(work.feed(batch)["skipped"]) == 0
   found = timed_work.memory_facts(work.compiled)
   # The new state takes the old one's memory.
   assert 0 < found["aliased"] <= found["outputs"] <= found["arguments"]
