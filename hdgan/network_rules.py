@@ -63,6 +63,25 @@ def check_kinds(config: ConfigDict) -> None:
         )
 
 
+def check_cut(config: ConfigDict) -> None:
+  """Refuses to cut what only stays whole.
+
+  Raises:
+    InputError: naming the field, its value, the rule and the way out.
+  """
+  needed = (
+    ("generator.kind", "global"),
+    ("discriminator.kind", "multiscale"),
+    ("loss.vgg_form", "pix2pixhd"),
+  )
+  for field, value in needed if config.mesh.space > 1 else ():
+    if get(config, field) != value:
+      raise InputError(
+        f"config.mesh.space={config.mesh.space} needs {field} = {value!r}, not "
+        f"{get(config, field)!r}; say --config.mesh.space=1"
+      )
+
+
 def check_losses(config: ConfigDict) -> None:
   """Refuses losses that nothing computes, and a G that nothing trains.
 

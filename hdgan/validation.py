@@ -48,6 +48,7 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   _check_data(config)
   _check_evaluation(config)
   network_rules.check_kinds(config)
+  network_rules.check_cut(config)
   network_rules.check_losses(config)
   network_rules.check_pictures(config)
   if files and config.loss.vgg > 0 and not config.loss.vgg_file:
@@ -60,6 +61,7 @@ def validate(config: ConfigDict, files: bool = True) -> ConfigDict:
   for i in range(len(config.stages)):
     _check_stage(config, i)
     _check_size(config, i)
+    _check_bands(config, i)
     _check_trainable(config, i)
   names = [stage.name for stage in config.stages]
   if len(set(names)) < len(names):
@@ -272,6 +274,26 @@ def _check_size(config: ConfigDict, i: int) -> None:
     )
   if config.loss.vgg and config.loss.vgg_form == "crn":
     _check_poolings(config, i)
+
+
+def _check_bands(config: ConfigDict, i: int) -> None:
+  """Every device's band of rows must be as if it were a picture itself."""
+  bands, (height, width) = config.mesh.space, config.stages[i].size
+  unit, least = size_unit(config, i), least_units(config, i)
+
+  def fits(bands: int, height: int) -> bool:
+    return height % (bands * unit) == 0 and height >= bands * unit * least
+
+  if bands == 1 or fits(bands, height):
+    return
+  fewer = max(n for n in range(1, bands) if n == 1 or fits(n, height))
+  nearest = max(least, round(height / bands / unit)) * bands * unit
+  raise InputError(
+    f"config.mesh.space={bands} cuts the height of config.stages[{i}].size="
+    f"{height},{width}, which must be a multiple of {bands} x {unit}, at least "
+    f"{bands * unit * least}; say --config.mesh.space={fewer}, or "
+    f"--config.stages[{i}].size={nearest},{width}"
+  )
 
 
 def _check_poolings(config: ConfigDict, i: int) -> None:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Integer
 
-from hdgan.networks.layers import Conv, Dtype, norm_relu, reflect_pad
+from hdgan.networks.layers import Conv, Dtype, norm_relu
 
 
 class FeatureEncoder(nn.Module):
@@ -32,8 +32,10 @@ class FeatureEncoder(nn.Module):
     self, image: Float[Array, "b h w c"]
   ) -> Float[Array, "b h w {self.channels}"]:
     """Maps [B, H, W, C] photos to [B, H, W, C_feat] float32 in [-1, 1]."""
-    conv_in = Conv(self.width, 7, dtype=self.dtype, name="conv_in")
-    x = norm_relu(conv_in(reflect_pad(image.astype(self.dtype), 3)))
+    conv_in = Conv(
+      self.width, 7, reflect=True, dtype=self.dtype, name="conv_in"
+    )
+    x = norm_relu(conv_in(image))
     for i in range(1, self.downsamples + 1):
       width = self.width * 2**i
       down = Conv(
@@ -44,8 +46,8 @@ class FeatureEncoder(nn.Module):
       width = self.width * 2 ** (self.downsamples - i)
       up = Conv(width, transposed=True, dtype=self.dtype, name=f"up_{i}")
       x = norm_relu(up(x))
-    x = reflect_pad(x.astype(jnp.float32), 3)
-    return jnp.tanh(Conv(self.channels, 7, name="conv_out")(x))
+    conv_out = Conv(self.channels, 7, reflect=True, name="conv_out")
+    return jnp.tanh(conv_out(x))
 
 
 def segment_means(
@@ -62,16 +64,23 @@ def segment_means(
     [B, N, C] means (0 for an id without pixels) and [B, N] pixel counts,
     both float32.
   """
+
+  # A picture at a time: a sum over the whole batch's pixels at once could not
+  # stay cut over devices.
+  def of_one(x: jax.Array, ids: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Sums [N, C] and pixels [N] of one picture [H * W, C]."""
+    # float32 counts exactly up to 2**24 pixels of an object.
+    ones = jnp.ones(ids.shape, x.dtype)
+    return (
+      jax.ops.segment_sum(x, ids, count),
+      jax.ops.segment_sum(ones, ids, count),
+    )
+
   batch, channels = x.shape[0], x.shape[-1]
-  # Each picture has a range of ids to itself, so that one sum serves all.
-  first = jnp.arange(batch, dtype=ids.dtype)[:, None, None] * count
-  flat = (ids + first).reshape(-1)
-  sums = jax.ops.segment_sum(x.reshape(-1, channels), flat, batch * count)
-  # float32 counts exactly up to 2**24 pixels of an object.
-  ones = jnp.ones(flat.shape, x.dtype)
-  pixels = jax.ops.segment_sum(ones, flat, batch * count)
-  means = sums / jnp.maximum(pixels, 1.0)[:, None]
-  return means.reshape(batch, count, channels), pixels.reshape(batch, count)
+  sums, pixels = jax.vmap(of_one)(
+    x.reshape(batch, -1, channels), ids.reshape(batch, -1)
+  )
+  return sums / jnp.maximum(pixels, 1.0)[..., None], pixels
 
 
 def broadcast(

@@ -17,7 +17,6 @@ from hdgan.networks.layers import (
   ResidualBlock,
   norm_relu,
   pyramid,
-  reflect_pad,
 )
 
 
@@ -46,8 +45,7 @@ def image_layer(
   Returns:
     [B, H, W, C] float32 in [-1, 1], computed in float32.
   """
-  x = reflect_pad(x.astype(jnp.float32), 3)
-  return jnp.tanh(Conv(channels, 7, name="conv_out")(x))
+  return jnp.tanh(Conv(channels, 7, reflect=True, name="conv_out")(x))
 
 
 class GlobalGenerator(nn.Module):
@@ -73,8 +71,10 @@ class GlobalGenerator(nn.Module):
 
     H and W are multiples of 2**downsamples.
     """
-    conv_in = Conv(self.width, 7, dtype=self.dtype, name="conv_in")
-    x = norm_relu(conv_in(reflect_pad(x, 3)))
+    conv_in = Conv(
+      self.width, 7, reflect=True, dtype=self.dtype, name="conv_in"
+    )
+    x = norm_relu(conv_in(x))
     for i in range(1, self.downsamples + 1):
       down = Conv(
         self.width * 2**i, stride=2, padding=1, dtype=self.dtype,
@@ -121,8 +121,10 @@ class LocalEnhancer(nn.Module):
     Returns:
       The picture and [B, H, W, width] features.
     """
-    conv_in = Conv(self.width, 7, dtype=self.dtype, name="conv_in")
-    x = norm_relu(conv_in(reflect_pad(x, 3)))
+    conv_in = Conv(
+      self.width, 7, reflect=True, dtype=self.dtype, name="conv_in"
+    )
+    x = norm_relu(conv_in(x))
     down = Conv(
       2 * self.width, stride=2, padding=1, dtype=self.dtype, name="down"
     )

@@ -18,6 +18,7 @@ import numpy as np
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array, Float
 
+from hdgan.devices import halo
 from hdgan.networks.convolution import conv, up_conv
 
 Dtype = Any
@@ -27,12 +28,33 @@ INIT_STDDEV = 0.02
 SAVED = "convolution"  # what recomputation (config.remat) keeps
 
 
-def reflect_pad(
-  x: Float[Array, "b h w c"], padding: int
-) -> Float[Array, "b h+2*{padding} w+2*{padding} c"]:
-  """Mirrors [B, H, W, C] pictures at their border, which is not repeated."""
-  pad = (padding, padding)
-  return jnp.pad(x, ((0, 0), pad, pad, (0, 0)), mode="reflect")
+def reflect_conv(
+  x: Float[Array, "b h w c"], kernel: Float[Array, "k k c d"]
+) -> Float[Array, "b h w d"]:
+  """Convolves pictures mirrored at their border, which is not repeated.
+
+  Where the height is cut over devices, each sends k // 2 rows to its
+  neighbours.
+
+  Args:
+    x: [B, H, W, C] pictures.
+    kernel: [k, k, C, D] weights, k odd.
+
+  Returns:
+    [B, H, W, D] pictures.
+  """
+  pad = (kernel.shape[0] // 2,) * 2
+  if halo.bands() == 1:
+    wide = jnp.pad(x, ((0, 0), pad, pad, (0, 0)), mode="reflect")
+    return conv(wide, kernel)
+
+  def on_band(which: jax.Array, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The same of a band of rows."""
+    # The padded height is not seen outside: nothing divides it.
+    wide = jnp.pad(x, ((0, 0), (0, 0), pad, (0, 0)), mode="reflect")
+    return conv(halo.with_neighbours(wide, pad[0], which), kernel)
+
+  return halo.on_bands(on_band, (x,), kernel)
 
 
 def instance_norm(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
@@ -47,11 +69,54 @@ def instance_norm(x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
   Returns:
     [B, H, W, C] of the same dtype.
   """
+  bands = halo.bands()
+  if bands == 1 or x.shape[1] % bands:
+    # D's odd heights too: the partitioner knows how to cut those.
+    return _normalised(x, None)
+  return halo.on_bands(lambda which, x, _: _normalised(x, which), (x,))
+
+
+# Its derivative is written out: it keeps x alone, in the dtype that x has, and
+# where the height is cut it takes one sum over the devices where JAX's own
+# takes one after the other.
+@jax.custom_vjp
+def _normalised(x: jax.Array, which: jax.Array | None) -> jax.Array:
+  """`instance_norm` of [B, H, W, C], or of one band of it: which one."""
+  return _normalised_forward(x, which)[0]
+
+
+def _normalised_forward(
+  x: jax.Array, which: jax.Array | None
+) -> tuple[jax.Array, Any]:
+  """The result, and what the backward pass needs."""
   y = x.astype(jnp.float32)
   # Mean first: E[y^2] - E[y]^2 would cancel where the mean is large.
-  y = y - jnp.mean(y, axis=(1, 2), keepdims=True)
-  variance = jnp.mean(jnp.square(y), axis=(1, 2), keepdims=True)
-  return (y * jax.lax.rsqrt(variance + NORM_EPSILON)).astype(x.dtype)
+  mean = jnp.mean(y, axis=(1, 2), keepdims=True)
+  variance = jnp.mean(jnp.square(y - mean), axis=(1, 2), keepdims=True)
+  if which is not None:
+    # Bands are equally high: the variance of all is that inside them and that
+    # of their means.
+    means, inside = halo.of_all_bands(jnp.stack([mean, variance]), which)
+    mean = jnp.mean(means, axis=0)
+    variance = jnp.mean(inside + jnp.square(means - mean[None]), axis=0)
+  root = jax.lax.rsqrt(variance + NORM_EPSILON)
+  return ((y - mean) * root).astype(x.dtype), (x, mean, root, which)
+
+
+def _normalised_backward(saved: Any, dy: jax.Array) -> tuple[jax.Array, None]:
+  """(dy - mean(dy) - y mean(dy y)) / deviation, means over H and W."""
+  x, mean, root, which = saved
+  y, dy = (x.astype(jnp.float32) - mean) * root, dy.astype(jnp.float32)
+  means = jnp.stack(
+    [jnp.mean(each, axis=(1, 2), keepdims=True) for each in (dy, dy * y)]
+  )
+  if which is not None:
+    means = jax.lax.pmean(means, halo.SPACE)
+  dx = (dy - means[0] - y * means[1]) * root
+  return dx.astype(x.dtype), None
+
+
+_normalised.defvjp(_normalised_forward, _normalised_backward)
 
 
 @jax.custom_vjp
@@ -207,7 +272,8 @@ class Conv(nn.Module):
     channels: D, output channels.
     size: k, the kernel's height and width.
     stride: 1 or 2.
-    padding: zeros around the input; 0 where the caller pads by reflection.
+    padding: zeros around the input.
+    reflect: mirror the input instead, so that its size stays.
     transposed: doubles the size by `up_conv` instead (3x3 or 4x4).
     bias_start: "uniform", as PyTorch's starts; "zero"; "none" has no bias.
     dtype: of the arithmetic; parameters are float32.
@@ -217,6 +283,7 @@ class Conv(nn.Module):
   size: int = 3
   stride: int = 1
   padding: int = 0
+  reflect: bool = False
   transposed: bool = False
   bias_start: str = "uniform"
   dtype: Dtype = jnp.float32
@@ -232,6 +299,8 @@ class Conv(nn.Module):
     x = x.astype(self.dtype)
     if self.transposed:
       y = up_conv(x, kernel)
+    elif self.reflect:
+      y = reflect_conv(x, kernel)
     else:
       y = conv(x, kernel, self.stride, self.padding)
     if self.bias_start != "none":
@@ -279,7 +348,8 @@ class ResidualBlock(nn.Module):
   @nn.compact
   def __call__(self, x: Float[Array, "b h w c"]) -> Float[Array, "b h w c"]:
     """Maps [B, H, W, C] to the same shape; nothing follows the sum."""
-    conv_1 = Conv(x.shape[-1], dtype=self.dtype, name="conv_1")
-    conv_2 = Conv(x.shape[-1], dtype=self.dtype, name="conv_2")
-    y = norm_relu(conv_1(reflect_pad(x, 1)))
-    return x + instance_norm(conv_2(reflect_pad(y, 1)))
+    conv_1, conv_2 = (
+      Conv(x.shape[-1], reflect=True, dtype=self.dtype, name=f"conv_{i}")
+      for i in (1, 2)
+    )
+    return x + instance_norm(conv_2(norm_relu(conv_1(x))))

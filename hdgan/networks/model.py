@@ -20,6 +20,7 @@ from hdgan.networks.encoder import FeatureEncoder
 from hdgan.networks.generator import Generator
 from hdgan.networks.kinds import DISCRIMINATORS, GENERATORS
 from hdgan.networks.layers import Params, start_params
+from hdgan.networks.scaling import scale
 from hdgan.networks.segmentation import SegmentationDiscriminator
 from hdgan.networks.unet import UNet
 from hdgan.picture_spec import BENT, PictureSpec, picture_spec
@@ -120,10 +121,10 @@ class Model:
       return None
     n, objects = self.max_instances, batch["objects"].astype(jnp.int32)
     spec = self.pictures
-    photo = _scale(self.image(batch), self.encoder_size, "cubic")
+    photo = scale(self.image(batch), self.encoder_size, "cubic")
     # Cubic scaling overshoots at edges.
     raw = _apply(self.encoder, params["E"], jnp.clip(photo, -1, 1))
-    small = _scale(objects, self.encoder_size, "nearest")
+    small = scale(objects, self.encoder_size, "nearest")
     means, pixels = encoder.segment_means(raw, small, n)
     # At stage one's own size no object is lost.
     if self.encoder_size != self.size and spec.num_classes:
@@ -131,7 +132,7 @@ class Model:
       known = (label >= 0) & (label < unknown) & (label != spec.ignore_label)
       # Pixels without a class are one of their own: no class's mean has them.
       label = jnp.where(known, label, unknown)
-      small = _scale(label, self.encoder_size, "nearest")
+      small = scale(label, self.encoder_size, "nearest")
       of_class, _ = encoder.segment_means(raw, small, unknown + 1)
       # All pixels of an object have one label. A number that no pixel has gets
       # the smallest integer, and any class: it is not painted.
@@ -269,13 +270,6 @@ def _apply(
   assert module is not None  # Nothing asks for a D that is not there.
   rngs = None if key is None else {"dropout": key}
   return module.apply({"params": params}, x, rngs=rngs)
-
-
-def _scale(x: jax.Array, size: tuple[int, int], method: str) -> jax.Array:
-  """Scales [B, H, W] or [B, H, W, C] to `size`; cubic is antialiased."""
-  if x.shape[1:3] == size:
-    return x
-  return jax.image.resize(x, (x.shape[0], *size, *x.shape[3:]), method)
 
 
 def build_model(

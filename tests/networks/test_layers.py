@@ -13,12 +13,20 @@ from hdgan.networks import layers
 from hdgan.networks.convolution import conv
 
 
-def test_reflect_pad_does_not_repeat_the_border():
-  x = np.arange(4, dtype=np.float32).reshape(1, 1, 4, 1) + np.zeros(
-    (1, 4, 1, 1), np.float32
-  )
-  row = layers.reflect_pad(jnp.asarray(x), 3)[0, 0, :, 0]
-  np.testing.assert_array_equal(row, [3, 2, 1, 0, 1, 2, 3, 2, 1, 0])
+def test_reflect_conv_does_not_repeat_the_border():
+  # Rows of 0, 1, 2, 3 under a kernel that takes the pixel three to the left
+  # once and the one three to the right ten times: mirrored, 3 2 1 0 and 2 1 0.
+  x = np.arange(4, dtype=np.float32)[None, None, :, None]
+  x = np.broadcast_to(x, (1, 4, 4, 1))
+  kernel = np.zeros((7, 7, 1, 1), np.float32)
+  kernel[3, 0], kernel[3, 6] = 1, 10
+  got = layers.reflect_conv(jnp.asarray(x), jnp.asarray(kernel))
+  want = [3 + 30, 2 + 20, 1 + 10, 0 + 0]
+  np.testing.assert_array_equal(got[0, :, :, 0], [want] * 4)
+  # The same upwards and downwards.
+  kernel = jnp.asarray(kernel.transpose(1, 0, 2, 3))
+  turned = layers.reflect_conv(jnp.asarray(x.transpose(0, 2, 1, 3)), kernel)
+  np.testing.assert_array_equal(turned[0, :, 0, 0], want)
 
 
 def test_instance_norm_by_hand():
