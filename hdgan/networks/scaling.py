@@ -1,6 +1,7 @@
 """Scaling of maps and photos on the device, also where they are cut."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +31,7 @@ def scale(
     return jax.image.resize(x, (x.shape[0], *size, *x.shape[3:]), method)
   height = size[0] // halo.bands()
 
-  def on_band(which: jax.Array, x: jax.Array, weights: jax.Array) -> jax.Array:
+  def on_band(which: jax.Array, x: jax.Array, weights: Any) -> jax.Array:
     """The same of a band of rows; its columns are all there."""
     if method == "cubic":
       rows = (weights.shape[1] - x.shape[1]) // 2
@@ -41,7 +42,7 @@ def scale(
     shape = (x.shape[0], height, size[1], *x.shape[3:])
     return jax.image.resize(x, shape, method)
 
-  weights: tuple[()] | jax.Array = ()
+  weights: Any = ()
   if method == "cubic":
     weights = jnp.asarray(
       band_weights(x.shape[1], size[0], halo.bands()), x.dtype
