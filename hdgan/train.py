@@ -7,7 +7,7 @@ import pathlib
 import shlex
 import signal
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -23,7 +23,7 @@ from hdgan.errors import InputError, counted
 from hdgan.evaluation import evaluation
 from hdgan.rendering.judged import judge
 from hdgan.rendering.make_bank import make_bank
-from hdgan.rendering.renderer import Renderer, open_renderer
+from hdgan.rendering.renderer import Renderer, open_renderer, picture_mesh
 from hdgan.runs import directory, lock
 from hdgan.runs.checkpoint import not_finite
 from hdgan.styles import bank as style_bank
@@ -256,9 +256,7 @@ def run_stage(
     ahead = next(stream)
     batch = meshes.put_batch(ahead, run.mesh)
     flag = meshes.put_flag(False, run.mesh)
-    # Ahead of time: its seconds stay out of the rate, and a batch of another
-    # shape is an error rather than a second compilation.
-    update = StageProgram(config, plan, run.mesh).lower(batch).compile()
+    update = compile_step(run, plan, batch)
     if not step:
       # Photos that lie on their side or are read as black show here.
       run.sample(plan, sampler, state, sampler.class_means(state.params))
@@ -344,10 +342,14 @@ def tell_how_good(
   """
   step, config, score = int(state.step), run.config, None
   if processes.first():
+    mesh = picture_mesh(config)
+    params = jax.device_put(
+      jax.device_get({**state.params, **state.ema}), meshes.replicated(mesh)
+    )
     renderer = Renderer(
       workdir=run.workdir, config=config, step=step, stage=plan.index,
-      model=plan.model, params=jax.device_get({**state.params, **state.ema}),
-      classes=run.data.classes, bank=None, means=means,
+      model=plan.model, params=params, classes=run.data.classes, bank=None,
+      means=means, mesh=mesh,
     )  # fmt: skip
     judged = judge(
       renderer, run.data.held_out, evaluation.while_training(config),
@@ -383,6 +385,15 @@ def open_stream(
     process_count=parts,
     objects=plan.model.encoder is not None,
   )
+
+
+def compile_step(
+  run: Run, plan: schedule.StagePlan, batch: train_step.Batch
+) -> Callable[..., tuple[TrainState, train_step.Metrics, jax.Array]]:
+  """Compiles a stage's step once, for these shapes; see `StageProgram`."""
+  # Ahead of time: the caller leaves these seconds out of the rate, and a batch
+  # of another shape is an error rather than a second compilation.
+  return StageProgram(run.config, plan, run.mesh).lower(batch).compile()
 
 
 def write_metrics(

@@ -269,6 +269,21 @@ def test_asked_to_stop(
   assert_same_run(tmp_path / "run", finished)
 
 
+@pytest.mark.slow
+def test_a_mesh_of_its_own_for_every_stage(finished, tmp_path, prepared_dir):
+  """One device, then bands on two, then on four: the run stays the same."""
+  two = interrupted(finished, tmp_path / "two", 3)
+  run(two, prepared_dir, mesh__space=2)
+  four = interrupted(two, tmp_path / "four", 6)
+  run(four, prepared_dir, mesh__space=4)
+  assert len(losses_of(four)) == len(losses_of(finished))
+  for a, b in zip(losses_of(finished), losses_of(four), strict=True):
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+      if isinstance(value, float):
+        np.testing.assert_allclose(b[name], value, rtol=1e-3, err_msg=name)
+
+
 def test_a_finished_run_says_so(finished, prepared_dir, capsys):
   before = {p: p.stat().st_mtime_ns for p in finished.rglob("*")}
   run(finished, prepared_dir)

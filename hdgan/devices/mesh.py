@@ -195,6 +195,11 @@ def longest_cut(mesh: Mesh, shape: Sequence[int]) -> NamedSharding:
   return NamedSharding(mesh, PartitionSpec(*[None] * axis, DATA))
 
 
+def split_height(mesh: Mesh) -> NamedSharding:
+  """The height of arrays [B, H, ...] alone: too few pictures to be cut."""
+  return NamedSharding(mesh, PartitionSpec(None, SPACE))
+
+
 def every_device(mesh: Mesh) -> NamedSharding:
   """The first axis, of one number a device, cut over all of them."""
   return NamedSharding(mesh, PartitionSpec((DATA, SPACE)))

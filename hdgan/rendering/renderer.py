@@ -4,6 +4,7 @@ What synthesis, editing and the page of styles share; nothing is drawn or
 written here.
 """
 
+import contextlib
 import dataclasses
 import functools
 import pathlib
@@ -12,9 +13,11 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from hdgan.datasets.reading import reading_of
+from hdgan.devices import mesh as meshes
 from hdgan.errors import InputError
 from hdgan.networks import encoder
 from hdgan.networks.encoder import FeatureEncoder
@@ -73,6 +76,20 @@ def _generate(model: Model, params: Params, batch: dict) -> jax.Array:
   return model.generate(params, model.condition(batch), features)
 
 
+def picture_mesh(config: ConfigDict) -> Mesh:
+  """Devices of this process that share a picture, as in training.
+
+  Args:
+    config: of the run.
+
+  Returns:
+    A mesh of `config.mesh.space` devices, or of one where there are fewer.
+  """
+  devices, space = jax.local_devices(), config.mesh.space
+  space = space if space <= len(devices) else 1
+  return meshes.make_mesh(1, 1, devices=devices[:space], space=space)
+
+
 def generate(
   model: Model,
   params: Params,
@@ -80,6 +97,7 @@ def generate(
   instance: np.ndarray,
   objects: np.ndarray | None = None,
   table: np.ndarray | None = None,
+  mesh: Mesh | None = None,
 ) -> np.ndarray:
   """Makes one picture, at the map's size.
 
@@ -90,6 +108,8 @@ def generate(
     instance: [H, W] int32.
     objects: [H, W] int32, row of `table` per pixel; None for zero features.
     table: [N, C_feat] float32, one style per object.
+    mesh: devices that share the picture, if bands of it are high enough; each
+      has the parameters. None for one device.
 
   Returns:
     [H, W, C] float32 in [-1, 1].
@@ -100,13 +120,25 @@ def generate(
   if table is not None and objects is not None:
     maps["objects"] = objects
   batch = {k: pad_to_multiple(v, unit, least)[None] for k, v in maps.items()}
+  styles = {}
   if table is not None:
     rows = OBJECTS_UNIT
     while rows < len(table):
       rows *= 4
     pad = ((0, rows - len(table)), (0, 0))
-    batch["table"] = np.pad(table, pad)[None]
-  return np.asarray(_generate(model, params, batch))[0, :height, :width]
+    styles["table"] = np.pad(table, pad)[None]
+  if mesh is None or mesh.size == 1:
+    made = _generate(model, params, {**batch, **styles})
+  else:
+    bands, rows = mesh.shape[meshes.SPACE], batch["instance"].shape[1]
+    cut = rows % (bands * unit) == 0 and rows >= bands * unit * least
+    where = meshes.split_height if cut else meshes.replicated
+    batch = jax.device_put(batch, where(mesh))
+    styles = jax.device_put(styles, meshes.replicated(mesh))
+    # Else each draws the whole picture: what is cut must be high enough.
+    with jax.set_mesh(mesh) if cut else contextlib.nullcontext():
+      made = _generate(model, params, {**batch, **styles})
+  return np.asarray(made)[0, :height, :width]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -123,6 +155,8 @@ class Renderer:
     classes: id, name, color, has_instances per class; () for pictures.
     bank: its styles, checked against E; None where it has none.
     means: what classes fall back on without a bank; None where it is unknown.
+    mesh: devices that share a picture, which have the parameters; None for
+      one.
   """
 
   workdir: pathlib.Path
@@ -134,6 +168,7 @@ class Renderer:
   classes: Sequence[dict[str, Any]]
   bank: style_bank.StyleBank | None
   means: Styles | None = None
+  mesh: Mesh | None = None
 
   @property
   def size(self) -> tuple[int, int]:
@@ -186,7 +221,9 @@ class Renderer:
     table: np.ndarray | None = None,
   ) -> np.ndarray:
     """Makes one picture, [H, W, C] in [-1, 1]; see `generate`."""
-    return generate(self.model, self.params, label, instance, objects, table)
+    return generate(
+      self.model, self.params, label, instance, objects, table, self.mesh
+    )
 
 
 def open_renderer(
@@ -238,16 +275,18 @@ def open_renderer(
     digest = style_bank.parameters_digest(params["E"]) if has_encoder else ""
     names = style_bank.class_names(config, classes)
     style_bank.check(bank, workdir / style_bank.FILE, digest, names)
+  mesh = picture_mesh(config)
   return Renderer(
     workdir=workdir,
     config=config,
     step=step,
     stage=index,
     model=model,
-    params=jax.device_put(params),
+    params=jax.device_put(params, meshes.replicated(mesh)),
     classes=classes,
     bank=bank,
     means=style_bank.means_from_json(means) if means else None,
+    mesh=mesh,
   )
 
 

@@ -9,7 +9,7 @@ class in the mean of its own features.
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -98,8 +98,8 @@ class Sampler:
     step = functools.partial(
       train_step.evaluate_step, model=model, loss=loss, seed=config.seed
     )
-    self._evaluate = jax.jit(step)
-    self._features = jax.jit(model.features)
+    self._evaluate = self._compiled(step)
+    self._features = self._compiled(model.features)
 
   def _example(self, split: str, i: int) -> dict[str, np.ndarray]:
     """Arrays [1, ...] of one example, the same each time."""
@@ -108,9 +108,22 @@ class Sampler:
       objects=self.model.encoder is not None,
     )  # fmt: skip
 
-  def _put(self, arrays: Any) -> Any:
-    """Every device draws the same picture: a batch of one cannot be cut."""
-    return meshes.put(arrays, meshes.replicated(self.mesh))
+  def _compiled(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles for the mesh; what comes out every device has whole."""
+    whole = meshes.replicated(self.mesh)
+    jitted = jax.jit(function, out_shardings=whole)
+
+    def run(*arguments: Any) -> Any:
+      """The function where layers know the mesh."""
+      with jax.set_mesh(self.mesh):
+        return jitted(*arguments)
+
+    return run
+
+  def _put(self, arrays: Any, cut: bool = False) -> Any:
+    """Every device draws the same picture, or a band of it: there is one."""
+    where = meshes.split_height if cut else meshes.replicated
+    return meshes.put(arrays, where(self.mesh))
 
   def class_means(self, params: train_step.Params) -> Styles | None:
     """What each class looks like on average, of a few training pictures.
@@ -126,7 +139,7 @@ class Sampler:
     features, labels = [], []
     for i in spread(self.data.num_train, MEAN_PICTURES):
       batch = self._example("train", i)
-      painted = np.asarray(self._features(params, self._put(batch)))
+      painted = np.asarray(self._features(params, self._put(batch, cut=True)))
       # Features are constant inside an object: its first pixel has them.
       pixels = np.unique(batch["objects"], return_index=True)[1]
       features.append(painted.reshape(-1, painted.shape[-1])[pixels])
@@ -163,7 +176,7 @@ class Sampler:
     cells, titles, held_out = [], [], []
     bank = self._bank(params)
     for row, batch in self.rows:
-      inputs = self._put(batch)
+      inputs = self._put(batch, cut=True)
       styles = self._styles(row.name, batch, bank, means)
       fake, plain, metrics = self._evaluate(params, inputs, vgg_params, styles)
       real = self.model.image(inputs)
@@ -198,7 +211,7 @@ class Sampler:
     for row, batch in self.rows:
       if row.split == "train":
         styles = self._styles("", batch, None, None)
-        inputs = self._put(batch)
+        inputs = self._put(batch, cut=True)
         metrics = self._evaluate(params, inputs, vgg_params, styles)[2]
         found.append(jax.device_get(metrics))
     return _mean(found)

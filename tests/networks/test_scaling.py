@@ -25,7 +25,8 @@ def test_bands_equal_the_whole(space, before, after, method):
   with jax.set_mesh(make_mesh(4 // space, space=space)):
     got = jax.jit(lambda x: scaling.scale(x, after, method))(x)
   assert got.dtype == x.dtype
-  np.testing.assert_allclose(got, want, atol=2e-6)
+  # JAX rounds to float32 where a row comes from; at 8 / 5 that shows.
+  np.testing.assert_allclose(got, want, atol=1e-5)
 
 
 def test_the_same_size_stays():
