@@ -35,7 +35,9 @@ def rendered(tmp_path_factory):
   jit = jax.jit
   with pytest.MonkeyPatch.context() as patch:
     quick = {"xla_backend_optimization_level": 0}
-    patch.setattr(jax, "jit", lambda f: jit(f, compiler_options=quick))
+    patch.setattr(
+      jax, "jit", lambda f, **k: jit(f, compiler_options=quick, **k)
+    )
     sampler = sampling.Sampler(config, model, data, mesh)
   params = model.init((3,))
   return sampler, params, sampler.render(params, {}), data
