@@ -16,7 +16,7 @@ from hdgan.errors import InputError
 from hdgan.rendering import timed_synthesis
 from hdgan.rendering.renderer import open_renderer
 from hdgan.runs import directory
-from hdgan.training import schedule, timed_work, timing
+from hdgan.training import memory_estimate, schedule, timed_work, timing
 from hdgan.training.schedule import StagePlan
 from hdgan.validation import validate
 
@@ -172,7 +172,7 @@ def time_step(
     a step that is fed, and "wait_share", the part of it by which it is longer.
 
   Raises:
-    InputError: every fault of the data.
+    InputError: every fault of the data, or where memory is not enough.
   """
   mesh = meshes.mesh_of(config)
   with input_speed.opened(config, index) as data:
@@ -183,12 +183,13 @@ def time_step(
       seed=(config.seed, index), process_index=process, process_count=count,
       objects=plan.model.encoder is not None,
     )  # fmt: skip
-    work = timed_work.step(config, plan, mesh, next(stream))
-    facts = time_program(config, plan, work, repeats, folder)
-    # Those that were read ahead, while nothing waited for them.
-    for _ in range(1 + config.data.workers):
-      next(stream)
-    fed = timed_work.fed_seconds(work, stream, repeats)
+    with memory_estimate.told(config, plan, mesh, begun=False):
+      work = timed_work.step(config, plan, mesh, next(stream))
+      facts = time_program(config, plan, work, repeats, folder)
+      # Those that were read ahead, while nothing waited for them.
+      for _ in range(1 + config.data.workers):
+        next(stream)
+      fed = timed_work.fed_seconds(work, stream, repeats)
   return {
     **facts,
     "fed_s": fed,

@@ -76,6 +76,16 @@ def test_report(work, capsys, tmp_path, monkeypatch):
   assert lines[0] == "busy" and "calls" in lines[-11]
 
 
+def test_a_step_that_does_not_fit(capsys, monkeypatch):
+  def fail(*_):
+    raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: 9 GiB")
+
+  monkeypatch.setattr(benchmark.timed_work, "step", fail)
+  monkeypatch.setattr(benchmark.memory_estimate, "_say", lambda *_: "say less")
+  with pytest.raises(InputError, match=r"stage global .* memory; say less"):
+    measure("step", capsys)
+
+
 def test_the_input_alone(capsys):
   """The numbers are the data's; here it is the drawn streets'."""
   shown, _ = measure("input", capsys, stage=1, repeats=None)
