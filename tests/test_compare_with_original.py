@@ -8,6 +8,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import warnings
@@ -135,6 +136,18 @@ def parsed_config(words):
       warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
       main_lib.parse(["hdgan", *words])
     return main_lib.FLAGS.config.copy_and_resolve_references()
+
+
+def test_the_commands_that_are_told_parse(compare, original):
+  """Those of launch/README.md and of the script's own head."""
+  readme = (ROOT / "launch" / "README.md").read_text()
+  (readme,) = re.findall(r"## Speed(.*?)## ", readme, re.DOTALL)
+  for text in (readme, compare.__doc__):
+    (words,) = re.findall(r"python launch/compare_with_original.py (.*)", text)
+    words = words.replace("=pix2pixHD", f"={original}").split()
+    assert compare.arguments(words).suite == "cpu"
+    for flag in re.findall(r"--(\w+)", text):
+      assert flag in vars(compare.arguments(words)), flag
 
 
 def test_ratios_by_hand(compare):

@@ -58,7 +58,7 @@ def forward(config: ConfigDict, plan: StagePlan, mesh: Mesh) -> Work:
   levels = train_step.generators(plan.model.init((config.seed,)))
   params = meshes.put(levels, meshes.replicated(mesh))
   alone = _alone(config)
-  one = meshes.mesh_of(alone, jax.devices("cpu")[:1])
+  one = meshes.mesh_of(alone, stage_costs.one_device())
   with jax.set_mesh(one):
     traced = _trace_forward(StageProgram(alone, plan, one))
     # The forms of accelerators, as `step_flops` counts them.

@@ -24,6 +24,16 @@ FAST = {
 }
 
 
+def test_where_jax_has_no_cpus_another_device_counts(monkeypatch):
+  def devices(platform=None):
+    if platform:
+      raise RuntimeError(f"Unknown backend {platform}")
+    return ["gpu 0", "gpu 1"]
+
+  monkeypatch.setattr(jax, "devices", devices)
+  assert stage_costs.one_device() == ["gpu 0"]
+
+
 def plan_of(config):
   return plan_stages(config, images=10, max_instances=8)[0]
 
