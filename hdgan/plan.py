@@ -344,7 +344,12 @@ def _notes(
       "No forecast of time: name a rate, --flops_per_s=1e14 of one device or a "
       "file of --mode=benchmark --work=step, or --efficiency=0.4 of its peak."
     )
-  elif images is None:
+  else:
+    notes.append(
+      f"The rate is {rate.source}; time in which devices wait for each other "
+      "or for data has to be in it."
+    )
+  if rate and images is None:
     notes.append("The data is not there: --images=N gives epochs and hours.")
   if not wishes.search:
     notes.append("--search compiles what would need less memory, too.")

@@ -3,6 +3,7 @@
 import html
 from typing import Any
 
+from hdgan.errors import counted
 from hdgan.report.check_report import Table
 from hdgan.report.pages import fill_page
 from hdgan.report.plan_text import (
@@ -57,9 +58,8 @@ def _bars(plan: dict[str, Any]) -> str:
   rows = []
   for stage in plan["stages"]:
     height, width = stage["size"]
-    name = f"{stage['stage']} <small>{height}x{width}, {devices_of(stage)}"
-    several = stage["devices"] > 1
-    name += f" device{'s' * several}</small>"
+    name = html.escape(stage["stage"])
+    name += f" <small>{height}x{width}; {_layout(stage)}</small>"
     rows.append((name, stage["bytes"], stage["fits"], ""))
     for change in stage["changes"]:
       words = " ".join(f.removeprefix("--config.") for f in change["flags"])
@@ -74,6 +74,12 @@ def _bars(plan: dict[str, Any]) -> str:
     for name, size, fits, kind in rows
   ]
   return "\n".join(lines)
+
+
+def _layout(stage: dict[str, Any]) -> str:
+  """4 devices (data 4)."""
+  count, _, axes = devices_of(stage).partition(" ")
+  return f"{counted(int(count), 'device')} {axes}".strip()
 
 
 def _bar(

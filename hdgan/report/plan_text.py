@@ -182,8 +182,7 @@ def _time_table(plan: dict[str, Any]) -> Table:
   heads = ("stage", "step", "epoch", "epochs", "in all", "price")
   last = 6 if priced else 5 if whole else 2
   return Table(
-    f"Time, at {short(rate['flops_per_s'])}FLOP/s a device "
-    f"({rate['source']})",
+    f"Time, at {short(rate['flops_per_s'])}FLOP/s a device",
     heads[:last], tuple(row[:last] for row in rows),
     numbers=frozenset({3, 5}),
   )  # fmt: skip
