@@ -2,7 +2,11 @@
 
 import importlib.util
 import json
+import os
 import pathlib
+import signal
+import subprocess
+import sys
 
 import jax
 import pytest
@@ -209,3 +213,57 @@ def test_nothing_is_written_over(costs, tmp_path):
   )
   assert status == 2 and "plan.json already" in err
   assert (tmp_path / "plan.json").read_text() == "mine" and not costs
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+  importlib.util.find_spec("jax_cuda13_plugin") is None,
+  reason="compilers for GPUs: pip install -e '.[plan-gpu]'",
+)
+def test_gpus_that_are_not_here(tmp_path):
+  """In a process of its own, whose JAX would use GPUs if there were any."""
+  words = [
+    "-m", "hdgan.main", "--mode=plan", SMOKE, "--target=h100:2", "--stage=0",
+    "--config.batch_size=2", "--config.encoder.enabled=False",
+    "--config.stages[0].trainable=G1", "--config.generator.width=8",
+    "--efficiency=0.4", "--json",
+  ]  # fmt: skip
+  env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "XLA_FLAGS": ""}
+  env.pop("JAX_PLATFORMS")
+  done = subprocess.run(
+    [sys.executable, *words], capture_output=True, text=True, env=env,
+    timeout=300,
+  )  # fmt: skip
+  assert done.stderr == (
+    "compiling stage global for h100:2 (half a minute to 5 minutes)\n"
+  )
+  told = json.loads(done.stdout)
+  assert told["device_kind"] == "NVIDIA H100 80GB HBM3"
+  assert told["compiler"].startswith("jax-cuda13-plugin ")
+  (stage,) = told["stages"]
+  size, parts = stage["bytes"], stage["parameters"]
+  # Parameters and two moments, and three counters.
+  assert size["state"] == 4 * 3 * sum(parts.values()) + 4 * 3
+  assert size["temporaries"] > 64 * 32 * 3 * 4
+  assert stage["fits"]
+  # Gradients of float32 are summed over both GPUs.
+  sent = stage["collectives"]["all-reduce"]["bytes"]
+  assert sent >= 4 * sum(parts.values())
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_compilation_at_once(tmp_path):
+  env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+  process = subprocess.Popen(
+    [
+      sys.executable, "-m", "hdgan.main", "--mode=plan", SMOKE,
+      "--target=cpu:2", "--config.batch_size=2",
+    ],
+    stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=env,
+  )  # fmt: skip
+  assert process.stderr.readline().startswith("compiling stage global for")
+  process.send_signal(signal.SIGINT)
+  out, err = process.communicate(timeout=60)
+  assert (process.returncode, out) == (130, "")
+  assert err == "stopped by Ctrl-C; files that are there are whole\n"
+  assert not list(tmp_path.glob("hdgan/plans/*"))

@@ -29,7 +29,7 @@ def candidates(config: ConfigDict, devices: int) -> list[Fields]:
   found: list[Fields] = []
   if config.precision == "float32":
     found.append({"precision": "bf16"})
-  groups = _divisor(batch, devices // space)
+  groups = first = _divisor(batch, devices // space)
   if batch // config.accumulate > groups:
     found.append({"accumulate": batch // groups})
   while space * 2 <= devices:
@@ -39,11 +39,22 @@ def candidates(config: ConfigDict, devices: int) -> list[Fields]:
     if config.mesh.data:
       fields["mesh.data"] = groups
     found.append(fields)
-  if not config.remat:
-    found.append({"remat": True})
+  found += [{"remat": value} for value in _other_values(config, "remat")]
+  if first > 1:  # There is somebody to share them with.
+    values = _other_values(config, "shard_optimizer")
+    found += [{"shard_optimizer": value} for value in values]
   if len(found) > 1:
     found.append({k: v for one in found for k, v in one.items()})
   return found
+
+
+def _other_values(config: ConfigDict, name: str) -> list[Any]:
+  """What a field may be besides its default and what it is."""
+  field = next((f for f in config_lib.FIELDS if f.name == name), None)
+  if field is None:
+    return []
+  values = field.choices or (False, True)
+  return [v for v in values if v not in (field.default, config[name])]
 
 
 def _divisor(number: int, most: int) -> int:
