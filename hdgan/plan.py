@@ -32,7 +32,7 @@ from hdgan.rendering.output_folder import OutputFolder
 from hdgan.report import waiting
 from hdgan.report.plan_page import plan_page
 from hdgan.report.plan_text import plan_text
-from hdgan.training import schedule, stage_costs
+from hdgan.training import memory_estimate, schedule, stage_costs
 from hdgan.training.cheaper import changes_of
 from hdgan.training.forecast import Rate, forecast
 from hdgan.training.kept_costs import kept_cost
@@ -121,8 +121,9 @@ def plan(config: ConfigDict, wishes: Wishes) -> dict[str, Any]:
   Returns:
     What `plan.json` holds: the machine, "rate", "notes", and "stages" with all
     that `stage_costs.stage_cost` finds, "fits" (None where the memory is not
-    known), "forecast" where there is a rate, and "changes", what would need
-    less memory.
+    known), "forecast" where there is a rate, "changes", what would need less
+    memory where that was searched for, and "advice" {"flag", "saving"}, by
+    estimate, of a stage that does not fit.
 
   Raises:
     InputError: if a wish cannot be met.
@@ -303,9 +304,15 @@ def _stage(
     "epochs": one.epochs,
     **cost_of(config, one, f"stage {stage.name}"),
     "changes": [],
+    "advice": [],
   }
   if wishes.search:
     told["changes"] = changes_of(config, one, machine, cost_of)
+  elif told["fits"] is False:
+    found = memory_estimate.cheapest_changes(
+      config, one, **told["mesh"], devices=len(machine.devices)
+    )
+    told["advice"] = [dataclasses.asdict(change) for change in found]
   return told
 
 
@@ -337,8 +344,8 @@ def _notes(
   if machine.kind == "cpu":
     notes.append(
       "CPU devices share this machine's memory; what the process needs besides "
-      "the step is not counted, nor is what CPU convolutions take for a moment: "
-      "a third more was seen at batch 1, twice as much at batch 3."
+      "the step is not counted, nor what CPU convolutions take for a moment: a "
+      "third more was seen at batch 1, twice as much at batch 3."
     )
   if rate is None:
     notes.append(

@@ -17,7 +17,7 @@ from hdgan.devices.targets import Machine
 from hdgan.errors import InputError
 from hdgan.plan import Wishes, find_rate, plan
 from hdgan.report import waiting
-from hdgan.training import stage_costs
+from hdgan.training import memory_estimate, stage_costs
 
 SMOKE = f"--config={pathlib.Path(__file__).parents[1] / 'configs/smoke.py'}"
 GIB = 2**30
@@ -93,7 +93,7 @@ def test_text(costs):
   lines = [" ".join(line.split()) for line in out.splitlines()]
   assert "enhancer 64x128 G2 4 M 8 T 2 (data 2)" in lines
   assert "enhancer all-reduce 5 2.0" in lines
-  assert "Time, at 2 TFLOP/s a device (--flops_per_s)" in lines
+  assert "Time, at 2 TFLOP/s a device" in lines
   assert any(line.startswith("1 stage fits; ") for line in lines)
   assert max(map(len, out.splitlines())) <= 80
   assert len(costs) == 1 and costs[0][1].index == 1
@@ -146,6 +146,21 @@ def test_what_makes_a_stage_fit(costs, monkeypatch):
   assert "joint does not fit: it needs 70.00 GiB a device, 10.00" in text
   assert "It fits with --config.mesh.space=2 --config.accumulate=2" in text
   assert "cuDNN's workspaces are not counted" in text
+
+
+def test_advice_where_nothing_was_searched(costs, monkeypatch):
+  monkeypatch.setattr(door, "find_machine", lambda _: h100())
+  monkeypatch.setattr(
+    stage_costs, "stage_cost", lambda *_: made_up_cost(70 * GIB)
+  )
+  flag = "--config.remat=norms"
+  monkeypatch.setattr(
+    memory_estimate, "cheapest_changes",
+    lambda *_, **__: [memory_estimate.Change(flag, 3 * GIB)],
+  )  # fmt: skip
+  told = plan(tiny_config(batch_size=4), Wishes(target="h100:4", stage=2))
+  text = " ".join(door.plan_text(told).split())
+  assert "10.00 too much. By estimate --config.remat=norms saves 3.00" in text
 
 
 def test_a_share_of_the_peak(costs):

@@ -81,7 +81,8 @@ def _too_large(stage: dict[str, Any], memory: int) -> str:
     return f"{line} It fits with {ways[0]}"
   if stage["changes"]:
     return f"{line} Nothing that was tried is enough: take more devices."
-  return line
+  ways = [f"{c['flag']} saves {gib(c['saving'])}" for c in stage["advice"]]
+  return f"{line} By estimate {', '.join(ways)} GiB." if ways else line
 
 
 def _stage_table(plan: dict[str, Any]) -> Table:
