@@ -57,7 +57,7 @@ def check_data(
   config = validate(config, files=False)
   folder = _page_folder(config, output)
   found = pipeline.find_files(config)
-  workers = max(config.data.workers, os.cpu_count() or 1)
+  workers = max(config.data.workers, prepared.cores())
   settled = _settle(config, found, typed, workers)
   if settled:
     config = _with_fields(config, settled)

@@ -80,8 +80,8 @@ def measure(
     "examples_per_s_per_core" and "cores_for_10_per_s"; "bytes_per_example" on
     their way to the devices, and their "types"; "ms" of CPU of the parts:
     "read" the record, "photo" and "maps" decoded, "place" at the stage's size,
-    "objects" numbered for E; and of what: "data", "photos", "size",
-    "batch_size", "workers", "examples".
+    "objects" numbered for E; and of what: "data", "photos", "store",
+    "size", "batch_size", "workers", "examples".
 
   Raises:
     InputError: every fault of the data.
@@ -121,6 +121,7 @@ def measure(
     "ms": ms,
     "data": config.data.root or name,
     "photos": photo,
+    "store": config.data.store,
     "size": list(size),
     "batch_size": batch_size,
     "workers": config.data.workers,

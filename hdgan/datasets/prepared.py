@@ -135,8 +135,12 @@ def opens_only() -> bool:
 
 
 def cores() -> int:
-  """How many threads preparation may keep busy."""
-  return len(os.sched_getaffinity(0))
+  """How many threads preparation keeps busy.
+
+  Each holds an example decoded and up to two encoded: at most 16, or a host of
+  a hundred cores would have no memory left for large pictures.
+  """
+  return min(len(os.sched_getaffinity(0)), 16)
 
 
 # What every copy is called below its folder; the builders' VERSION.

@@ -15,6 +15,13 @@ from hdgan.errors import InputError, ending
 COPY = "synthetic_streets/32x64_3_1_seed0/1.0.0"
 
 
+@pytest.mark.parametrize(("there", "used"), [(1, 1), (3, 3), (224, 16)])
+def test_threads_of_a_large_host_are_few(there, used, monkeypatch):
+  """Each holds an example of any size."""
+  monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(there)))
+  assert prepared.cores() == used
+
+
 def prepare(folder):
   """All that the copy holds: bytes by split, index and key."""
   sources, most = streets.prepare(
