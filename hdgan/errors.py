@@ -85,7 +85,8 @@ def ending(error: BaseException, where: str = "") -> tuple[str, int] | None:
     said = " ".join(visible(str(error)).split())[:SHOWN_CHARACTERS]
     return (
       f"error: out of memory ({said or type(error).__name__}); close what else "
-      "uses this machine, or take smaller pictures or fewer at once", 2,
+      "uses it; --size=stage makes smaller pictures, JAX_PLATFORMS=cpu takes "
+      "the host's memory in the place of a GPU's", 2,
     )  # fmt: skip
   fault = machine_fault(error)
   if fault is None:
