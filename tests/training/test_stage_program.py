@@ -71,13 +71,13 @@ def test_a_cut_optimizer_makes_the_same_steps_in_less_memory():
     state = meshes.place(
       train_step.init_state(params, trainable, config), where
     )
-    compiled = made.lower().compile(QUICK)
+    batch = meshes.put_batch(tiny_batch(made.plan.model, 4), made.mesh)
+    compiled = made.lower(batch).compile(QUICK)
     sizes.append(compiled.memory_analysis().argument_size_in_bytes)
     sent = totals(find_collectives(compiled.as_text()))
     # Without it only the few numbers that E has of each object.
     gathered = sent["all-gather"].bytes if "all-gather" in sent else 0
     assert (gathered > 10_000) == cut
-    batch = meshes.put_batch(tiny_batch(made.plan.model, 4), made.mesh)
     flag = meshes.put_flag(False, made.mesh)
     for _ in range(3):
       state, _, _ = compiled(state, batch, flag, {})

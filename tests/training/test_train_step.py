@@ -360,10 +360,11 @@ def test_bf16_sums_over_devices_are_of_float32(first_stage):
   for devices in (1, 4):
     mesh = meshes.make_mesh(4, devices)
     plan = schedule.plan_stages(settings, 4, OBJECTS)[0]
-    step = stage_program.StageProgram(settings, plan, mesh).lower()
+    cut = meshes.put_batch(batch, mesh)
+    step = stage_program.StageProgram(settings, plan, mesh).lower(cut)
     after, _, _ = step.compile(QUICK)(
-      meshes.place(state, meshes.replicated(mesh)),
-      meshes.put_batch(batch, mesh), meshes.put_flag(False, mesh), {},
+      meshes.place(state, meshes.replicated(mesh)), cut,
+      meshes.put_flag(False, mesh), {},
     )  # fmt: skip
     moments = {"G": after.g_optimizer.mu, "D": after.d_optimizer.mu}
     found.append(leaves(moments))
