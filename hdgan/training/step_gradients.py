@@ -41,7 +41,9 @@ def gradients(
     loss: `stage_losses`, its settings bound.
     remat: what the backward pass computes anew. "none": nothing. "norms": all
       but the convolutions of G, D and E. "networks": G too, once D's and the
-      losses' backward pass is over, and in it all but its convolutions.
+      losses' backward pass is over, and in it all but its convolutions. The
+      joint step at 2048x1024 in bf16, compiled for an H100, needs 6.0, 4.5 and
+      3.9 GiB besides its state, for 1, 1.27 and 1.41 times the operations.
 
   Returns:
     The gradient of G's loss to what it trains, that of D's to D, and the

@@ -94,7 +94,7 @@ def test_a_cut_optimizer_makes_the_same_steps_in_less_memory():
   for name in one:
     if not null_bias(name.removeprefix("params/").removeprefix("ema/")):
       largest = np.abs(one[name]).max()
-      np.testing.assert_allclose(other[name], one[name], 0, 1e-5 * largest)
+      np.testing.assert_allclose(other[name], one[name], 0, 1e-3 * largest)
 
 
 @pytest.mark.slow
