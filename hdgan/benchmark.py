@@ -87,8 +87,9 @@ def benchmark(
   if folder is not None:
     check_trace(work, folder)
   before = machine.load()
-  for line in filter(None, [machine.busy_line(before)]):
-    print(line, file=sys.stderr)
+  busy = machine.busy_line(before)
+  if busy:
+    print(busy, file=sys.stderr)
   if work == "synthesize":
     facts = time_synthesis(config, stage, repeats, workdir)
   elif work == "input":
@@ -133,7 +134,7 @@ def check_flags(
       f"--stage={last}"
     )
   if repeats < 1:
-    raise InputError(f"--repeats={repeats} must be at least 1")
+    raise InputError(f"--repeats={repeats} must be at least 1; say --repeats=1")
 
 
 def check_trace(work: str, folder: pathlib.Path) -> None:

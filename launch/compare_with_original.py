@@ -95,7 +95,8 @@ class Cell:
       f"--config={ROOT / 'configs' / config}.py",
       f"--work={self.work}",
       f"--stage={stage}",
-      f"--repeats={repeats}",
+      # Of an input the default's many examples.
+      *([f"--repeats={repeats}"] if self.work != "input" else []),
       *(f"--config.stages[{i}].size={h},{w}" for i, (h, w) in sizes.items()),
       f"--config.stages[{stage}].scales={self.scales}",
       f"--config.generator.width={self.width}",
@@ -151,6 +152,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser.error("--rounds and --repeats must be at least 1")
   if given.output and given.output.exists():
     parser.error(f"--output={given.output} is there; name a new file")
+  if given.output and not given.output.absolute().parent.is_dir():
+    parser.error(f"--output={given.output}: there is no such folder; make it")
   return given
 
 
@@ -214,7 +217,8 @@ def row(found: Facts) -> list[str]:
   if "ratio" in found:
     low, high = found["ratio_min"], found["ratio_max"]
     ratio = f"{found['ratio']:.2f} ({low:.2f} to {high:.2f})"
-  rate, mfu = last.get("images_per_s"), last.get("mfu")
+  rate = last.get("images_per_s", last.get("examples_per_s"))
+  mfu = last.get("mfu")
   memory = last.get("peak_memory_bytes")
   return [
     found["name"], found["work"], *times, ratio,

@@ -113,7 +113,9 @@ def test_every_cell_s_words_are_hdgan_s(compare, original, monkeypatch):
     config = parsed_config(cell.ours(3)[2:])
     flags = dict(w[2:].split("=", 1) for w in cell.ours(3) if w[:2] == "--")
     stage = int(flags["stage"])
-    benchmark.check_flags(config, flags["work"], stage, int(flags["repeats"]))
+    benchmark.check_flags(
+      config, flags["work"], stage, int(flags.get("repeats", 32))
+    )
     chosen = validate(config, files=False).stages[stage]
     assert chosen.size == cell.size and chosen.scales == cell.scales
     assert chosen.enhancers == cell.enhancers
@@ -216,6 +218,13 @@ def test_a_folder_without_the_original(compare, tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
       compare.main(words)
   assert "no models/networks.py there" in capsys.readouterr().err
+
+
+def test_a_file_in_a_folder_that_is_not_there(compare, original, capsys):
+  """It is said before anything is measured."""
+  with pytest.raises(SystemExit, match="2"):
+    compare.main([f"--original={original}", "--output=none/found.json"])
+  assert "there is no such folder; make it" in capsys.readouterr().err
 
 
 def test_a_command_that_fails_is_an_error_of_one_line(compare):
