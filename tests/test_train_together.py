@@ -112,6 +112,12 @@ def assert_equal_up_to_rounding(one, two):
       close(array, b[name], 1e-4)
 
 
+def test_two_that_share_every_picture(runs, alone):
+  """Each process has one device and reads the same pictures for its rows."""
+  _, workdir = runs.run("cut", 2, "", "--config.mesh.space=2")
+  assert_equal_up_to_rounding(workdir, alone)
+
+
 def test_stopped_by_one_of_two_and_gone_on_by_one(runs, alone):
   """SIGTERM to process 1 alone: both save and end after the same step."""
   told, workdir = runs.run("two", 2, ASK)

@@ -179,7 +179,8 @@ class Sampler:
       inputs = self._put(batch, cut=True)
       styles = self._styles(row.name, batch, bank, means)
       fake, plain, metrics = self._evaluate(params, inputs, vgg_params, styles)
-      real = self.model.image(inputs)
+      # Whole: other processes may hold the other bands.
+      real = self.model.image({"image": self._put(batch["image"])})
       shown = [x for x in (fake, plain, real) if x is not None]
       label = pictures.label_picture(
         batch["label"][0], self.colors, self.model.pictures.label_range
