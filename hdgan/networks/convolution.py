@@ -71,7 +71,7 @@ def up_conv(
     y = cpu.to_space(_valid_conv(x, _sub_pixel_kernel(kernel, rows), 1))
     return y[:, 1:-1, 1:-1]
   fits = 9 * x[..., 0].size * kernel.shape[3] <= cpu.CACHED
-  if x.dtype != kernel.dtype or not fits or cpu.pictures_are_cut():
+  if not fits or cpu.pictures_are_cut():
     return _sub_pixel_up(x, kernel)
   return jax.lax.platform_dependent(
     x, kernel, cpu=cpu.up_forward, default=_sub_pixel_up

@@ -128,7 +128,7 @@ def up_forward(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
   def tap(row: int, col: int) -> jax.Array:
     """[B, H, W, D]: the part of all pixels that one weight gives."""
-    part = _product(x, kernel[row, col], (3,), (0,))
+    part = _product(x, kernel[row, col].astype(x.dtype), (3,), (0,))
     # Row and column 0 are those of the next pixel.
     down, right = int(row == 0), int(col == 0)
     part = jnp.pad(part, ((0, 0), (0, down), (0, right), (0, 0)))
@@ -241,4 +241,4 @@ def _product(
 
 def _wide(x: jax.Array) -> jnp.dtype:
   """The type in which products of x are summed up."""
-  return jnp.dtype(jnp.float32) if x.dtype.itemsize < 4 else x.dtype
+  return jnp.promote_types(x.dtype, jnp.float32)
