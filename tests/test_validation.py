@@ -50,6 +50,19 @@ def fault(files=True, **changes) -> str:
      "config.stages[1].enhancers=1 halves generator.width = 3 so often that it "
      "must be a multiple of 2"),
     ({"data.image_range": (255.0, 0.0)}, "config.data.image_range=(255.0, 0"),
+    # Bands of 16 rows: a unit of 2, two units each.
+    ({"mesh.space": 3},
+     "config.mesh.space=3 cuts the height of config.stages[0].size=16,32, "
+     "which must be a multiple of 3 x 2, at least 12; say "
+     "--config.mesh.space=2, or --config.stages[0].size=18,32"),
+    ({"mesh.space": 8},
+     "config.mesh.space=8 cuts the height of config.stages[0].size=16,32, "
+     "which must be a multiple of 8 x 2, at least 32; say "
+     "--config.mesh.space=4, or --config.stages[0].size=32,32"),
+    ({"mesh.space": 2, "loss.vgg_form": "crn"},
+     "config.mesh.space=2 needs loss.vgg_form = 'pix2pixhd', not 'crn'; say "
+     "--config.mesh.space=1"),
+    ({"mesh.space": 0}, "config.mesh.space=0 must be at least 1"),
     ({"keep_best": True},
      "config.keep_best=True has no effect with evaluate_every = 0; say "),
     ({"evaluate_features": "i.safetensors"},

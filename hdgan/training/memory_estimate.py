@@ -20,7 +20,7 @@ from hdgan.networks.model import build_model
 from hdgan.training import traced_memory, train_step
 from hdgan.training.schedule import StagePlan
 from hdgan.training.stage_program import StageProgram
-from hdgan.validation import least_units, size_unit
+from hdgan.validation import least_units, size_unit, validate
 
 _LEAST = 0.02  # Of the whole: what saves less is not worth a word.
 
@@ -177,14 +177,26 @@ def _ways(
   names = next(f for f in config_lib.FIELDS if f.name == "remat").choices
   for name in names[names.index(config.remat) + 1 :]:
     yield {"remat": name}, space
+  bands = {"mesh.space": 2 * space}
+  if devices >= 2 * space * data and _allowed(config, plan, bands):
+    yield bands, 2 * space
   height, width = plan.stage.size
   unit = size_unit(config, plan.index)
   least = unit * least_units(config, plan.index)
-  if devices >= 2 * space * data and not height // unit % (2 * space):
-    yield {"mesh.space": 2 * space}, 2 * space
   small = (height // 2 // unit * unit, width // 2 // unit * unit)
   if not begun and min(small) >= least:
     yield {"size": small, "data.transform": "crop"}, space
+
+
+def _allowed(
+  config: ConfigDict, plan: StagePlan, changes: Mapping[str, Any]
+) -> bool:
+  """Whether no rule of any stage is against changes."""
+  try:
+    validate(_changed(config, plan, changes)[0], files=False)
+  except InputError:
+    return False
+  return True
 
 
 def _flags(changes: Mapping[str, Any], plan: StagePlan) -> str:

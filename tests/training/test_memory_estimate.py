@@ -92,6 +92,12 @@ def test_what_is_still_open(rough):
   assert begun == [f for f in every if f.startswith(("accumulate", "remat"))]
   several = flags(config, plan, 4, devices=8, count=9)
   assert "shard_optimizer=True" in several and "mesh.space=2" in several
+  # Bands of a stage's 16 rows, or of what cannot be cut, would be refused.
+  for other in ({"mesh.space": 4}, {"loss.vgg_form": "crn"}):
+    config, plan = planned(validated(batch_size=1, **other))
+    space = config.mesh.space
+    found = flags(config, plan, space=space, devices=8, count=9)
+    assert not any(flag.startswith("mesh") for flag in found)
   done = validated(batch_size=4, remat="networks", precision="bf16")
   assert flags(*planned(done), 4, begun=True) == ["shard_optimizer=True"]
 
