@@ -1,8 +1,7 @@
 """Convolutions, plain and transposed, in the form that is fast where they run.
 
-XLA's CPU backend is fast on some forms of a convolution and up to a hundred
-times slower on others. All forms that avoid the slow ones live in this file;
-other platforms get the plain form. Values agree to float32 rounding.
+CPUs get the forms of `cpu_convolution.py`, other platforms the plain ones.
+Values agree to float32 rounding.
 """
 
 import functools
@@ -10,10 +9,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from hdgan.devices.mesh import sum_over_data
+from hdgan.networks import cpu_convolution as cpu
+
+_Rows = tuple[tuple[int | None, int | None], tuple[int | None, int | None]]
 
 
 def conv(
@@ -64,88 +65,53 @@ def up_conv(
     [B, 2H, 2W, D] pictures.
   """
   if kernel.shape[0] == 4:
-    taps = np.zeros((2, 2, 4), np.float32)
-    taps[0, 0, 2] = taps[1, 0, 0] = taps[0, 1, 3] = taps[1, 1, 1] = 1.0
+    # The rows of the kernel for each of two pixels and each parity.
+    rows: _Rows = ((2, 3), (0, 1))
     x = jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    y = _to_space(_valid_conv(x, _sub_pixel_kernel(kernel, taps), 1))
+    y = cpu.to_space(_valid_conv(x, _sub_pixel_kernel(kernel, rows), 1))
     return y[:, 1:-1, 1:-1]
-  taps = np.zeros((2, 2, 3), np.float32)  # [offset, parity, kernel row]
-  taps[0, 0, 1] = taps[0, 1, 2] = taps[1, 1, 0] = 1.0
-  x = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
-  return _to_space(_valid_conv(x, _sub_pixel_kernel(kernel, taps), 1))
-
-
-def _sub_pixel_kernel(kernel: jax.Array, taps: np.ndarray) -> jax.Array:
-  """Spreads [k, k, C, D] weights to [2, 2, C, 2 * 2 * D], one D per parity."""
-  each = jnp.asarray(taps, kernel.dtype)
-  # Each output is one weight or zero, so any precision but the highest may
-  # round it; the product is tiny.
-  spread = jnp.einsum(
-    "apk,bql,klcd->abcpqd", each, each, kernel, precision="highest"
+  fits = 9 * x[..., 0].size * kernel.shape[3] <= cpu.CACHED
+  if x.dtype != kernel.dtype or not fits or cpu.is_simple(x, kernel, 1):
+    return _sub_pixel_up(x, kernel)
+  return jax.lax.platform_dependent(
+    x, kernel, cpu=cpu.up_forward, default=_sub_pixel_up
   )
-  return spread.reshape(2, 2, kernel.shape[2], 4 * kernel.shape[3])
 
 
-def _to_space(x: jax.Array) -> jax.Array:
-  """Moves [B, H, W, C] channels to [B, 2H, 2W, C / 4] pixels, by parity."""
-  b, h, w, c = x.shape
-  x = x.reshape(b, h, w, 2, 2, c // 4).transpose(0, 1, 3, 2, 4, 5)
-  return x.reshape(b, 2 * h, 2 * w, c // 4)
+def _sub_pixel_up(x: jax.Array, kernel: jax.Array) -> jax.Array:
+  """`up_conv` by a 3x3 kernel, as one convolution."""
+  rows: _Rows = ((1, 2), (None, 0))
+  x = jnp.pad(x, ((0, 0), (0, 1), (0, 1), (0, 0)))
+  return cpu.to_space(_valid_conv(x, _sub_pixel_kernel(kernel, rows), 1))
 
 
-def _plain_conv(
-  x: jax.Array, kernel: jax.Array, stride: int, end_padding: int = 0
-) -> jax.Array:
-  """Runs XLA's convolution on [B, H, W, C] with zeros at the far end only."""
-  pad = (0, end_padding)
-  return jax.lax.conv_general_dilated(
-    x, kernel, (stride, stride), (pad, pad),
-    dimension_numbers=("NHWC", "HWIO", "NHWC"),
-  )  # fmt: skip
+def _sub_pixel_kernel(kernel: jax.Array, rows: _Rows) -> jax.Array:
+  """Spreads [k, k, C, D] weights to [2, 2, C, 2 * 2 * D], one D per parity."""
+  zero = jnp.zeros_like(kernel[0, 0])
+
+  def weights(offset: tuple[int, int]) -> jax.Array:
+    """[C, 2 * 2 * D] of one of the 2x2 pixels."""
+    parts = [
+      zero if row is None or col is None else kernel[row, col]
+      for row in rows[offset[0]]
+      for col in rows[offset[1]]
+    ]
+    return jnp.concatenate(parts, axis=1)
+
+  return jnp.stack(
+    [jnp.stack([weights((i, j)) for j in (0, 1)]) for i in (0, 1)]
+  )
 
 
-def _cpu_conv(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
-  """`_plain_conv`'s [B, h, w, D]; CPUs are slow without any padding."""
-  if stride > 1:
-    return _plain_conv(x, kernel, stride)
-  return _plain_conv(x, kernel, stride, end_padding=1)[:, :-1, :-1]
-
-
-def _cpu_input_gradient(
-  x: jax.Array, kernel: jax.Array, stride: int, dy: jax.Array
-) -> jax.Array:
-  """Gradient of a convolution to its input x [B, H, W, C], from [B, h, w, D].
-
-  A strided convolution's is a 2x2 convolution of dy to the four parities of
-  the input: input row 2m + p is dy[m] w[p] + dy[m - 1] w[p + 2].
-  """
-  if stride == 1 or kernel.shape[2] < 16 or dy.shape[1] * dy.shape[2] < 4096:
-    # At x, whose numbers are not used: zeros of its shape would count, inside
-    # `shard_map`, as equal on all devices.
-    return jax.vjp(lambda x: _plain_conv(x, kernel, stride), x)[1](dy)[0]
-  size, (_, height, width, _) = kernel.shape[0], x.shape
-  taps = np.zeros((2, 2, size), np.float32)
-  for parity in (0, 1):
-    taps[1, parity, parity] = 1.0
-    if parity + 2 < size:
-      taps[0, parity, parity + 2] = 1.0
-  # A row of zeros before for dy[m - 1], and as many after as pairs are left.
-  rows = -(-height // 2) - dy.shape[1]
-  cols = -(-width // 2) - dy.shape[2]
-  dy = jnp.pad(dy, ((0, 0), (1, rows), (1, cols), (0, 0)))
-  flipped = _sub_pixel_kernel(kernel.transpose(0, 1, 3, 2), taps)
-  return _to_space(_cpu_conv(dy, flipped, 1))[:, :height, :width]
-
-
-# Its derivative is written out below: that of `_cpu_conv`, which pads, would
-# have the slow weight gradient of a padded convolution.
+# Derivatives are written out below: what is the fast form of a convolution is
+# not that of its derivatives.
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
 def _valid_conv(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
   """Convolves [B, H, W, C] without padding, in the platform's best form."""
   return jax.lax.platform_dependent(
     x, kernel.astype(x.dtype),
-    cpu=functools.partial(_cpu_conv, stride=stride),
-    default=functools.partial(_plain_conv, stride=stride),
+    cpu=functools.partial(cpu.forward, stride=stride),
+    default=functools.partial(cpu.plain, stride=stride),
   )  # fmt: skip
 
 
@@ -156,22 +122,26 @@ def _valid_conv_forward(x: jax.Array, kernel: jax.Array, stride: int) -> Any:
 
 def _valid_conv_backward(stride: int, saved: Any, dy: jax.Array) -> Any:
   """Gradients [B, H, W, C] and [k, k, C, D] from dy [B, h, w, D]."""
+
   x, kernel = saved
   short = kernel.astype(x.dtype)
-  if x.dtype != kernel.dtype:
-    dkernel = _summed_gradient(x, dy, stride, kernel)
 
   def plain(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> Any:
-    form = functools.partial(_plain_conv, stride=stride)
+    form = functools.partial(cpu.plain, stride=stride)
     return jax.vjp(form, x, kernel)[1](dy)
 
-  def cpu(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> Any:
-    form = functools.partial(_plain_conv, x, stride=stride)
-    (dkernel,) = jax.vjp(form, kernel)[1](dy)
-    return _cpu_input_gradient(x, kernel, stride, dy), dkernel
+  def fast(x: jax.Array, kernel: jax.Array, dy: jax.Array) -> Any:
+    return (
+      cpu.input_gradient(x, kernel, stride, dy),
+      cpu.weight_gradient(x, kernel, stride, dy),
+    )
 
-  dx, same = jax.lax.platform_dependent(x, short, dy, cpu=cpu, default=plain)
-  return dx, same if x.dtype == kernel.dtype else dkernel
+  dx, dkernel = jax.lax.platform_dependent(
+    x, short, dy, cpu=fast, default=plain
+  )
+  if x.dtype != kernel.dtype:
+    dkernel = _summed_gradient(x, dy, stride, kernel)
+  return dx, dkernel
 
 
 _valid_conv.defvjp(_valid_conv_forward, _valid_conv_backward)
@@ -198,19 +168,19 @@ def _summed_gradient(
   """
 
   def form(x: jax.Array, dy: jax.Array, dtype: Any) -> jax.Array:
-    """One convolution over pictures; rows that no window reaches are cut."""
-    edges = [
-      (0, (small - 1) * stride + kernel.shape[0] - large)
-      for small, large in zip(dy.shape[1:3], x.shape[1:3], strict=True)
-    ]
-    return jax.lax.conv_general_dilated(
-      x, dy, (1, 1), edges, rhs_dilation=(stride, stride),
-      dimension_numbers=("CHWN", "IHWO", "HWNC"), preferred_element_type=dtype,
-    ).astype(kernel.dtype)  # fmt: skip
+    """One convolution over pictures."""
+    found = cpu.plain_weight_gradient(x, kernel.shape, stride, dy, dtype)
+    return found.astype(kernel.dtype)
+
+  def fast(x: jax.Array, dy: jax.Array) -> jax.Array:
+    """The form that CPUs are fast on."""
+    return cpu.weight_gradient(x, kernel, stride, dy)
 
   gpu = functools.partial(sum_over_data, functools.partial(form, dtype=x.dtype))
   default = functools.partial(form, dtype=kernel.dtype)
-  return jax.lax.platform_dependent(x, dy, cuda=gpu, rocm=gpu, default=default)
+  return jax.lax.platform_dependent(
+    x, dy, cpu=fast, cuda=gpu, rocm=gpu, default=default
+  )
 
 
 def exact_conv(
