@@ -344,8 +344,8 @@ def _notes(
   if machine.kind == "cpu":
     notes.append(
       "CPU devices share this machine's memory; what the process needs besides "
-      "the step is not counted, nor what CPU convolutions take for a moment: a "
-      "third more was seen at batch 1, twice as much at batch 3."
+      "the step is not counted, nor what CPU convolutions take for a moment: "
+      "5 to 9 % more than the temporaries was seen."
     )
   if rate is None:
     notes.append(
