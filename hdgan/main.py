@@ -22,7 +22,7 @@ from ml_collections.config_flags import config_flags
 
 from hdgan import config as config_lib
 from hdgan import interrupts, whole_files
-from hdgan.devices import compile_cache, processes
+from hdgan.devices import compile_cache, host_memory, processes
 from hdgan.devices.place import find_place
 from hdgan.errors import InputError, Terminated, ending
 from hdgan.outside import check_path
@@ -302,6 +302,8 @@ _PATHS = {
 _STYLE_FLAGS = ("map", "style_seed", "style_draw", "styles", "style_from")
 
 _PROCESS_FLAGS = ("coordinator", "processes", "process")
+# Those that run one program again and again.
+_REPEATING = ("train", "benchmark")
 _MEASURE_FLAGS = ("segmenter", "score_at", "protocol", "features", "lpips")
 
 # The one table of modes. A config may be left out where W holds one.
@@ -661,6 +663,8 @@ def main(_: Sequence[str]) -> int | None:
   """Runs the mode; the exit status."""
   logging.set_verbosity(logging.WARNING)
   try:
+    if FLAGS.mode in _REPEATING:
+      host_memory.keep_freed()
     compile_cache.use(FLAGS.compile_cache)
     mode = MODES[FLAGS.mode]
     # Imported now, so that a mode loads only the libraries of its own.
