@@ -223,7 +223,7 @@ FIELDS = (
 STAGE_FIELDS = (
   Field("name", str, "global", meaning="for people; no two are alike"),
   Field("size", (int,), (512, 1024), meaning="height, width"),
-  Field("enhancers", int, 0, choices=(0, 1, 2), meaning="on top of G1"),
+  Field("enhancers", int, 0, choices=(0, 1, 2, 3), meaning="on top of G1"),
   Field("scales", int, 2, least=1, meaning="discriminators"),
   Field("trainable", (str,), ("G1",), meaning="networks that train besides D"),
   Field("constant", int, 100, least=0, option="niter",

@@ -224,7 +224,7 @@ def _check_stage(config: ConfigDict, i: int) -> None:
     )
   # CRN's modules: see `networks.crn`.
   crn = config.generator.kind == "crn"
-  unit = (2, 8, 32)[stage.enhancers] if crn else 2**stage.enhancers
+  unit = (2, 8, 32, 128)[stage.enhancers] if crn else 2**stage.enhancers
   width = config.generator.width
   if width % unit:
     raise InputError(
@@ -325,7 +325,8 @@ def _check_trainable(config: ConfigDict, i: int) -> None:
     raise InputError(f"{path}={stage.trainable} names a network twice; {way}")
   if not any(unit.startswith("G") for unit in stage.trainable):
     raise InputError(
-      f"{path}={stage.trainable} must name one of G1, G2, G3; {way}"
+      f"{path}={stage.trainable} must name one of {', '.join(known[: stage.enhancers + 1])}; "
+      f"{way}"
     )
   before = config.stages[i - 1] if i else None
   if before and stage.enhancers < before.enhancers:

@@ -44,7 +44,7 @@ def fault(files=True, **changes) -> str:
     ({"stages": ()}, "config.stages is empty: at least one stage is needed"),
     ({"stages[1].scales": 0}, "config.stages[1].scales=0 must be at least 1"),
     ({"stages[1].constant": 0}, "config.stages[1]: constant + decay must be"),
-    ({"stages[1].enhancers": 3}, "config.stages[1].enhancers=3 must be one of"),
+    ({"stages[1].enhancers": 4}, "config.stages[1].enhancers=4 must be one of"),
     ({"stages[2].name": "global"}, "config.stages: names ['global', 'enh"),
     ({"generator.width": 3},
      "config.stages[1].enhancers=1 halves generator.width = 3 so often that it "

@@ -30,8 +30,9 @@ from hdgan.networks.layers import SAVED, Dtype, starts, uniform
 
 LEAK = 0.2  # Slope of the leaky ReLU below zero.
 EPSILON = 1e-12
-# Parts of the width that G1's two finest modules, G2 and G3 have.
-NARROWER = (2, 8, 32)
+# Parts of the width that G1's two finest modules, G2, G3 and G4 have; that of
+# G4 goes on as the others do.
+NARROWER = (2, 8, 32, 128)
 
 
 def module_widths(
@@ -235,7 +236,7 @@ class Cascade(nn.Module):
 
 
 class RefinementNetwork(nn.Module):
-  """CRN: G1 with `enhancers` modules on top; parameters under G1, G2, G3.
+  """CRN: G1 with `enhancers` modules on top; parameters under G1 to G4.
 
   Attributes:
     channels: C, of a picture.

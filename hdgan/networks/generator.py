@@ -92,7 +92,7 @@ class GlobalGenerator(nn.Module):
 
 
 class LocalEnhancer(nn.Module):
-  """G2 (or G3): adds the coarser level's features to its own at half size.
+  """G2 (or G3, G4): adds the coarser level's features to its own at half size.
 
   Attributes:
     channels: C, of the picture; 0 leaves the output layer out.
@@ -139,7 +139,7 @@ class LocalEnhancer(nn.Module):
 
 
 class Generator(nn.Module):
-  """G1 with `enhancers` levels on top; parameters under G1, G2, G3.
+  """G1 with `enhancers` levels on top; parameters under G1 to G4.
 
   Attributes:
     channels: C, of the picture.

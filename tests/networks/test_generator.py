@@ -32,10 +32,10 @@ def test_published_sizes(enhancers, total):
 
 
 def test_widths_halve_per_level():
-  params = shapes(Generator(width=16, enhancers=2, blocks=1), 1, 128, 128, 5)
+  params = shapes(Generator(width=16, enhancers=3, blocks=1), 1, 128, 256, 5)
   widths = {name: params[name]["conv_in"]["bias"].shape[0] for name in params}
-  assert widths == {"G1": 16, "G2": 8, "G3": 4}
-  assert params["G3"]["conv_out"]["kernel"].shape == (7, 7, 4, 3)
+  assert widths == {"G1": 16, "G2": 8, "G3": 4, "G4": 2}
+  assert params["G4"]["conv_out"]["kernel"].shape == (7, 7, 2, 3)
   assert params["G2"]["block_1"]["conv_1"]["kernel"].shape == (3, 3, 16, 16)
 
 
