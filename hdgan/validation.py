@@ -324,10 +324,8 @@ def _check_trainable(config: ConfigDict, i: int) -> None:
   if len(set(stage.trainable)) < len(stage.trainable):
     raise InputError(f"{path}={stage.trainable} names a network twice; {way}")
   if not any(unit.startswith("G") for unit in stage.trainable):
-    raise InputError(
-      f"{path}={stage.trainable} must name one of {', '.join(known[: stage.enhancers + 1])}; "
-      f"{way}"
-    )
+    ours = ", ".join(known[: stage.enhancers + 1])
+    raise InputError(f"{path}={stage.trainable} must name one of {ours}; {way}")
   before = config.stages[i - 1] if i else None
   if before and stage.enhancers < before.enhancers:
     raise InputError(

@@ -52,6 +52,7 @@ def test_parameters_of_the_preset(channels):
   "downsamples, enhancers, widths",
   [
     (6, 2, [1024] * 5 + [512, 512, 128, 32]),  # As published, from 4 on.
+    (6, 3, [1024] * 5 + [512, 512, 128, 32, 8]),
     (3, 1, [1024, 1024, 512, 512, 128]),
     (1, 0, [512, 512]),
   ],

@@ -20,12 +20,21 @@ def shapes(net, *shape):
 
 
 @pytest.mark.parametrize(
-  "enhancers, total", [(0, 182_546_755), (1, 182_857_059)]
+  "enhancers, total",
+  [
+    (0, 182_546_755),
+    (1, 182_857_059),
+    # By hand: an enhancer of width w has, on 36 channels, 1764 w + w, 18 w^2 +
+    # 2 w, six times 36 w^2 + 2 w, and 18 w^2 + w, so 315,008 for 32, 92,992
+    # for 16, 30,368 for 8; G1 is 182,537,344; the last layer has 147 w + 3.
+    (2, 182_537_344 + 315_008 + 92_992 + 2_355),
+    (3, 182_537_344 + 315_008 + 92_992 + 30_368 + 1_179),
+  ],
 )
 def test_published_sizes(enhancers, total):
-  params = shapes(Generator(enhancers=enhancers), 1, 64, 128, 36)
+  params = shapes(Generator(enhancers=enhancers), 1, 256, 256, 36)
   assert count(params) == total
-  assert sorted(params) == ["G1", "G2"][: enhancers + 1]
+  assert sorted(params) == ["G1", "G2", "G3", "G4"][: enhancers + 1]
   # The picture's layer belongs to the finest level only.
   levels = ["conv_out" in params[name] for name in sorted(params)]
   assert levels == [False] * enhancers + [True]
@@ -65,6 +74,22 @@ def test_every_level_reaches_the_picture(small):
     changed[name] = jax.tree.map(lambda leaf: leaf[::-1], changed[name])
     other = apply({"params": changed}, x)
     assert np.abs(other - y).max() > 1e-2, name
+
+
+def test_four_levels_reach_the_picture():
+  net = Generator(
+    width=8, downsamples=1, blocks=1, enhancer_blocks=1, enhancers=3
+  )
+  x = np.random.default_rng(0).standard_normal((1, 32, 64, 3))
+  x = jnp.asarray(x, jnp.float32)
+  params, apply = draw_weights(net, x), jax.jit(net.apply)
+  y = apply(params, x)
+  assert y.shape == (1, 32, 64, 3)
+  assert sorted(params["params"]) == ["G1", "G2", "G3", "G4"]
+  for name in params["params"]:
+    changed = dict(params["params"])
+    changed[name] = jax.tree.map(lambda leaf: leaf[::-1], changed[name])
+    assert np.abs(apply({"params": changed}, x) - y).max() > 1e-2, name
 
 
 def test_pictures_of_a_batch_do_not_mix(small):

@@ -101,6 +101,24 @@ def test_hand_over_with_one_more_scale():
   assert_bits(state.ema, old.ema)
 
 
+def test_hand_over_to_a_third_enhancer():
+  stages = {
+    "generator.width": 8,
+    "stages[1].enhancers": 2, "stages[1].trainable": ("G1", "G2", "G3"),
+    "stages[2].enhancers": 3, "stages[2].trainable": ("G4",),
+  }  # fmt: skip
+  old, new = trained(1, **stages), fresh(2, **stages)
+  state = hand_over.hand_over(new, old)
+  assert state.params.keys() == {"G1", "G2", "G3", "G4", "D", "E"}
+  for unit in ("G1", "G2", "E"):
+    assert_bits(state.params[unit], old.params[unit])
+  without = {k: v for k, v in old.params["G3"].items() if k != "conv_out"}
+  assert len(without) == len(old.params["G3"]) - 1
+  assert_bits(state.params["G3"], without)
+  assert_bits(state.params["G4"], new.params["G4"])
+  assert_bits(state.ema["G3"], {k: old.ema["G3"][k] for k in without})
+
+
 def test_hand_over_with_one_scale_less_drops_the_finest():
   old = trained(2)
   new = fresh(2, **{"stages[2].scales": 2})
