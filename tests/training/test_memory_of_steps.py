@@ -41,12 +41,11 @@ print(json.dumps([planned, resident("VmHWM") - before]))
 
 @pytest.mark.slow
 @pytest.mark.skipif(not CLEAR.exists(), reason="Linux alone tells a peak anew")
-@pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("batch_size", [1, 3])
-def test_steps_take_what_was_planned(batch_size, precision):
+def test_steps_take_what_was_planned(batch_size):
   changes = {
-    "batch_size": batch_size, "precision": precision, "num_classes": 35,
-    "boundary": True, "encoder.enabled": False, "ema": 0.0,
+    "batch_size": batch_size, "num_classes": 35, "boundary": True,
+    "encoder.enabled": False, "ema": 0.0,
     "stages[0].trainable": ["G1"], "stages[0].size": [256, 512],
     "generator.width": 32, "generator.blocks": 1, "generator.downsamples": 3,
     "discriminator.width": 16, "discriminator.layers": 2,
