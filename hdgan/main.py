@@ -266,7 +266,7 @@ flags.DEFINE_bool("json", False, "Print JSON.")
 _define_path("trace", "A folder for a profile of what is timed.")
 flags.DEFINE_string(
   "compile_cache", "", "Where what is compiled is kept for the next start, or "
-  "off; the user's cache folder if unset."
+  "off; if unset JAX_COMPILATION_CACHE_DIR, else the user's cache folder."
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import contextlib
 import pathlib
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -24,6 +25,17 @@ import pytest
 jaxtyping.install_import_hook(
   ["hdgan.networks", "hdgan.styles", "hdgan.devices"], "beartype.beartype"
 )
+
+# What tests and the processes that they start compile, they compile once. JAX
+# does not lock the folder: each worker has its own.
+_COMPILED = tempfile.TemporaryDirectory(prefix="hdgan-compiled-")
+_FOLDER = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", _COMPILED.name)
+if "PYTEST_XDIST_WORKER" in os.environ:
+  _FOLDER = os.path.join(_FOLDER, os.environ["PYTEST_XDIST_WORKER"])
+  os.environ["JAX_COMPILATION_CACHE_DIR"] = _FOLDER
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+jax.config.update("jax_compilation_cache_dir", _FOLDER)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -12,6 +12,7 @@ import signal
 
 import jax
 import pytest
+from jax.experimental.compilation_cache.compilation_cache import reset_cache
 from style_run import make_run
 from tiny import assert_bits, command, file_limit, tiny_config
 
@@ -24,19 +25,20 @@ from hdgan.validation import validate
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_cache(tmp_path_factory):
-  """Most commands here run twice; and entries of a cache get cut too."""
-  fields = (
-    "jax_persistent_cache_min_compile_time_secs", "jax_compilation_cache_dir",
-  )  # fmt: skip
-  before = {field: getattr(jax.config, field) for field in fields}
-  jax.config.update(fields[0], 0)
+def caches(tmp_path_factory):
+  """Of this file alone, as entries of what is compiled get cut here."""
+  field = "jax_compilation_cache_dir"
+  before = getattr(jax.config, field)
+  folder = str(tmp_path_factory.mktemp("compiled"))
   with pytest.MonkeyPatch.context() as patch:
     cache = tmp_path_factory.getbasetemp() / "cache"
     patch.setenv("XDG_CACHE_HOME", str(cache))
+    patch.setenv(field.upper(), folder)
+    jax.config.update(field, folder)
+    reset_cache()
     yield
-  for field, value in before.items():
-    jax.config.update(field, value)
+  jax.config.update(field, before)
+  reset_cache()
 
 
 def one_error(status, err):

@@ -6,6 +6,7 @@ and one line, and never ends a command.
 
 import contextlib
 import glob
+import os
 import pathlib
 import re
 import sys
@@ -24,7 +25,8 @@ def use(folder: str = "") -> pathlib.Path | None:
   """Keeps from now on what is compiled, and takes what is kept.
 
   Args:
-    folder: made when missing; "" for the user's cache folder, "off" for none.
+    folder: made when missing; "off" for none; "" for the one that
+      `JAX_COMPILATION_CACHE_DIR` names, else for the user's cache folder.
 
   Returns:
     The folder; None where nothing is kept, as for a user without a home.
@@ -33,6 +35,7 @@ def use(folder: str = "") -> pathlib.Path | None:
     jax.config.update("jax_compilation_cache_dir", None)
     return None
   cache = user_cache()
+  folder = folder or os.environ.get("JAX_COMPILATION_CACHE_DIR", "")
   if folder:
     path = pathlib.Path(folder).expanduser().absolute()
   elif cache is not None:

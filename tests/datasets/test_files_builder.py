@@ -79,6 +79,7 @@ def test_without_a_home(monkeypatch):
   monkeypatch.setattr("pwd.getpwuid", unknown)
   monkeypatch.delenv("HOME")
   monkeypatch.delenv("XDG_CACHE_HOME")
+  monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
   with pytest.raises(InputError) as error:
     prepared.copies_folder("")
   assert str(error.value).endswith("; say --config.data.prepared_dir=FOLDER")

@@ -61,17 +61,19 @@ def test_a_damaged_entry_is_compiled_again_and_replaced(tmp_path):
 
 
 def test_where_it_lies(tmp_path, monkeypatch):
-  """`off` and a folder go before the user's cache folder."""
+  """`off`, a folder, JAX's own variable, the user's cache folder."""
   field = "jax_compilation_cache_dir"
   before = getattr(jax.config, field)
   monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
   try:
     with warnings.catch_warnings():
-      for folder, path in (
-        ("", tmp_path / "hdgan/compiled"),
-        (str(tmp_path / "x"), tmp_path / "x"),
-        ("off", None),
+      for named, folder, path in (
+        ("", "", tmp_path / "hdgan/compiled"),
+        (str(tmp_path / "y"), "", tmp_path / "y"),
+        (str(tmp_path / "y"), str(tmp_path / "x"), tmp_path / "x"),
+        (str(tmp_path / "y"), "off", None),
       ):
+        monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", named)
         assert compile_cache.use(folder) == path
         assert getattr(jax.config, field) == (path and str(path))
   finally:
