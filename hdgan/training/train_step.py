@@ -183,11 +183,9 @@ def all_finite(gradient: dict[str, Params], metrics: Metrics) -> jax.Array:
     Whether all of them and the gradient's squares are finite.
   """
   numbers = [*map(jnp.square, jax.tree.leaves(gradient)), *metrics.values()]
-  bad = jnp.stack([jnp.logical_not(jnp.isfinite(x).all()) for x in numbers])
-  # Counted by a product of vectors: XLA would copy a chain of `or` into every
-  # update, and compile for twice as long.
-  ones = bad.astype(jnp.float32)
-  return jnp.dot(ones, ones) == 0
+  return functools.reduce(
+    jnp.logical_and, [jnp.isfinite(x).all() for x in numbers]
+  )
 
 
 def _update(
