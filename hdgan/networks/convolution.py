@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from hdgan.devices.mesh import sum_over_data
@@ -87,20 +88,19 @@ def _sub_pixel_up(x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _sub_pixel_kernel(kernel: jax.Array, rows: _Rows) -> jax.Array:
   """Spreads [k, k, C, D] weights to [2, 2, C, 2 * 2 * D], one D per parity."""
-  zero = jnp.zeros_like(kernel[0, 0])
-
-  def weights(offset: tuple[int, int]) -> jax.Array:
-    """[C, 2 * 2 * D] of one of the 2x2 pixels."""
-    parts = [
-      zero if row is None or col is None else kernel[row, col]
-      for row in rows[offset[0]]
-      for col in rows[offset[1]]
-    ]
-    return jnp.concatenate(parts, axis=1)
-
-  return jnp.stack(
-    [jnp.stack([weights((i, j)) for j in (0, 1)]) for i in (0, 1)]
+  taps = np.zeros((2, 2, kernel.shape[0]), np.float32)
+  for offset, of_parities in enumerate(rows):
+    for parity, row in enumerate(of_parities):
+      if row is not None:
+        taps[offset, parity, row] = 1.0
+  each = jnp.asarray(taps, kernel.dtype)
+  # Each output is one weight or zero, so any precision but the highest may
+  # round it. A product compiles sooner than slices put together, and its
+  # gradient takes less memory.
+  spread = jnp.einsum(
+    "apk,bql,klcd->abcpqd", each, each, kernel, precision="highest"
   )
+  return spread.reshape(2, 2, kernel.shape[2], 4 * kernel.shape[3])
 
 
 # Derivatives are written out below: what is the fast form of a convolution is
