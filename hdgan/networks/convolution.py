@@ -95,8 +95,7 @@ def _sub_pixel_kernel(kernel: jax.Array, rows: _Rows) -> jax.Array:
         taps[offset, parity, row] = 1.0
   each = jnp.asarray(taps, kernel.dtype)
   # Each output is one weight or zero, so any precision but the highest may
-  # round it. A product compiles sooner than slices put together, and its
-  # gradient takes less memory.
+  # round it. The gradient of slices put together takes more memory.
   spread = jnp.einsum(
     "apk,bql,klcd->abcpqd", each, each, kernel, precision="highest"
   )
