@@ -698,6 +698,8 @@ def test_files_are_dropped_and_two_editors_live_apart(browse):
     globalThis.second = mount(root, first.send);
     globalThis.outside = 0;
     addEventListener("keydown", () => globalThis.outside++);
+    // Without a map there are no tools.
+    await new Promise((done) => globalThis.second.on("open", done));
   }""")
   stages = page.locator("canvas.stage")
   stages.nth(1).press("e")
