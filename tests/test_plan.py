@@ -230,29 +230,36 @@ def test_nothing_is_written_over(costs, tmp_path):
   assert (tmp_path / "plan.json").read_text() == "mine" and not costs
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
+COMPILES_FOR_GPUS = pytest.mark.skipif(
   importlib.util.find_spec("jax_cuda13_plugin") is None,
   reason="compilers for GPUs: pip install -e '.[plan-gpu]'",
 )
-def test_gpus_that_are_not_here(tmp_path):
+
+
+def plan_gpus(folder, *words):
   """In a process of its own, whose JAX would use GPUs if there were any."""
   words = [
-    "-m", "hdgan.main", "--mode=plan", SMOKE, "--target=h100:2", "--stage=0",
-    "--config.batch_size=2", "--config.encoder.enabled=False",
-    "--config.stages[0].trainable=G1", "--config.generator.width=8",
-    "--config.ema=0", "--efficiency=0.4", "--json",
+    "-m", "hdgan.main", "--mode=plan", SMOKE, "--stage=0",
+    "--config.encoder.enabled=False", "--config.stages[0].trainable=G1",
+    "--config.generator.width=8", "--config.ema=0", "--efficiency=0.4",
+    "--json", *words,
   ]  # fmt: skip
-  env = {**os.environ, "XDG_CACHE_HOME": str(tmp_path), "XLA_FLAGS": ""}
+  env = {**os.environ, "XDG_CACHE_HOME": str(folder), "XLA_FLAGS": ""}
   env.pop("JAX_PLATFORMS")
   done = subprocess.run(
     [sys.executable, *words], capture_output=True, text=True, env=env,
     timeout=300,
   )  # fmt: skip
-  assert done.stderr == (
+  return json.loads(done.stdout), done.stderr
+
+
+@pytest.mark.slow
+@COMPILES_FOR_GPUS
+def test_gpus_that_are_not_here(tmp_path):
+  told, err = plan_gpus(tmp_path, "--target=h100:2", "--config.batch_size=2")
+  assert err == (
     "compiling stage global for h100:2 (half a minute to 5 minutes)\n"
   )
-  told = json.loads(done.stdout)
   assert told["device_kind"] == "NVIDIA H100 80GB HBM3"
   assert told["compiler"].startswith("jax-cuda13-plugin ")
   (stage,) = told["stages"]
@@ -264,6 +271,20 @@ def test_gpus_that_are_not_here(tmp_path):
   # Gradients of float32 are summed over both GPUs.
   sent = stage["collectives"]["all-reduce"]["bytes"]
   assert sent >= 4 * sum(parts.values())
+
+
+@pytest.mark.slow
+@COMPILES_FOR_GPUS
+def test_gpus_that_share_pictures_gather_none(tmp_path):
+  """Two pictures, each on two GPUs: whole rows and sums are all they send."""
+  told, _ = plan_gpus(
+    tmp_path, "--target=h100:4", "--config.batch_size=2",
+    "--config.mesh.space=2", "--config.precision=bf16",
+    "--config.stages[0].size=64,64",
+  )  # fmt: skip
+  (stage,) = told["stages"]
+  assert stage["mesh"] == {"data": 2, "space": 2}
+  assert set(stage["collectives"]) == {"all-reduce", "collective-permute"}
 
 
 @pytest.mark.slow

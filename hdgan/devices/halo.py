@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 from jaxtyping import Array, Float
 
-from hdgan.devices.mesh import SPACE
+from hdgan.devices.mesh import DATA, SPACE
 
 
 def bands() -> int:
@@ -30,30 +30,37 @@ def on_bands(
 ) -> Any:
   """Runs a function on each device's band of rows.
 
+  Where the axis "data" divides the batch, a device has its share of pictures
+  alone, too.
+
   Args:
-    function: (which band, *cut, copied) to one array [B, h, W, ...], all of one
-      band; which one is an int32 scalar.
+    function: (which band, *cut, copied) to one array [b, h, W, ...], all of one
+      band; which one is an int32 scalar. It takes each picture by itself.
     cut: arrays [B, H, W, ...]; the bands divide H.
     copied: tree of arrays that all devices have whole; their gradients are
-      summed over the bands.
+      summed over the devices.
 
   Returns:
     [B, H, W, ...], cut in the same way.
   """
+  # So gradients of what is copied are summed in its dtype, once. Pictures that
+  # "data" does not divide are left to the partitioner, which does not know
+  # `jax.lax.axis_index` everywhere: each band is told which it is.
+  groups = jax.sharding.get_abstract_mesh().shape[DATA]
+  alone = all(x.shape[0] % groups == 0 for x in cut)
+  axes = (DATA, SPACE) if alone else (SPACE,)
 
   def local(which: jax.Array, cut: tuple[Any, ...], copied: Any) -> Any:
     """One band. What is copied differs in its gradient, so it is told apart."""
     varying = jax.tree.map(
-      lambda x: jax.lax.pcast(x, SPACE, to="varying"), copied
+      lambda x: jax.lax.pcast(x, axes, to="varying"), copied
     )
     return function(which[0], *cut, varying)
 
-  rows = PartitionSpec(None, SPACE)
-  # Manual over the bands alone: the batch's axis is left to the partitioner,
-  # which does not know `jax.lax.axis_index` everywhere. So each is told.
+  rows = PartitionSpec(DATA if alone else None, SPACE)
   return jax.shard_map(
     local, in_specs=(PartitionSpec(SPACE), rows, PartitionSpec()),
-    out_specs=rows, axis_names={SPACE},
+    out_specs=rows, axis_names=set(axes),
   )(jnp.arange(bands()), cut, copied)  # fmt: skip
 
 

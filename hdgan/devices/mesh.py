@@ -223,7 +223,8 @@ def sum_over_data(function: Callable[..., Any], *cut: Any) -> Any:
 
   The partitioner would take the sum where it arises, in the dtype that it has
   there; this one is taken of what the function returns. The mesh is that of
-  `jax.set_mesh`.
+  `jax.set_mesh`. Where pictures are cut, too, all is left to the partitioner:
+  inside a part of the batch it would gather whole pictures.
 
   Args:
     function: (*cut) to an array of any shape.
@@ -233,7 +234,8 @@ def sum_over_data(function: Callable[..., Any], *cut: Any) -> Any:
     The sum, the same on all devices.
   """
   mesh = jax.sharding.get_abstract_mesh()
-  if mesh.empty or mesh.shape.get(DATA, 1) == 1 or DATA in mesh.manual_axes:
+  groups, bands = mesh.shape.get(DATA, 1), mesh.shape.get(SPACE, 1)
+  if groups == 1 or bands > 1 or DATA in mesh.manual_axes:
     return function(*cut)
   return jax.shard_map(
     lambda *parts: jax.lax.psum(function(*parts), DATA),

@@ -153,8 +153,8 @@ def _summed_gradient(
 
   The sum over pictures and pixels, and that over devices, is taken in the
   kernel's dtype. GPUs have no convolution of bfloat16 into float32: there each
-  device's own sum is rounded to bfloat16 once, and so is the sum
-  over devices that share a picture, unless it is mirrored at its border.
+  device's own sum is rounded to bfloat16 once. Where devices share a picture
+  so is the sum over all of them, unless it is mirrored at its border.
 
   Args:
     x: [B, H, W, C].

@@ -60,6 +60,35 @@ def test_what_is_copied_gets_the_gradient_of_all_bands():
   np.testing.assert_allclose(got, x.sum(), rtol=1e-5)
 
 
+@pytest.mark.parametrize("pictures", [2, 3])
+def test_what_is_copied_gets_the_gradient_of_all_pictures(pictures):
+  """Also of three that two devices cannot share evenly."""
+  x = np.asarray(draw(pictures, 8, 2, 1))
+  weight = np.arange(1, pictures + 1, dtype=np.float32)
+
+  def run(x, scale):
+    each = halo.on_bands(lambda _, x, scale: x * scale, (x,), scale)
+    return jnp.sum(each * weight[:, None, None, None]), each
+
+  mesh = make_mesh(2, space=2)
+  got, each = on(mesh, jax.grad(run, 1, has_aux=True), x, jnp.float32(3))
+  np.testing.assert_allclose(each, 3 * x, rtol=1e-6)
+  want = (x.sum((1, 2, 3)) * weight).sum()
+  np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+@pytest.mark.parametrize("pictures, own", [(2, 1), (3, 3)])
+def test_a_device_has_its_share_of_pictures_alone(pictures, own):
+  def run(x):
+    def how_many(_, x, __):
+      return jnp.full_like(x, x.shape[0])
+
+    return halo.on_bands(how_many, (x,))
+
+  got = on(make_mesh(2, space=2), run, draw(pictures, 8, 2, 1))
+  np.testing.assert_array_equal(got, np.full_like(got, own))
+
+
 def test_numbers_of_all_bands():
   def run(x):
     def first_rows(which, x, _):

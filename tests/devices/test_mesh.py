@@ -117,3 +117,6 @@ def test_sums_over_data_are_those_of_all_devices():
   with jax.set_mesh(mesh):
     np.testing.assert_array_equal(jax.jit(total)(x), [2 + 6, 3 + 7])
   np.testing.assert_array_equal(total(x), [6, 7])
+  # Where pictures are cut, too, the partitioner has it all.
+  with jax.set_mesh(meshes.make_mesh(2, space=2)):
+    np.testing.assert_array_equal(jax.jit(total)(x), [6, 7])
