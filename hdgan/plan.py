@@ -45,7 +45,7 @@ _USUAL = {
   HERE: "seconds to minutes",
   CPU: "seconds to minutes",
   GPU: "half a minute to 5 minutes",
-  TPU: "5 to 30 minutes",
+  TPU: "5 minutes to an hour",
 }
 _WORKSPACES = (
   "cuDNN's workspaces are not counted: which convolution is fastest, and what "
