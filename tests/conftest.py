@@ -9,6 +9,7 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import contextlib
 import pathlib
+import signal
 import socket
 import subprocess
 import tempfile
@@ -36,6 +37,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 jax.config.update("jax_compilation_cache_dir", _FOLDER)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and so
+# would the processes that tests start and then stop by it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+  signal.signal(signal.SIGINT, signal.default_int_handler)
 
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
