@@ -235,7 +235,7 @@ def sum_over_data(function: Callable[..., Any], *cut: Any) -> Any:
   """
   mesh = jax.sharding.get_abstract_mesh()
   groups, bands = mesh.shape.get(DATA, 1), mesh.shape.get(SPACE, 1)
-  if groups == 1 or bands > 1 or DATA in mesh.manual_axes:
+  if groups == 1 or bands > 1:
     return function(*cut)
   return jax.shard_map(
     lambda *parts: jax.lax.psum(function(*parts), DATA),
