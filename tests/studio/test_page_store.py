@@ -209,13 +209,14 @@ def test_styles_of_another_bank_are_drawn_anew(browse):
 
 
 def test_a_full_disk_keeps_the_scene_without_its_history(browse):
-  visit = browse()
+  visit = browse(opened=False)
   session = visit.page.context.new_cdp_session(visit.page)
+  # Before the page writes: Chromium remembers for seconds how much room it saw.
   session.send(
     "Storage.overrideQuotaForOrigin",
     {"origin": visit.site.origin, "quotaSize": 400_000},
   )
-  stored(paint(visit, LINE))
+  stored(paint(visit.open(), LINE))
   visit.app(
     """(() => {
       const { doc } = app, { w, h } = doc, bits = new Uint8Array(w * h).fill(1);
