@@ -22,15 +22,6 @@ def quick(**changes):
   )  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def fast_compiles(monkeypatch):
-  jit = jax.jit
-  options = {"xla_backend_optimization_level": 0}
-  monkeypatch.setattr(
-    jax, "jit", lambda f, **k: jit(f, compiler_options=options, **k)
-  )
-
-
 def measure(work, capsys, config=None, workdir=None, **flags):
   """What a command printed as JSON, and what it said beside that."""
   settings = {"stage": None, "repeats": 3, "trace": None, **flags}

@@ -114,6 +114,9 @@ def of_stage(config, index):
   return json.dumps({**plain, **more, "stages": [stage]})
 
 
+LARGE = {"cityscapes_2048"}  # Traced for most of a minute.
+
+
 def of_new_networks():
   """Names of configs, one for each that differs in more than its data."""
   first = {}
@@ -131,7 +134,13 @@ def of_new_networks():
   return sorted(first.values())
 
 
-@pytest.mark.parametrize("name", of_new_networks())
+@pytest.mark.parametrize(
+  "name",
+  [
+    pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE))
+    for name in of_new_networks()
+  ],
+)
 def test_shapes_through_all_stages(name):
   config = validate(load(name), files=False)
   before = None

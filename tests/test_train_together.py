@@ -112,6 +112,7 @@ def assert_equal_up_to_rounding(one, two):
       close(array, b[name], 1e-4)
 
 
+@pytest.mark.slow
 def test_two_that_share_every_picture(runs, alone):
   """Each process has one device and reads the same pictures for its rows."""
   _, workdir = runs.run("cut", 2, "", "--config.mesh.space=2")

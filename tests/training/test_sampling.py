@@ -3,7 +3,6 @@
 import copy
 import dataclasses
 
-import jax
 import numpy as np
 import pytest
 from PIL import Image
@@ -32,13 +31,7 @@ def rendered(tmp_path_factory):
   data = pipeline.prepare(config)
   model = build_model(config, config.stages[0], data.max_instances)
   mesh = meshes.make_mesh(1)
-  jit = jax.jit
-  with pytest.MonkeyPatch.context() as patch:
-    quick = {"xla_backend_optimization_level": 0}
-    patch.setattr(
-      jax, "jit", lambda f, **k: jit(f, compiler_options=quick, **k)
-    )
-    sampler = sampling.Sampler(config, model, data, mesh)
+  sampler = sampling.Sampler(config, model, data, mesh)
   params = model.init((3,))
   return sampler, params, sampler.render(params, {}), data
 

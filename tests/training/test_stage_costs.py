@@ -17,11 +17,6 @@ ALONE = {
   "stages[0].size": (HEIGHT, WIDTH), "loss.gan": "none",
   "loss.feature_matching": 0.0, "loss.l1": 1.0,
 }  # fmt: skip
-# Compiles faster; buffers are larger or smaller, not others.
-FAST = {
-  "xla_backend_optimization_level": 0,
-  "xla_llvm_disable_expensive_passes": True,
-}
 
 
 def test_where_jax_has_no_cpus_another_device_counts(monkeypatch):
@@ -70,7 +65,6 @@ def test_bytes_and_collectives_of_two_devices():
     batch_size=2,
   )
   plan, machine = plan_of(config), find_machine(parse_target("cpu:2"))
-  machine = machine._replace(options=FAST)
   cost = stage_costs.stage_cost(config, plan, machine)
   assert cost["mesh"] == {"data": 2, "space": 1}
   assert cost["devices"] == 2

@@ -17,7 +17,6 @@ from hdgan.training import schedule, train_step
 from hdgan.training.stage_program import StageProgram
 
 # Compiles twice as fast; the sums are the same up to their order.
-QUICK = {"xla_backend_optimization_level": 0}
 
 
 def program(config, devices) -> StageProgram:
@@ -72,7 +71,7 @@ def test_a_cut_optimizer_makes_the_same_steps_in_less_memory():
       train_step.init_state(params, trainable, config), where
     )
     batch = meshes.put_batch(tiny_batch(made.plan.model, 4), made.mesh)
-    compiled = made.lower(batch).compile(QUICK)
+    compiled = made.lower(batch).compile()
     sizes.append(compiled.memory_analysis().argument_size_in_bytes)
     sent = totals(find_collectives(compiled.as_text()))
     # Without it only the few numbers that E has of each object.

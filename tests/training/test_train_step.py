@@ -131,14 +131,6 @@ def assert_close(actual, expected, tolerance):
       assert error <= tolerance * np.abs(expected[name]).max(), name
 
 
-# Compiles twice as fast; the sums are the same up to their order.
-QUICK = {"xla_backend_optimization_level": 0}
-
-
-def compiled(function, **options):
-  return jax.jit(function, compiler_options=QUICK, **options)
-
-
 CASES = {
   "encoder, EMA": (0, 4, {"batch_size": 4}),
   "bce, GAN only, G1 frozen": (
@@ -172,7 +164,7 @@ class Case:
       self.traces += 1
       return step(*args)
 
-    self.jitted = compiled(counted)
+    self.jitted = jax.jit(counted)
     self.states, self.metrics = [state], []
     for _ in range(3):
       new, values = self.jitted(self.states[-1], self.batch, self.weights)
@@ -184,7 +176,7 @@ class Case:
     """Losses, gradients to G and to D, and to D on G's next fake."""
     args = self.model, self.settings, self.stage
 
-    @compiled
+    @jax.jit
     def twin(params, moved, batch, weights):
       terms, g, d = slow_gradients(*args, params, batch, weights)
       late = slow_gradients(*args, params, batch, weights, moved)[2]
@@ -318,7 +310,7 @@ def test_same_numbers_another_way(first_stage, way):
     assert mesh.size == 4
     state = jax.device_put(state, meshes.replicated(mesh))
     batch = meshes.put_batch(batch, mesh)
-  after, values = compiled(step)(state, batch, weights)
+  after, values = jax.jit(step)(state, batch, weights)
   # Sums in another order: float32 rounding, through some 10 layers.
   for name in values:
     np.testing.assert_allclose(
@@ -337,7 +329,7 @@ def test_same_numbers_another_way(first_stage, way):
 def test_bf16_keeps_parameters_and_losses_in_float32(first_stage):
   settings = validated(**first_stage.changes, precision="bf16")
   _, state, batch, weights, step = make(settings, 0, 4)
-  lowered = compiled(step).lower(state, batch, weights)
+  lowered = jax.jit(step).lower(state, batch, weights)
   assert "bf16" in lowered.as_text()
   after, values = lowered.compile()(state, batch, weights)
   for leaf in jax.tree.leaves(after):
@@ -362,7 +354,7 @@ def test_bf16_sums_over_devices_are_of_float32(first_stage):
     plan = schedule.plan_stages(settings, 4, OBJECTS)[0]
     cut = meshes.put_batch(batch, mesh)
     step = stage_program.StageProgram(settings, plan, mesh).lower(cut)
-    after, _, _ = step.compile(QUICK)(
+    after, _, _ = step.compile()(
       meshes.place(state, meshes.replicated(mesh)), cut,
       meshes.put_flag(False, mesh), {},
     )  # fmt: skip
@@ -432,7 +424,7 @@ def test_parts_of_a_batch_equal_the_whole(first_stage, parts, devices):
   mesh = meshes.make_mesh(4 // parts, devices)
   state = meshes.place(state, meshes.replicated(mesh))
   batch = meshes.put_batch(batch, mesh)
-  step = compiled(step, out_shardings=meshes.replicated(mesh))
+  step = jax.jit(step, out_shardings=meshes.replicated(mesh))
   for number in range(3):
     state, values = step(state, batch, weights)
     for name in values:
@@ -460,7 +452,7 @@ def test_parts_need_less_memory():
   for parts in (1, 4):
     settings = validated(batch_size=4, accumulate=parts)
     _, state, batch, weights, step = make(settings, 0, 4)
-    lowered = compiled(step).lower(state, batch, weights)
+    lowered = jax.jit(step).lower(state, batch, weights)
     sizes.append(lowered.compile().memory_analysis().temp_size_in_bytes)
   # A quarter of what grows with the batch, and one more gradient.
   assert sizes[1] < 0.6 * sizes[0]
@@ -476,7 +468,7 @@ def test_a_step_that_is_not_finite_is_left_out(first_stage, bad):
     photo[2, 3, 4] = np.nan
     batch["image"] = photo
     # Of another dtype: not to count as a second trace of the step.
-    step = compiled(make(first_stage.settings, 0, 4)[-1])
+    step = jax.jit(make(first_stage.settings, 0, 4)[-1])
   elif bad == "gradient":
     huge = jax.tree.map(lambda x: x * np.float32(1e36), state.params["D"])
     state = state.replace(params={**state.params, "D": huge})
@@ -511,7 +503,7 @@ def test_the_guard_costs_neither_digits_nor_a_second_state():
   _, state, batch, weights, step = make(settings)
   bare = functools.partial(train_step.attempt, **step.keywords)
   guarded, unguarded = (
-    compiled(one, donate_argnums=0).lower(state, batch, weights).compile()
+    jax.jit(one, donate_argnums=0).lower(state, batch, weights).compile()
     for one in (step, bare)
   )
   # All gradients at once, a quarter of the state, before the first update.
