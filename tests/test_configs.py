@@ -114,7 +114,8 @@ def of_stage(config, index):
   return json.dumps({**plain, **more, "stages": [stage]})
 
 
-LARGE = {"cityscapes_2048"}  # Traced for most of a minute.
+# Traced for most of a minute.
+LARGE = {"cityscapes_1024", "cityscapes_1024_styles", "cityscapes_2048"}
 
 
 def of_new_networks():

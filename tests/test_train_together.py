@@ -9,6 +9,7 @@ from together import Together, main_code
 from hdgan.report.log import read_metrics
 from hdgan.runs import directory
 
+pytestmark = pytest.mark.slow
 STEPS = 8
 # A stage of 8 steps with E and the moving average, in batches of 4.
 CONFIG = """
@@ -112,7 +113,6 @@ def assert_equal_up_to_rounding(one, two):
       close(array, b[name], 1e-4)
 
 
-@pytest.mark.slow
 def test_two_that_share_every_picture(runs, alone):
   """Each process has one device and reads the same pictures for its rows."""
   _, workdir = runs.run("cut", 2, "", "--config.mesh.space=2")
@@ -139,7 +139,6 @@ def test_stopped_by_one_of_two_and_gone_on_by_one(runs, alone):
   assert (workdir / "style_bank.safetensors").is_file()
 
 
-@pytest.mark.slow
 def test_two_four_and_two_again(runs, alone):
   """Any number of processes goes on with the same batches."""
   _, four = runs.run("four", 4)
@@ -153,7 +152,6 @@ def test_two_four_and_two_again(runs, alone):
   assert_equal_up_to_rounding(alone, mixed)
 
 
-@pytest.mark.slow
 def test_an_error_of_one_ends_all(runs):
   told = runs.start("fails", 2, FAIL).ended()
   assert [t.status for t in told] == [2, 2], told
@@ -166,7 +164,6 @@ def test_an_error_of_one_ends_all(runs):
   assert directory.checkpoints_of(workdir).latest() == STEPS
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_process_that_is_killed_ends_all(runs, alone, victim):
   code = f"""
@@ -193,7 +190,6 @@ train.write_metrics = die
   assert_equal_up_to_rounding(alone, workdir)
 
 
-@pytest.mark.slow
 def test_flags_that_differ(runs):
   code = "sys.argv.append('--config.seed=' + __import__('os').environ[P])"
   told = runs.start("flags", 2, f"P = 'HDGAN_PROCESS'\n{code}").ended()
@@ -202,7 +198,6 @@ def test_flags_that_differ(runs):
   assert "start all with the same flags" in told[0].text
 
 
-@pytest.mark.slow
 def test_folders_that_are_not_shared(runs, tmp_path):
   """Each process that sees other folders says which, and how they are said."""
   for flag, words in (
