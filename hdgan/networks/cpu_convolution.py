@@ -12,6 +12,8 @@ import math
 import jax
 import jax.numpy as jnp
 
+from hdgan.devices.mesh import SPACE
+
 # Fewer products than this are done before the other forms would be compiled.
 LARGE = 2**28
 CACHED = 5 * 2**20  # The most numbers of an array that a CPU's cache holds.
@@ -118,7 +120,7 @@ def weight_gradient(
 def is_simple(x: jax.Array, kernel: jax.Array, stride: int) -> bool:
   """Whether a layer keeps the simplest forms, here where it is traced."""
   mesh = jax.sharding.get_abstract_mesh()
-  cut = mesh.shape.get("space", 1) > 1 and "space" not in mesh.manual_axes
+  cut = mesh.shape.get(SPACE, 1) > 1 and SPACE not in mesh.manual_axes
   products = math.prod(_result(x, kernel, stride)) * kernel.size
   return cut or products < LARGE
 
