@@ -178,6 +178,7 @@ def test_killed_and_resumed(finished, tmp_path, prepared_dir, step, capsys):
   assert_same_run(workdir, finished)
 
 
+@pytest.mark.slow
 def test_killed_before_the_first_checkpoint(finished, tmp_path, prepared_dir):
   workdir = interrupted(finished, tmp_path / "run", 0)
   run(workdir, prepared_dir)

@@ -157,6 +157,7 @@ def test_the_bank_counts_every_object(workdir):
     assert (found[1] if found else 0) == count
 
 
+@pytest.mark.slow
 def test_the_bank_is_equal_on_1_and_8_devices(tmp_path):
   written = []
   for devices in (1, 8):
