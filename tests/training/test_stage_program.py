@@ -16,8 +16,6 @@ from hdgan.train import train
 from hdgan.training import schedule, train_step
 from hdgan.training.stage_program import StageProgram
 
-# Compiles twice as fast; the sums are the same up to their order.
-
 
 def program(config, devices) -> StageProgram:
   mesh = meshes.make_mesh(config.batch_size, devices)
